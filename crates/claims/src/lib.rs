@@ -1,0 +1,1 @@
+//! Claims, identities and principals as Windows Identity Foundation defines them.

@@ -1,0 +1,3 @@
+//! The `handstamp` program.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Token caches, replay cache and revocations in memory and in SQLite.

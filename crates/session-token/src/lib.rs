@@ -1,0 +1,1 @@
+//! The session security token of WIF and WCF: data model, handler, formats, caches.

@@ -1,0 +1,1 @@
+//! Session cookies and the session module as a tower layer.

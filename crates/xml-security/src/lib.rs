@@ -1,0 +1,1 @@
+//! XML Signature and XML Encryption: what was verified is what is used.

@@ -1,0 +1,1 @@
+//! Bounded XML parsing into one arena, canonicalization, writing, and .NET binary XML.
