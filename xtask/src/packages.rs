@@ -1,0 +1,70 @@
+//! Programs a part needs beyond Rust, and how to get them on Debian.
+
+use crate::process::{on_path, succeeds_silently};
+use std::process::Command;
+
+/// A program and the Debian package that brings it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tool {
+    pub(crate) program: &'static str,
+    pub(crate) package: &'static str,
+}
+
+pub(crate) const CHROMIUM: Tool = Tool { program: "chromium", package: "chromium" };
+pub(crate) const CHROMEDRIVER: Tool = Tool { program: "chromedriver", package: "chromium-driver" };
+pub(crate) const XMLSEC1: Tool = Tool { program: "xmlsec1", package: "xmlsec1" };
+pub(crate) const XMLLINT: Tool = Tool { program: "xmllint", package: "libxml2-utils" };
+pub(crate) const CXX: Tool = Tool { program: "c++", package: "g++" };
+pub(crate) const VALGRIND: Tool = Tool { program: "valgrind", package: "valgrind" };
+
+/// Makes sure the tools are on the path, installing the missing ones with apt where that is possible.
+/// The error names what is missing and why it stays so.
+pub(crate) fn ensure(tools: &[Tool]) -> Result<(), String> {
+    let missing: Vec<Tool> = tools.iter().copied().filter(|tool| !on_path(tool.program)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = missing.iter().map(|tool| tool.package).collect();
+    let names = names.join(" ");
+    if !on_path("apt-get") {
+        return Err(format!("missing: {names} (no apt-get on this machine: install them by other means)"));
+    }
+    let Some(prefix) = privilege() else {
+        return Err(format!("missing: {names} (not allowed to install; run: sudo apt-get install {names})"));
+    };
+    println!("installing with apt: {names}");
+    // Cheap when the lists are fresh, and a fresh machine has none at all. Should it fail, the install says so.
+    succeeds_silently(apt(prefix).args(["update", "--quiet"]));
+    let mut install = apt(prefix);
+    install.args(["install", "--yes", "--quiet", "--no-install-recommends"]);
+    install.args(missing.iter().map(|tool| tool.package));
+    if missing.iter().any(|tool| tool.program == CHROMIUM.program) {
+        // A browser without a font draws empty boxes.
+        install.arg("fonts-liberation");
+    }
+    succeeds_silently(&mut install);
+    let still: Vec<&str> = missing.iter().filter(|tool| !on_path(tool.program)).map(|tool| tool.package).collect();
+    if still.is_empty() { Ok(()) } else { Err(format!("apt could not install: {}", still.join(" "))) }
+}
+
+/// The words to put before apt-get: none for root, `sudo` where it asks no password.
+fn privilege() -> Option<Option<&'static str>> {
+    let user = Command::new("id").arg("-u").output().ok()?;
+    if user.stdout.trim_ascii() == b"0" {
+        return Some(None);
+    }
+    succeeds_silently(Command::new("sudo").args(["-n", "true"])).then_some(Some("sudo"))
+}
+
+fn apt(prefix: Option<&str>) -> Command {
+    let mut command = match prefix {
+        Some(sudo) => {
+            let mut command = Command::new(sudo);
+            command.args(["-n", "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]);
+            command
+        }
+        None => Command::new("apt-get"),
+    };
+    command.env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}

@@ -1,0 +1,160 @@
+//! `cargo xtask test`: every part that must hold before a change lands.
+
+use crate::packages::{self, CHROMEDRIVER, CHROMIUM, XMLLINT, XMLSEC1};
+use crate::process::{TestCount, count_tests, on_path, succeeds, succeeds_silently};
+use crate::report::{Outcome, Report};
+use crate::workspace::cargo;
+use crate::{Chore, Failure, fuzz, layers};
+use std::process::Command;
+use std::time::Instant;
+
+/// A part of the whole: a name to call it by, what it proves, and how.
+struct Part {
+    name: &'static str,
+    about: &'static str,
+    run: fn() -> Outcome,
+}
+
+/// In the order in which they run: cheap and telling first; what builds on another part's artifacts after it.
+const PARTS: [Part; 8] = [
+    Part { name: "format", about: "the code is formatted as rustfmt.toml says", run: format },
+    Part {
+        name: "layers",
+        about: "dependencies point down only, cryptography and I/O stay where they belong",
+        run: layer,
+    },
+    Part { name: "deny", about: "licenses, sources and banned crates (deny.toml)", run: deny },
+    Part { name: "clippy", about: "no warning in any target", run: clippy },
+    Part { name: "tests", about: "unit and integration tests of the whole workspace", run: tests },
+    Part { name: "docs", about: "documentation without warnings, its examples run", run: docs },
+    Part { name: "browser", about: "the demo in a real Chromium", run: browser },
+    Part { name: "fuzz", about: "every fuzz target for some seconds", run: fuzz::smoke },
+];
+
+pub(crate) fn run(arguments: &[String]) -> Chore {
+    let mut only: Vec<&str> = Vec::new();
+    let mut skip: Vec<&str> = Vec::new();
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
+        let list = match argument.as_str() {
+            "--only" => &mut only,
+            "--skip" => &mut skip,
+            "--list" => {
+                PARTS.iter().for_each(|part| println!("{:<10} {}", part.name, part.about));
+                return Ok(true);
+            }
+            other => {
+                return Err(Failure::Usage(format!("unknown option {other}; try --only PART, --skip PART, --list")));
+            }
+        };
+        let name = arguments.next().map(String::as_str).unwrap_or_default();
+        if !PARTS.iter().any(|part| part.name == name) {
+            return Err(Failure::Usage(format!("no part is called \"{name}\"; --list names them")));
+        }
+        list.push(name);
+    }
+
+    let mut report = Report::default();
+    for part in &PARTS {
+        if skip.contains(&part.name) || (!only.is_empty() && !only.contains(&part.name)) {
+            continue;
+        }
+        println!("\n=== {}: {}", part.name, part.about);
+        let start = Instant::now();
+        let outcome = (part.run)();
+        report.add(part.name, outcome, start.elapsed());
+    }
+    println!("\n=== summary\n{report}");
+    Ok(report.success())
+}
+
+fn format() -> Outcome {
+    Outcome::of(succeeds(cargo().args(["fmt", "--all", "--", "--check"])))
+}
+
+fn layer() -> Outcome {
+    match layers::check() {
+        Ok(violations) if violations.is_empty() => Outcome::of(true),
+        Ok(violations) => {
+            violations.iter().for_each(|violation| println!("{violation}"));
+            Outcome::failed(violations.join("\n           "))
+        }
+        Err(Failure::Broken(why) | Failure::Usage(why)) => Outcome::failed(why),
+    }
+}
+
+fn deny() -> Outcome {
+    if !on_path("cargo-deny") {
+        return Outcome::skipped("cargo-deny is not installed (cargo install --locked cargo-deny)");
+    }
+    let offline = succeeds(cargo().args(["deny", "--offline", "check", "licenses", "bans", "sources"]));
+    let advisories = || succeeds_silently(cargo().args(["deny", "check", "advisories"]));
+    let fetchable = || succeeds_silently(cargo().args(["deny", "fetch", "db"]));
+    let advice = if fetchable() {
+        Outcome::of(advisories()).note("advisories were looked at")
+    } else {
+        Outcome::skipped("advisories (the advisory database cannot be reached)")
+    };
+    Outcome::of(offline).and(advice)
+}
+
+fn clippy() -> Outcome {
+    // The browser test is off by default (`test = false`), so it has to be asked for by name.
+    Outcome::of(
+        succeeds(cargo().args(["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+            && succeeds(cargo().args([
+                "clippy",
+                "--locked",
+                "--workspace",
+                "--test",
+                "browser",
+                "--",
+                "-D",
+                "warnings",
+            ])),
+    )
+}
+
+fn tests() -> Outcome {
+    // The differential tests against xmlsec1 and libxml2 pass over themselves where those are missing.
+    let tools = packages::ensure(&[XMLSEC1, XMLLINT]);
+    let count = count_tests(cargo().args([
+        "test",
+        "--locked",
+        "--workspace",
+        "--lib",
+        "--bins",
+        "--tests",
+        "--examples",
+        "--no-fail-fast",
+    ]));
+    let outcome = Outcome::from(count);
+    match tools {
+        Ok(()) => outcome,
+        Err(why) => outcome.and(Outcome::skipped(format!("comparisons with xmlsec1 and libxml2; {why}"))),
+    }
+}
+
+fn docs() -> Outcome {
+    let pages = Outcome::of(succeeds(
+        cargo().args(["doc", "--locked", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"),
+    ));
+    pages.and(count_tests(cargo().args(["test", "--locked", "--workspace", "--doc", "--no-fail-fast"])).into())
+}
+
+fn browser() -> Outcome {
+    if let Err(why) = packages::ensure(&[CHROMIUM, CHROMEDRIVER]) {
+        return Outcome::skipped(why);
+    }
+    if !succeeds_silently(Command::new("chromedriver").arg("--version")) {
+        return Outcome::failed("chromedriver is there but does not start");
+    }
+    // `--workspace` keeps the features, and so the artifacts, of the part before.
+    count_tests(cargo().args(["test", "--locked", "--workspace", "--test", "browser", "--no-fail-fast"])).into()
+}
+
+impl From<TestCount> for Outcome {
+    fn from(count: TestCount) -> Self {
+        Self { passed: count.passed, failed: count.failed, skipped: count.ignored, notes: Vec::new() }
+    }
+}
