@@ -1,1 +1,17 @@
 //! WS-Federation passive sign-in and sign-out for relying party and issuer, without I/O.
+
+mod challenge;
+mod context;
+mod error;
+mod form_post;
+mod message;
+mod parameters;
+mod return_url;
+
+pub use challenge::RequestKind;
+pub use context::WifContext;
+pub use error::{Error, Untrusted};
+pub use form_post::FormPost;
+pub use message::{Action, Message, SignInRequest, SignInResponse, SignOutRequest};
+pub use parameters::{Limits, Parameters};
+pub use return_url::ReturnUrl;
