@@ -21,7 +21,7 @@ mod timestamp;
 
 pub use clock::{Clock, SystemClock, VirtualClock};
 pub use span::{format_time_span, parse_time_span};
-pub use timestamp::{Milliseconds, Timestamp};
+pub use timestamp::{HttpDate, Milliseconds, Timestamp};
 
 /// Why a text is no time.
 #[non_exhaustive]

@@ -78,6 +78,11 @@ impl Timestamp {
         Milliseconds(self)
     }
 
+    /// The form `Sun, 06 Nov 1994 08:49:37 GMT` of HTTP headers and of a cookie's `Expires` (RFC 9110 §5.6.7).
+    pub fn http_date(self) -> HttpDate {
+        HttpDate(self)
+    }
+
     fn civil(self) -> Civil {
         let (days, ticks) = (self.0 / TICKS_PER_DAY, self.0 % TICKS_PER_DAY);
         let (year, month, day) = civil_from_days(days);
@@ -158,6 +163,21 @@ impl fmt::Display for Milliseconds {
         let civil = self.0.civil();
         civil.fmt_seconds(f)?;
         write!(f, ".{:03}Z", civil.fraction / 10_000)
+    }
+}
+
+/// Displays a [`Timestamp`] as HTTP does, without its fraction of a second. See [`Timestamp::http_date`].
+#[derive(Clone, Copy, Debug)]
+pub struct HttpDate(Timestamp);
+
+impl fmt::Display for HttpDate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Civil { year, month, day, hour, minute, second, .. } = self.0.civil();
+        // 0001-01-01 is a Monday.
+        let weekday = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"][(self.0.0 / TICKS_PER_DAY % 7) as usize];
+        let month = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+            [(month - 1).clamp(0, 11) as usize];
+        write!(f, "{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
     }
 }
 
@@ -322,6 +342,18 @@ mod tests {
             "2030-06-01T12:00:00é",
         ] {
             assert!(text.parse::<Timestamp>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn http_dates() {
+        for (time, text) in [
+            ("1994-11-06T08:49:37Z", "Sun, 06 Nov 1994 08:49:37 GMT"),
+            ("1970-01-01T00:00:00Z", "Thu, 01 Jan 1970 00:00:00 GMT"),
+            ("2000-02-29T23:59:59.9Z", "Tue, 29 Feb 2000 23:59:59 GMT"),
+            ("9999-12-31T23:59:59Z", "Fri, 31 Dec 9999 23:59:59 GMT"),
+        ] {
+            assert_eq!(time.parse::<Timestamp>().unwrap().http_date().to_string(), text);
         }
     }
 

@@ -1,0 +1,7 @@
+//! The crate through its public face, by theme.
+
+// Helpers of tests fail by panicking; clippy exempts only the tests themselves.
+#![allow(clippy::unwrap_used)]
+
+mod browser;
+mod cookie_handlers;
