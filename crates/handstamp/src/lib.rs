@@ -1,0 +1,10 @@
+//! Handstamp, the program: gateway, security token service and command line.
+//!
+//! This is the only crate that talks to the world: it reads the configuration, accepts connections,
+//! forwards requests, keeps the store and writes logs. What a token, a session or a sign-in *is* is
+//! decided in the crates below, which know neither sockets nor clocks.
+//!
+//! The library exists for the program's own tests and demo; its interface may change at any time.
+
+pub mod pages;
+pub mod sts;

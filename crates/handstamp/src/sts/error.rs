@@ -1,0 +1,60 @@
+//! What can go wrong in the token service.
+
+/// Why the token service could not do what it was asked.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The text cannot be a user name.
+    #[error("a user name has 1 to {} printable characters", super::UserName::MAX_CHARACTERS)]
+    InvalidUserName,
+    /// The password is too short or too long to be set.
+    #[error("a password has {min} to {max} bytes", min = super::PasswordText::MIN_BYTES, max = super::PasswordText::MAX_BYTES)]
+    InvalidPassword,
+    /// An account of this name is there already.
+    #[error("the account \"{0}\" exists; choose another name, or change that account")]
+    AccountExists(String),
+    /// There is no account of this name.
+    #[error("there is no account \"{0}\"; `handstamp account list` names those there are")]
+    NoSuchAccount(String),
+    /// More passwords are waiting to be checked than the machine should take on.
+    #[error("too many sign-ins are under way; try again in a few seconds")]
+    Busy,
+    /// The stored hash of a password cannot be used: the database was damaged or edited.
+    #[error("the stored password hash is damaged; set a new password for the account")]
+    DamagedPasswordHash,
+    /// The database was written by a newer version of this program.
+    #[error("the account database has schema version {found}, this program knows up to {known}; use the newer program")]
+    NewerDatabase {
+        /// The version found.
+        found: i64,
+        /// The newest version known.
+        known: i64,
+    },
+    /// The account database failed.
+    #[error("the account database failed: {0}")]
+    Database(#[from] rusqlite::Error),
+    /// Keys, certificates or random numbers failed.
+    #[error(transparent)]
+    Keys(#[from] handstamp_keys::Error),
+    /// A background task was cut off, because the program is ending.
+    #[error("the program is ending")]
+    Ending,
+}
+
+impl Error {
+    /// A stable code for logs and scripts.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidUserName => "HST-STS-USERNAME",
+            Self::InvalidPassword => "HST-STS-PASSWORD",
+            Self::AccountExists(_) => "HST-STS-ACCOUNT-EXISTS",
+            Self::NoSuchAccount(_) => "HST-STS-ACCOUNT-UNKNOWN",
+            Self::Busy => "HST-STS-BUSY",
+            Self::DamagedPasswordHash => "HST-STS-HASH",
+            Self::NewerDatabase { .. } => "HST-STS-SCHEMA",
+            Self::Database(_) => "HST-STS-DATABASE",
+            Self::Keys(error) => error.code(),
+            Self::Ending => "HST-STS-ENDING",
+        }
+    }
+}

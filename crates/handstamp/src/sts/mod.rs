@@ -1,0 +1,28 @@
+//! The built-in security token service: accounts, a sign-in page, signed tokens.
+//!
+//! Relying parties send a browser here with `wa=wsignin1.0`; it leaves with a signed SAML assertion about its user. The
+//! service is a relying party of its own session: whoever signed in once is not asked again until the session ends, the
+//! password changes, or a relying party asks for a fresh proof (`wfresh`).
+//!
+//! | Module | Holds |
+//! |---|---|
+//! | [`accounts`](AccountStore) | who may sign in and what is known about them, in SQLite |
+//! | [`passwords`](PasswordHasher) | Argon2id, bounded so that guessing cannot exhaust the machine |
+//! | [`rate_limit`](SignInLimiter) | how many guesses an account and a client get |
+//! | [`rules`](ClaimRule) | which claims which relying party receives |
+//! | `pages` | sign-in, signed-out and the page that posts the token |
+
+mod accounts;
+mod error;
+pub(crate) mod pages;
+mod passwords;
+mod rate_limit;
+mod rules;
+mod user_name;
+
+pub use accounts::{Account, AccountStore, NewAccount};
+pub use error::Error;
+pub use passwords::{PasswordCost, PasswordHasher, PasswordText};
+pub use rate_limit::{Allowance, ClientKey, SignInLimiter, SignInLimits, TooManyAttempts};
+pub use rules::{ClaimRule, issue_claims};
+pub use user_name::UserName;
