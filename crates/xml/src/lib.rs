@@ -1,1 +1,3 @@
 //! Bounded XML parsing into one arena, canonicalization, writing, and .NET binary XML.
+
+pub mod binary;
