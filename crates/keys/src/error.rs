@@ -13,6 +13,16 @@ pub enum Error {
     #[error("not authentic: the data was changed, or was made with another key or algorithm")]
     Unauthentic,
 
+    /// A certificate is genuine for all we know, but nothing says to believe it.
+    #[error("the certificate of {subject:?} (SHA-256 {thumbprint}) is not trusted: {reason}")]
+    Untrusted {
+        /// Its subject, cut at 128 characters.
+        subject: String,
+        /// Its SHA-256 thumbprint in hexadecimal: what to pin, if it is to be trusted.
+        thumbprint: String,
+        /// Why not.
+        reason: String,
+    },
     /// A token names a key that this ring does not hold: it was made by another installation, or the key was dropped long ago.
     #[error("no key {0} in the key ring; if another node made the token, give both nodes the same key file")]
     UnknownKey(KeyId),
@@ -82,6 +92,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Unauthentic => "HST-KEYS-UNAUTHENTIC",
+            Self::Untrusted { .. } => "HST-KEYS-UNTRUSTED",
             Self::UnknownKey(_) => "HST-KEYS-UNKNOWN",
             Self::KeyWithdrawn { .. } => "HST-KEYS-WITHDRAWN",
             Self::NoCurrentKey => "HST-KEYS-NO-CURRENT",

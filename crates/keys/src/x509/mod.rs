@@ -1,0 +1,11 @@
+//! Certificates, who holds their keys, and which of them are believed.
+
+mod certificate;
+mod identity;
+mod name;
+mod trust;
+
+pub use certificate::{Certificate, KeyUsage};
+pub use identity::SigningIdentity;
+pub use name::DistinguishedName;
+pub use trust::{CertificateTrust, TrustedBy};
