@@ -49,6 +49,24 @@ pub enum Error {
     /// The message asks us to fetch a URL of the sender's choice, which is never done (SM-26).
     #[error("{0} is not supported: the message must carry its content, not a pointer to it")]
     PointerRefused(&'static str),
+    /// This browser comes back for sign-in again and again (SM-31). Typical causes: the session cookie is `Secure` on a site that is
+    /// reached by http, its path or domain does not cover the page, clocks differ, or the browser refuses cookies.
+    #[error(
+        "this browser was sent to sign in {challenges} times within {seconds} s, and its session never arrives: \
+         check that it accepts the session cookie (https, path, domain) and that both clocks agree"
+    )]
+    SignInLoop {
+        /// How often.
+        challenges: usize,
+        /// Within what time.
+        seconds: u64,
+    },
+    /// The caller wants the browser to end up on another origin after sign-out (SM-39).
+    #[error("the sign-out reply {0} is not on an origin of this application: give a path, or add it as sign_out_reply")]
+    ForeignReply(Untrusted),
+    /// A key or the source of randomness failed.
+    #[error(transparent)]
+    Keys(#[from] handstamp_keys::Error),
     /// The configuration cannot work. Found when the settings are built, so a program can refuse to start.
     #[error("{setting}: {problem}")]
     Configuration {
@@ -71,6 +89,9 @@ impl Error {
             Self::UnknownAction(_) => "HST-WSFED-ACTION",
             Self::ExclusiveParameters(..) => "HST-WSFED-EXCLUSIVE",
             Self::PointerRefused(_) => "HST-WSFED-POINTER",
+            Self::SignInLoop { .. } => "HST-WSFED-LOOP",
+            Self::ForeignReply(_) => "HST-WSFED-FOREIGN-REPLY",
+            Self::Keys(error) => error.code(),
             Self::Configuration { .. } => "HST-WSFED-CONFIG",
         }
     }

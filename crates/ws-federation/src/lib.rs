@@ -6,6 +6,7 @@ mod error;
 mod form_post;
 mod message;
 mod parameters;
+mod relying_party;
 mod return_url;
 
 pub use challenge::RequestKind;
@@ -14,4 +15,8 @@ pub use error::{Error, Untrusted};
 pub use form_post::FormPost;
 pub use message::{Action, Message, SignInRequest, SignInResponse, SignOutRequest};
 pub use parameters::{Limits, Parameters};
+pub use relying_party::{
+    Challenge, CleanupResponse, ContextMode, RelyingParty, RelyingPartySettings, SIGN_OUT_IMAGE, SignInOptions,
+    StateCookie, Unsolicited,
+};
 pub use return_url::ReturnUrl;
