@@ -4,7 +4,23 @@
 //! forwards requests, keeps the store and writes logs. What a token, a session or a sign-in *is* is
 //! decided in the crates below, which know neither sockets nor clocks.
 //!
+//! | Module | Holds |
+//! |---|---|
+//! | [`config`] | `handstamp.toml`: reading, checking, explaining |
+//! | [`gateway`] | listeners, routes, reverse proxy |
+//! | [`sts`] | the built-in security token service |
+//! | [`pages`] | what people see |
+//! | [`cli`] | the command line |
+//!
 //! The library exists for the program's own tests and demo; its interface may change at any time.
 
+pub mod cli;
+pub mod config;
+mod error;
+pub mod gateway;
+pub mod logging;
 pub mod pages;
+pub mod shutdown;
 pub mod sts;
+
+pub use error::{Error, ExitCode};

@@ -1,3 +1,5 @@
 //! The `handstamp` program.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    handstamp::cli::main().into()
+}

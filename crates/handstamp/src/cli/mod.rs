@@ -1,0 +1,113 @@
+//! The command line.
+
+mod completions;
+mod config;
+mod serve;
+
+use clap::{Parser, Subcommand};
+
+use crate::{Error, ExitCode};
+
+/// Parses the arguments of the process, runs the command, and says how it ended. Errors are one line
+/// on standard error each.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(help) => {
+            let _ = help.print();
+            return if help.use_stderr() { ExitCode::Usage } else { ExitCode::Ok };
+        }
+    };
+    match cli.command.run() {
+        Ok(()) => ExitCode::Ok,
+        Err(error) => {
+            eprintln!("{error}");
+            error.exit_code()
+        }
+    }
+}
+
+/// Prove who you are once, at the door; the stamp on your hand lets you back in.
+///
+/// Handstamp puts sign-in and sessions in front of web applications: claims from a WS-Federation
+/// security token service, kept in a sealed cookie that survives any restart.
+#[derive(Debug, Parser)]
+#[command(name = "handstamp", version, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  the input was refused, or the check found something
+  2  the command line makes no sense
+  3  the configuration is wrong
+  4  the system said no: a port in use, a file not readable
+
+Example:
+  handstamp serve --config handstamp.toml";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Serve),
+    #[command(subcommand)]
+    Config(config::Config),
+    Completions(completions::Completions),
+}
+
+impl Command {
+    fn run(self) -> Result<(), Error> {
+        match self {
+            Self::Serve(command) => command.run(),
+            Self::Config(command) => command.run(),
+            Self::Completions(command) => command.run(),
+        }
+    }
+}
+
+/// Runs `task` on a fresh runtime with all cores.
+fn block_on<T>(task: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Error::system("cannot start the runtime", source))?
+        .block_on(task)
+}
+
+/// Writes a line to standard output; a reader that has gone away is no error.
+fn print(text: impl std::fmt::Display) -> Result<(), Error> {
+    use std::io::Write;
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::system("cannot write to standard output", error))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_says_what_it_does_and_shows_an_example() {
+        fn visit(command: &clap::Command) {
+            assert!(command.get_about().is_some(), "{} says nothing", command.get_name());
+            if command.get_subcommands().next().is_none() {
+                let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(help.contains("Example"), "{} shows no example", command.get_name());
+            }
+            command.get_subcommands().for_each(visit);
+        }
+        visit(&Cli::command());
+    }
+}

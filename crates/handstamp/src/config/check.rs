@@ -1,0 +1,339 @@
+//! What has to fit together across options.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::federation::{Federation, Issuer};
+use super::findings::{FindingKind, Reader};
+use super::schema::nearest;
+use super::service::{Store, StoreKind};
+use super::web::{SignIn, WebRoute};
+use super::{Config, HostPattern, SameSite, SessionMode};
+
+impl Config {
+    /// Reports everything that is well formed but does not fit together.
+    pub(super) fn check(&self, reader: &mut Reader) {
+        self.store.check(reader);
+        self.check_listeners(reader);
+        for (name, issuer) in &self.issuer {
+            issuer.check(&format!("issuer.{name}"), reader);
+        }
+        for (name, federation) in &self.federation {
+            self.check_federation(federation, &format!("federation.{name}"), reader);
+        }
+        for (name, route) in &self.web {
+            self.check_route(route, &format!("web.{name}"), reader);
+        }
+        self.check_ambiguous_routes(reader);
+    }
+
+    /// The relying party of a route: the named one, or the only one.
+    pub fn federation_of(&self, route: &WebRoute) -> Option<(&str, &Federation)> {
+        only_or_named(&self.federation, route.federation.as_deref())
+    }
+
+    /// The issuer of a relying party: the named one, or the only one.
+    pub fn issuer_of(&self, federation: &Federation) -> Option<(&str, &Issuer)> {
+        only_or_named(&self.issuer, federation.issuer.as_deref())
+    }
+
+    fn check_listeners(&self, reader: &mut Reader) {
+        if self.listener.is_empty() && !self.web.is_empty() {
+            reader.report(
+                FindingKind::Missing,
+                "listener",
+                "no listener: add [listener.public] with address = \"127.0.0.1:8080\"",
+            );
+        }
+        let mut seen = BTreeMap::new();
+        for (name, listener) in &self.listener {
+            let path = format!("listener.{name}");
+            if listener.address.port() != 0
+                && let Some(other) = seen.insert(listener.address, name)
+            {
+                let message = format!("is also the address of listener.{other}; choose another port");
+                reader.report(FindingKind::Conflict, &format!("{path}.address"), message);
+            }
+            if listener.max_header_size.0 < 8 << 10 {
+                let message = "must be at least 8 KiB: less refuses ordinary browsers";
+                reader.report(FindingKind::Value, &format!("{path}.max_header_size"), message);
+            }
+            for (key, value) in [("max_headers", listener.max_headers), ("max_connections", listener.max_connections)] {
+                if value == 0 {
+                    reader.report(FindingKind::Value, &format!("{path}.{key}"), "must be at least 1");
+                }
+            }
+            not_zero(listener.header_timeout, &format!("{path}.header_timeout"), reader);
+            not_zero(listener.write_timeout, &format!("{path}.write_timeout"), reader);
+        }
+    }
+
+    fn check_federation(&self, federation: &Federation, path: &str, reader: &mut Reader) {
+        let at = |key: &str| format!("{path}.{key}");
+        check_reference("issuer", &self.issuer, federation.issuer.as_deref(), path, reader);
+        let absolute = federation
+            .realm
+            .split_once(':')
+            .is_some_and(|(scheme, rest)| !rest.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        if !absolute {
+            let message = "must be an absolute URI such as \"https://shop.example/\" or \"urn:shop\"";
+            reader.report(FindingKind::Value, &at("realm"), message);
+        }
+        if federation.require_https {
+            let issuer = self.issuer_of(federation);
+            let sign_in = issuer.map(|(name, issuer)| (format!("issuer.{name}.sign_in_url"), &issuer.sign_in_url));
+            let public = federation.public_url.as_ref().map(|url| (at("public_url"), url));
+            for (key, url) in sign_in.into_iter().chain(public) {
+                if !url.is_https() && !url.is_loopback() {
+                    let message = format!(
+                        "{url} is not https: anybody on the way could take over the sign-in; \
+                         use https, or set {path}.require_https = false"
+                    );
+                    reader.report(FindingKind::Conflict, &key, message);
+                }
+            }
+        }
+        if let Some(url) = &federation.public_url
+            && (url.path() != "/" || url.query().is_some())
+        {
+            let message = "must be scheme, host and port only, such as \"https://shop.example\"";
+            reader.report(FindingKind::Value, &at("public_url"), message);
+        }
+        let mut own = BTreeMap::new();
+        for (key, value) in [
+            ("reply_path", &federation.reply_path),
+            ("sign_out_path", &federation.sign_out_path),
+            ("signed_out_path", &federation.signed_out_path),
+        ] {
+            if value.as_str() == "/" {
+                reader.report(FindingKind::Conflict, &at(key), "must not be the whole site");
+            }
+            if let Some(other) = own.insert(value, key) {
+                let message = format!("is the same as {other}; each needs a path of its own");
+                reader.report(FindingKind::Conflict, &at(key), message);
+            }
+        }
+        if let Some(freshness) = federation.freshness
+            && freshness.as_secs() % 60 != 0
+        {
+            reader.report(FindingKind::Value, &at("freshness"), "must be whole minutes");
+        }
+        if federation.challenge.loop_limit == 0 {
+            reader.report(FindingKind::Value, &at("challenge.loop_limit"), "must be at least 1");
+        }
+        self.check_session(federation, path, reader);
+        check_cookie(federation, path, reader);
+    }
+
+    fn check_session(&self, federation: &Federation, path: &str, reader: &mut Reader) {
+        let session = &federation.session;
+        let at = |key: &str| format!("{path}.session.{key}");
+        not_zero(session.absolute_timeout, &at("absolute_timeout"), reader);
+        if let Some(idle) = session.idle_timeout {
+            not_zero(idle, &at("idle_timeout"), reader);
+            if idle > session.absolute_timeout {
+                let message = "is longer than absolute_timeout and would never take effect";
+                reader.report(FindingKind::Conflict, &at("idle_timeout"), message);
+            }
+        }
+        if session.slide_after == 0 || session.slide_after > 100 {
+            reader.report(FindingKind::Value, &at("slide_after"), "must be from 1 to 100");
+        }
+        if session.clock_skew > Duration::from_secs(60) {
+            let message = "must be at most \"60s\": our own nodes agree on the time; \
+                           for the issuer's clock set clock_skew of the federation";
+            reader.report(FindingKind::Value, &at("clock_skew"), message);
+        }
+        if session.mode == SessionMode::Reference && self.store.kind == StoreKind::Memory {
+            let message = "needs a store that survives a restart: set [store] kind = \"sqlite\"";
+            reader.report(FindingKind::Conflict, &at("mode"), message);
+        }
+    }
+
+    fn check_route(&self, route: &WebRoute, path: &str, reader: &mut Reader) {
+        let at = |key: &str| format!("{path}.{key}");
+        for (index, listener) in route.listeners.iter().enumerate() {
+            let key = at(&format!("listeners[{index}]"));
+            check_name("listener", &self.listener, listener, &key, reader);
+        }
+        if route.upstream.is_https() {
+            let message = "https to the application is not supported: use http on a private network";
+            reader.report(FindingKind::Value, &at("upstream"), message);
+        }
+        if route.upstream.path() != "/" || route.upstream.query().is_some() {
+            let message = "must be scheme, host and port only, such as \"http://127.0.0.1:3000\"";
+            reader.report(FindingKind::Value, &at("upstream"), message);
+        }
+        if route.sign_in == SignIn::Off {
+            for (key, given) in [
+                ("required_roles", !route.required_roles.is_empty()),
+                ("public_paths", !route.public_paths.is_empty()),
+                ("claims_to_headers", !route.claims_to_headers.is_empty()),
+                ("federation", route.federation.is_some()),
+            ] {
+                if given {
+                    let message = "means nothing without sign-in: set sign_in = \"required\" or \"optional\"";
+                    reader.report(FindingKind::Conflict, &at(key), message);
+                }
+            }
+        } else {
+            check_reference("federation", &self.federation, route.federation.as_deref(), path, reader);
+        }
+        if route.sign_in == SignIn::Optional {
+            for (key, given) in
+                [("required_roles", !route.required_roles.is_empty()), ("public_paths", !route.public_paths.is_empty())]
+            {
+                if given {
+                    let message = "holds only where sign-in is required: set sign_in = \"required\"";
+                    reader.report(FindingKind::Conflict, &at(key), message);
+                }
+            }
+        }
+        for (key, timeout) in [
+            ("connect_timeout", route.connect_timeout),
+            ("response_timeout", route.response_timeout),
+            ("idle_timeout", route.idle_timeout),
+        ] {
+            not_zero(timeout, &at(key), reader);
+        }
+    }
+
+    fn check_ambiguous_routes(&self, reader: &mut Reader) {
+        let mut seen = BTreeMap::new();
+        for (name, route) in &self.web {
+            let hosts: Vec<Option<&HostPattern>> = route.hosts.iter().map(Some).collect();
+            let hosts = if hosts.is_empty() { vec![None] } else { hosts };
+            let named: Vec<&String> = route.listeners.iter().collect();
+            let listeners = if named.is_empty() { self.listener.keys().collect() } else { named };
+            for host in hosts {
+                for listener in &listeners {
+                    let place = (host, &route.path, *listener);
+                    if let Some(other) = seen.insert(place, name)
+                        && other != name
+                    {
+                        let message = format!("answers for the same host and path as web.{other}");
+                        reader.report(FindingKind::Conflict, &format!("web.{name}"), message);
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Store {
+    fn check(&self, reader: &mut Reader) {
+        match (self.kind, &self.path) {
+            (StoreKind::Sqlite, None) => reader.report(
+                FindingKind::Missing,
+                "store.path",
+                "is required for kind = \"sqlite\": name the database file",
+            ),
+            (StoreKind::Memory, Some(_)) => reader.report(
+                FindingKind::Conflict,
+                "store.path",
+                "means nothing for kind = \"memory\": set kind = \"sqlite\" or remove it",
+            ),
+            _ => {}
+        }
+    }
+}
+
+impl Issuer {
+    fn check(&self, path: &str, reader: &mut Reader) {
+        if self.certificates.is_empty() && self.fingerprints.is_empty() && self.thumbprints.is_empty() {
+            let message = "is not pinned: name its signing certificate in certificates, or give fingerprints";
+            reader.report(FindingKind::Missing, path, message);
+        }
+        for (key, digits, values) in [("fingerprints", 64, &self.fingerprints), ("thumbprints", 40, &self.thumbprints)]
+        {
+            for (index, value) in values.iter().enumerate() {
+                let hex = value.bytes().filter(u8::is_ascii_hexdigit).count();
+                let clean = value.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b':' || byte == b' ');
+                if hex != digits || !clean {
+                    let message = format!("must be {digits} hexadecimal digits");
+                    reader.report(FindingKind::Value, &format!("{path}.{key}[{index}]"), message);
+                }
+            }
+        }
+    }
+}
+
+fn check_cookie(federation: &Federation, path: &str, reader: &mut Reader) {
+    let cookie = &federation.cookie;
+    let at = |key: &str| format!("{path}.cookie.{key}");
+    let token = cookie.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte));
+    if !token {
+        reader.report(FindingKind::Value, &at("name"), "must be letters, digits, - and _");
+    }
+    if cookie.name.starts_with("__Host-") {
+        let wrong = [
+            (!cookie.secure, "secure", "must be true"),
+            (cookie.domain.is_some(), "domain", "must be absent"),
+            (cookie.path.as_str() != "/", "path", "must be \"/\""),
+        ];
+        for (_, key, rule) in wrong.into_iter().filter(|(wrong, ..)| *wrong) {
+            let message = format!("{rule} for a cookie name with __Host-; or choose another cookie.name");
+            reader.report(FindingKind::Conflict, &at(key), message);
+        }
+    }
+    if cookie.name.starts_with("__Secure-") && !cookie.secure {
+        let message = "must be true for a cookie name with __Secure-; or choose another cookie.name";
+        reader.report(FindingKind::Conflict, &at("secure"), message);
+    }
+    if cookie.same_site == SameSite::None && !cookie.secure {
+        let message = "\"none\" needs secure = true: browsers refuse the cookie otherwise";
+        reader.report(FindingKind::Conflict, &at("same_site"), message);
+    }
+    if cookie.chunk_size < 1000 {
+        reader.report(FindingKind::Value, &at("chunk_size"), "must be at least 1000 (SM-21)");
+    }
+    if cookie.max_chunks == 0 {
+        reader.report(FindingKind::Value, &at("max_chunks"), "must be at least 1");
+    }
+}
+
+fn only_or_named<'m, T>(named: &'m BTreeMap<String, T>, name: Option<&str>) -> Option<(&'m str, &'m T)> {
+    match name {
+        Some(name) => named.get_key_value(name),
+        None if named.len() == 1 => named.first_key_value(),
+        None => None,
+    }
+    .map(|(name, value)| (name.as_str(), value))
+}
+
+/// A reference by name that may be left out when there is exactly one candidate.
+fn check_reference<T>(kind: &str, named: &BTreeMap<String, T>, name: Option<&str>, path: &str, reader: &mut Reader) {
+    let key = format!("{path}.{kind}");
+    match name {
+        Some(name) => check_name(kind, named, name, &key, reader),
+        None if named.is_empty() => {
+            let message = format!("there is none: add [{kind}.NAME]");
+            reader.report(FindingKind::Missing, &key, message);
+        }
+        None if named.len() > 1 => {
+            let names: Vec<&str> = named.keys().map(String::as_str).collect();
+            let message = format!("is required because there are several: one of {}", names.join(", "));
+            reader.report(FindingKind::Missing, &key, message);
+        }
+        None => {}
+    }
+}
+
+fn check_name<T>(kind: &str, named: &BTreeMap<String, T>, name: &str, key: &str, reader: &mut Reader) {
+    if named.contains_key(name) {
+        return;
+    }
+    let names: Vec<&str> = named.keys().map(String::as_str).collect();
+    let message = match nearest(name, &names) {
+        Some(nearest) => format!("there is no [{kind}.{name}]; did you mean \"{nearest}\"?"),
+        None => format!("there is no [{kind}.{name}]"),
+    };
+    reader.report(FindingKind::Conflict, key, message);
+}
+
+fn not_zero(duration: Duration, key: &str, reader: &mut Reader) {
+    if duration.is_zero() {
+        reader.report(FindingKind::Value, key, "must be longer than 0s");
+    }
+}

@@ -1,0 +1,119 @@
+//! A configuration in words, for `handstamp config check`.
+
+use std::fmt::{self, Display};
+
+use super::federation::Federation;
+use super::values::format_duration;
+use super::web::{SignIn, WebRoute};
+use super::{AuthenticatedCache, Config, HostHeader, SessionMode, StoreKind};
+
+impl Config {
+    /// What the configuration means, in sentences.
+    pub fn explain(&self) -> impl Display + '_ {
+        Explanation(self)
+    }
+}
+
+struct Explanation<'c>(&'c Config);
+
+impl Display for Explanation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let config = self.0;
+        for (name, listener) in &config.listener {
+            write!(f, "Listener {name}: accepts HTTP on {}", listener.address)?;
+            writeln!(
+                f,
+                "; request heads up to {}, within {}.",
+                listener.max_header_size,
+                format_duration(listener.header_timeout)
+            )?;
+            if !listener.trusted_proxies.is_empty() {
+                writeln!(f, "  X-Forwarded headers are believed from {} network(s).", listener.trusted_proxies.len())?;
+            }
+        }
+        if let Some(admin) = &config.admin {
+            writeln!(f, "Admin: health and metrics on http://{}.", admin.address)?;
+        }
+        match (config.store.kind, &config.store.path) {
+            (StoreKind::Sqlite, Some(path)) => writeln!(f, "Store: SQLite in {}.", path.display())?,
+            _ => writeln!(f, "Store: in memory; revocations and replay records are lost when the program ends.")?,
+        }
+        if !config.federation.is_empty() {
+            writeln!(
+                f,
+                "Keys: {}; a fresh key every {}.",
+                config.keys.path.display(),
+                format_duration(config.keys.rotate_after)
+            )?;
+        }
+        for (name, federation) in &config.federation {
+            self.federation(f, name, federation)?;
+        }
+        for (name, route) in &config.web {
+            self.route(f, name, route)?;
+        }
+        Ok(())
+    }
+}
+
+impl Explanation<'_> {
+    fn federation(&self, f: &mut fmt::Formatter<'_>, name: &str, federation: &Federation) -> fmt::Result {
+        write!(f, "Federation {name}: is {} to its issuer", federation.realm)?;
+        match self.0.issuer_of(federation) {
+            Some((issuer, settings)) => writeln!(f, " {issuer}, where people sign in at {}.", settings.sign_in_url)?,
+            None => writeln!(f, ".")?,
+        }
+        let session = &federation.session;
+        write!(f, "  A session lasts {}", format_duration(session.absolute_timeout))?;
+        if let Some(idle) = session.idle_timeout {
+            write!(f, ", or until nothing was requested for {}", format_duration(idle))?;
+        }
+        if session.cap_to_issuer_lifetime {
+            write!(f, ", and no longer than the issuer's token")?;
+        }
+        match session.mode {
+            SessionMode::SelfContained => writeln!(f, "; the cookie {} holds all of it.", federation.cookie.name)?,
+            SessionMode::Reference => {
+                writeln!(f, "; the cookie {} holds a handle, the store the rest.", federation.cookie.name)?,
+            }
+        }
+        writeln!(f, "  {} signs out, here and at the issuer.", federation.sign_out_path.as_str())
+    }
+
+    fn route(&self, f: &mut fmt::Formatter<'_>, name: &str, route: &WebRoute) -> fmt::Result {
+        let hosts: Vec<String> = route.hosts.iter().map(ToString::to_string).collect();
+        let hosts = if hosts.is_empty() { "any host".to_owned() } else { hosts.join(", ") };
+        write!(f, "Web {name}: {hosts}, path {}", route.path.as_str())?;
+        if !route.listeners.is_empty() {
+            write!(f, ", on {}", route.listeners.join(", "))?;
+        }
+        write!(f, " → {}", route.upstream)?;
+        match route.host_header {
+            HostHeader::Client => writeln!(f, ", which sees the client's Host.")?,
+            HostHeader::Upstream => writeln!(f, ", which sees its own Host.")?,
+        }
+        let federation = self.0.federation_of(route).map_or("", |(name, _)| name);
+        match route.sign_in {
+            SignIn::Off => writeln!(f, "  Nobody signs in.")?,
+            SignIn::Optional => writeln!(f, "  Whoever is signed in at {federation} is known; nobody is asked.")?,
+            SignIn::Required => {
+                write!(f, "  People sign in at {federation}")?;
+                if !route.public_paths.is_empty() {
+                    let paths: Vec<&str> = route.public_paths.iter().map(super::PathPrefix::as_str).collect();
+                    write!(f, ", except for {}", paths.join(", "))?;
+                }
+                if !route.required_roles.is_empty() {
+                    write!(f, "; only with the role {}", route.required_roles.join(" or "))?;
+                }
+                writeln!(f, ".")?;
+            }
+        }
+        for (header, claim_type) in route.claims_to_headers.iter() {
+            writeln!(f, "  The application gets {claim_type} as {header}.")?;
+        }
+        if route.sign_in != SignIn::Off && route.authenticated_cache == AuthenticatedCache::Application {
+            writeln!(f, "  Answers may be kept by browsers: after sign-out the back button may show them.")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,165 @@
+//! Options of sign-in and session: issuers and relying parties.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::schema::{choice, section};
+use super::values::{HttpUrl, PathPrefix};
+
+section! {
+    /// A security token service whose tokens are accepted.
+    pub struct Issuer {
+        /// Where people are sent to sign in.
+        sign_in_url: HttpUrl,
+        /// Where people are sent to sign out; `sign_in_url` when absent.
+        sign_out_url: Option<HttpUrl>,
+        /// Name that claims from this issuer carry; the subject of the certificate when absent.
+        name: Option<String>,
+        /// Signing certificates, as PEM or DER files. A token must be signed with one of exactly these.
+        certificates: Vec<PathBuf> = [],
+        /// Signing certificates by SHA-256 fingerprint, as hexadecimal.
+        fingerprints: Vec<String> = [],
+        /// Signing certificates by SHA-1 thumbprint, as hexadecimal: for settings taken over from WIF.
+        thumbprints: Vec<String> = [],
+    }
+}
+
+section! {
+    /// A relying party: one sign-in and one session, shared by any number of web routes.
+    pub struct Federation {
+        /// Our identifier at the issuer (`wtrealm`): an absolute URI.
+        realm: String,
+        /// The issuer, by name; may be left out when there is exactly one.
+        issuer: Option<String>,
+        /// The address of the site as browsers see it, such as `https://shop.example`; answers from
+        /// the issuer come back here. The request's own scheme and host when absent.
+        public_url: Option<HttpUrl>,
+        /// Path to which the issuer posts its answer.
+        reply_path: PathPrefix = "/signin-wsfed",
+        /// Path that signs the user out, here and at the issuer.
+        sign_out_path: PathPrefix = "/signout",
+        /// Path that shows people they are signed out.
+        signed_out_path: PathPrefix = "/signed-out",
+        /// Audiences a token may be for; the realm when empty.
+        audiences: Vec<String> = [],
+        /// Preferred identity provider at the issuer (`whr`).
+        home_realm: Option<String>,
+        /// Greatest age of the authentication at the issuer (`wfresh`), in whole minutes; `0s` asks
+        /// for the password again.
+        freshness: Option<Duration>,
+        /// Requested method of authentication (`wauth`): a URI.
+        authentication_type: Option<String>,
+        /// Refuse issuer and site addresses that are not https; loopback addresses are exempt.
+        require_https: bool = true,
+        /// Accept answers nobody here asked for: sign-in that starts at the issuer.
+        allow_unsolicited: bool = false,
+        /// Tolerance for clocks that differ between the issuer and here.
+        clock_skew: Duration = "5m",
+        /// Refuse an issuer's token that was used before.
+        detect_replay: bool = true,
+        /// What happens to requests without a session.
+        challenge: Challenge,
+        /// The session.
+        session: Session,
+        /// The session's cookie.
+        cookie: Cookie,
+    }
+}
+
+section! {
+    /// What happens to requests without a session where one is needed.
+    pub struct Challenge {
+        /// Who is sent to the issuer.
+        mode: ChallengeMode = "auto",
+        /// More challenges than this within `loop_window` and the browser gets a page that explains the
+        /// likely cause instead of another redirect.
+        loop_limit: u32 = 5,
+        /// The window of `loop_limit`.
+        loop_window: Duration = "60s",
+    }
+}
+
+choice! {
+    /// Who is sent to the issuer.
+    pub enum ChallengeMode {
+        /// People who navigate; programs get 401 with a JSON body.
+        Auto = "auto",
+        /// Nobody: always 401.
+        Never = "never",
+    }
+}
+
+section! {
+    /// The session.
+    pub struct Session {
+        /// Longest life, counted from sign-in.
+        absolute_timeout: Duration = "10h",
+        /// Ends the session when nothing was requested for so long; 30 to 60 minutes suit most. No limit when
+        /// absent.
+        idle_timeout: Option<Duration>,
+        /// Part of `idle_timeout`, in percent, after which a request extends the session.
+        slide_after: u32 = 50,
+        /// End the session no later than the issuer's token.
+        cap_to_issuer_lifetime: bool = true,
+        /// What the cookie holds.
+        mode: SessionMode = "self-contained",
+        /// Tolerance for clocks that differ between our own nodes, up to 60 seconds.
+        clock_skew: Duration = "0s",
+        /// What becomes of a cookie that cannot be read.
+        on_unreadable: OnUnreadable = "drop",
+    }
+}
+
+choice! {
+    /// What the cookie holds.
+    pub enum SessionMode {
+        /// The whole session, sealed: nothing is kept here.
+        SelfContained = "self-contained",
+        /// A sealed handle; the session is in the store.
+        Reference = "reference",
+    }
+}
+
+choice! {
+    /// What becomes of a cookie that cannot be read.
+    pub enum OnUnreadable {
+        /// It is deleted and the request goes on without a session.
+        Drop = "drop",
+        /// The request is refused with 400, and the cookie deleted.
+        Refuse = "refuse",
+    }
+}
+
+section! {
+    /// The session's cookie.
+    pub struct Cookie {
+        /// Name; further pieces add a number. A name with `__Host-` binds it to one host and to https.
+        name: String = "__Host-session",
+        /// Path it is sent to.
+        path: PathPrefix = "/",
+        /// Domain it is sent to, with everything below; only the host that set it when absent.
+        domain: Option<String>,
+        /// Which cross-site requests carry it.
+        same_site: SameSite = "lax",
+        /// Send it over https only. Browsers count `localhost` as secure.
+        secure: bool = true,
+        /// Keep it when the browser closes, for so long; until the browser closes when absent.
+        persistent: Option<Duration>,
+        /// Longest piece, in characters, at least 1000.
+        chunk_size: u32 = 2000,
+        /// Most pieces.
+        max_chunks: u32 = 8,
+    }
+}
+
+choice! {
+    /// Which cross-site requests carry the cookie.
+    pub enum SameSite {
+        /// None.
+        Strict = "strict",
+        /// Navigations.
+        Lax = "lax",
+        /// All: for pages inside another site's frames.
+        None = "none",
+    }
+}

@@ -1,0 +1,94 @@
+//! `handstamp.toml`: what the program serves, and how.
+//!
+//! A configuration is a tree of tables. Each table is declared once with [`schema`]'s `section!`: its
+//! keys, their types, defaults and documentation. Reading reports *every* mistake with file, line and
+//! key; a key that is not known is a mistake, and the nearest known one is named.
+//!
+//! ```
+//! let config = handstamp::config::Config::parse(
+//!     r#"
+//!     [listener.public]
+//!     address = "127.0.0.1:8080"
+//!
+//!     [web.shop]
+//!     upstream = "http://127.0.0.1:3000"
+//!     "#,
+//!     std::path::Path::new("handstamp.toml"),
+//! )?;
+//! assert_eq!(config.web["shop"].path.as_str(), "/");
+//! # Ok::<(), handstamp::config::Findings>(())
+//! ```
+
+mod check;
+mod explain;
+mod federation;
+mod findings;
+mod listener;
+mod reference;
+pub mod schema;
+mod service;
+mod values;
+mod web;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+pub use federation::{
+    Challenge, ChallengeMode, Cookie, Federation, Issuer, OnUnreadable, SameSite, Session, SessionMode,
+};
+pub use findings::{Finding, FindingKind, Findings, Reader};
+pub use listener::Listener;
+pub use reference::reference;
+pub use service::{Admin, Keys, Log, LogFormat, LogLevel, Shutdown, Store, StoreKind};
+pub use values::{ByteSize, HostPattern, HttpUrl, Network, PathPrefix, format_duration};
+pub use web::{AuthenticatedCache, ClaimHeaders, HostHeader, SignIn, WebRoute};
+
+use schema::{Section, section};
+
+section! {
+    /// The whole file.
+    pub struct Config {
+        /// What is logged, and in which form.
+        log: Log,
+        /// The key ring that protects sessions.
+        keys: Keys,
+        /// Where reference-mode sessions, revocations and replay records are kept.
+        store: Store,
+        /// Health, readiness and metrics, on an address of their own.
+        admin: Option<Admin>,
+        /// How the program ends.
+        shutdown: Shutdown,
+        /// Addresses on which requests are accepted.
+        listener: BTreeMap<String, Listener>,
+        /// Security token services whose tokens are accepted.
+        issuer: BTreeMap<String, Issuer>,
+        /// Relying parties: one sign-in and one session, shared by any number of web routes.
+        federation: BTreeMap<String, Federation>,
+        /// Applications behind the gateway.
+        web: BTreeMap<String, WebRoute>,
+    }
+}
+
+impl Config {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn load(file: &Path) -> Result<Self, Findings> {
+        let text = std::fs::read_to_string(file).map_err(|error| Findings::unreadable(file, &error))?;
+        Self::parse(&text, file)
+    }
+
+    /// Reads and checks `text`; `file` names it in findings, and relative paths start in its folder.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn parse(text: &str, file: &Path) -> Result<Self, Findings> {
+        let mut reader = Reader::new(file);
+        let config = reader.parse(text).and_then(|table| Self::read_table(&table, "", &mut reader));
+        if let Some(config) = &config {
+            config.check(&mut reader);
+        }
+        reader.finish(config)
+    }
+}

@@ -1,0 +1,290 @@
+//! The body of a message on its way through: never held whole, never larger than allowed, never
+//! standing still for longer than allowed.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::BodyExt;
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep};
+
+/// Why a body ended early.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// It is larger than allowed.
+    #[error("the body is larger than {limit} bytes")]
+    TooLarge {
+        /// What is allowed.
+        limit: u64,
+    },
+    /// Nothing moved for too long.
+    #[error("the body stood still for {0:?}")]
+    Idle(Duration),
+    /// The connection broke, or what came was not HTTP.
+    #[error("the body was cut off: {0}")]
+    Connection(#[from] hyper::Error),
+    /// A service in this process failed.
+    #[error("the body could not be made: {0}")]
+    Service(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl BodyError {
+    /// The body error somewhere in the chain of causes of `error`.
+    pub fn in_chain<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e Self> {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            if let Some(found) = error.downcast_ref() {
+                return Some(found);
+            }
+            next = error.source();
+        }
+        None
+    }
+}
+
+/// The body of a request or response.
+#[derive(Debug)]
+pub struct Body(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Empty,
+    Whole(Bytes),
+    Relayed(Box<Relayed>),
+    Service(UnsyncBoxBody<Bytes, BodyError>),
+}
+
+impl Body {
+    /// No body.
+    pub const fn empty() -> Self {
+        Self(Kind::Empty)
+    }
+
+    /// A body that is already here.
+    pub fn whole(bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
+        if bytes.is_empty() { Self::empty() } else { Self(Kind::Whole(bytes)) }
+    }
+
+    /// The body of a request from a client, at most `limit` bytes. Its trailers are dropped: an
+    /// application must not take for a header what passed no check.
+    pub fn request(incoming: Incoming, limit: u64, idle: Duration) -> Self {
+        Self::relayed(incoming, Some(limit), idle, false)
+    }
+
+    /// The body of an answer from an application.
+    pub fn response(incoming: Incoming, idle: Duration) -> Self {
+        Self::relayed(incoming, None, idle, true)
+    }
+
+    /// A body made by a service in this process.
+    pub fn service<B>(body: B) -> Self
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        if body.is_end_stream() {
+            return Self::empty();
+        }
+        Self(Kind::Service(body.map_err(|error| BodyError::Service(error.into())).boxed_unsync()))
+    }
+
+    /// A view of how the body moves, for a deadline that begins when the body has passed.
+    pub fn progress(&mut self) -> Progress {
+        match &mut self.0 {
+            Kind::Relayed(relayed) => {
+                Progress(Some(Arc::clone(relayed.movement.get_or_insert_with(|| Arc::new(Movement::begin())))))
+            }
+            _ => Progress(None),
+        }
+    }
+
+    fn relayed(incoming: Incoming, limit: Option<u64>, idle: Duration, trailers: bool) -> Self {
+        if incoming.is_end_stream() {
+            return Self::empty();
+        }
+        Self(Kind::Relayed(Box::new(Relayed {
+            incoming,
+            limit,
+            passed: 0,
+            trailers,
+            idle: IdleTimer::new(idle),
+            movement: None,
+        })))
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let kind = &mut self.get_mut().0;
+        match kind {
+            Kind::Empty => Poll::Ready(None),
+            Kind::Whole(bytes) => {
+                let bytes = std::mem::take(bytes);
+                *kind = Kind::Empty;
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            Kind::Relayed(relayed) => relayed.poll(cx),
+            Kind::Service(body) => Pin::new(body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Kind::Empty => true,
+            Kind::Whole(_) => false,
+            Kind::Relayed(relayed) => relayed.incoming.is_end_stream(),
+            Kind::Service(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Kind::Empty => SizeHint::with_exact(0),
+            Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Kind::Relayed(relayed) => relayed.incoming.size_hint(),
+            Kind::Service(body) => body.size_hint(),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Relayed {
+    incoming: Incoming,
+    limit: Option<u64>,
+    passed: u64,
+    trailers: bool,
+    idle: IdleTimer,
+    movement: Option<Arc<Movement>>,
+}
+
+impl Relayed {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        loop {
+            let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {
+                return match self.idle.poll_expired(cx) {
+                    Poll::Ready(idle) => Poll::Ready(Some(Err(BodyError::Idle(idle)))),
+                    Poll::Pending => Poll::Pending,
+                };
+            };
+            self.idle.moved();
+            let frame = match frame {
+                Some(Ok(frame)) => frame,
+                Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+                None => {
+                    if let Some(movement) = &self.movement {
+                        movement.finish();
+                    }
+                    return Poll::Ready(None);
+                }
+            };
+            if let Some(movement) = &self.movement {
+                movement.note();
+                if self.incoming.is_end_stream() {
+                    movement.finish();
+                }
+            }
+            if let Some(data) = frame.data_ref() {
+                self.passed = self.passed.saturating_add(data.len() as u64);
+                if let Some(limit) = self.limit
+                    && self.passed > limit
+                {
+                    return Poll::Ready(Some(Err(BodyError::TooLarge { limit })));
+                }
+            } else if !self.trailers {
+                continue;
+            }
+            return Poll::Ready(Some(Ok(frame)));
+        }
+    }
+}
+
+/// Fires when nothing moved for a while. The timer exists only while somebody waits.
+#[derive(Debug)]
+pub(super) struct IdleTimer {
+    after: Duration,
+    moved: bool,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl IdleTimer {
+    pub(super) fn new(after: Duration) -> Self {
+        Self { after, moved: false, sleep: None }
+    }
+
+    /// Something moved: the wait begins anew.
+    pub(super) fn moved(&mut self) {
+        self.moved = true;
+    }
+
+    /// Waits, from the last movement on; ready with the length of the wait when it was too long.
+    pub(super) fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<Duration> {
+        let after = self.after;
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(after)));
+        if std::mem::take(&mut self.moved) {
+            sleep.as_mut().reset(Instant::now() + after);
+        }
+        sleep.as_mut().poll(cx).map(|()| after)
+    }
+}
+
+/// How a body moves, seen from outside.
+#[derive(Debug, Clone)]
+pub struct Progress(Option<Arc<Movement>>);
+
+impl Progress {
+    /// Waits until `after` has gone by since the body last moved.
+    pub async fn stalled_for(&self, after: Duration) {
+        let Some(movement) = &self.0 else {
+            return tokio::time::sleep(after).await;
+        };
+        loop {
+            let deadline = movement.last() + after;
+            tokio::time::sleep_until(deadline).await;
+            if movement.last() + after <= Instant::now() {
+                return;
+            }
+        }
+    }
+
+    /// Whether all of the body has passed.
+    pub fn is_finished(&self) -> bool {
+        self.0.as_ref().is_none_or(|movement| movement.finished.load(Ordering::Relaxed))
+    }
+}
+
+#[derive(Debug)]
+struct Movement {
+    began: Instant,
+    milliseconds: AtomicU64,
+    finished: AtomicBool,
+}
+
+impl Movement {
+    fn begin() -> Self {
+        Self { began: Instant::now(), milliseconds: AtomicU64::new(0), finished: AtomicBool::new(false) }
+    }
+
+    fn note(&self) {
+        let passed = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.milliseconds.store(passed, Ordering::Relaxed);
+    }
+
+    fn finish(&self) {
+        self.finished.store(true, Ordering::Relaxed);
+    }
+
+    fn last(&self) -> Instant {
+        self.began + Duration::from_millis(self.milliseconds.load(Ordering::Relaxed))
+    }
+}

@@ -1,0 +1,170 @@
+//! The headers of a message on its way through: what belongs to one hop only is taken off, and who
+//! asked is put on.
+
+use std::fmt::Write;
+use std::net::IpAddr;
+
+use http::header::{
+    CONNECTION, EXPECT, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
+    TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
+
+use super::origin::{Origin, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO};
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
+const HOP_BY_HOP: [HeaderName; 9] = [
+    CONNECTION,
+    KEEP_ALIVE,
+    PROXY_CONNECTION,
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// Takes off every header that is meant for one hop: those HTTP names and those `Connection` names.
+pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    if headers.contains_key(CONNECTION) {
+        let named: Vec<HeaderName> = headers
+            .get_all(CONNECTION)
+            .iter()
+            .filter_map(|line| line.to_str().ok())
+            .flat_map(|line| line.split(','))
+            .filter_map(|name| name.trim().parse().ok())
+            .collect();
+        for name in named {
+            headers.remove(name);
+        }
+    }
+    for name in &HOP_BY_HOP {
+        headers.remove(name);
+    }
+}
+
+/// Prepares the headers of a request for the application: hop-by-hop headers off, forwarding headers
+/// on. `Expect` goes too: the gateway itself answers it when it begins to read the body.
+pub(super) fn prepare_request(headers: &mut HeaderMap, origin: &Origin, upstream_host: Option<&HeaderValue>) {
+    remove_hop_by_hop(headers);
+    headers.remove(EXPECT);
+    let peer = origin.peer.ip().to_canonical();
+    if !origin.from_trusted_proxy {
+        headers.remove(X_FORWARDED_FOR);
+        headers.remove(FORWARDED);
+    }
+    let host = header_value(origin.host.clone());
+    append_to_list(headers, X_FORWARDED_FOR, peer.to_string());
+    append_to_list(headers, FORWARDED, forwarded_element(peer, origin));
+    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(origin.scheme()));
+    headers.insert(X_FORWARDED_HOST, host.clone());
+    headers.insert(HOST, upstream_host.cloned().unwrap_or(host));
+}
+
+/// One element of `Forwarded` (RFC 7239). Host and IPv6 addresses need quotes there; neither can
+/// contain one.
+fn forwarded_element(peer: IpAddr, origin: &Origin) -> String {
+    let mut element = String::with_capacity(64);
+    let _ = match peer {
+        IpAddr::V4(address) => write!(element, "for={address}"),
+        IpAddr::V6(address) => write!(element, "for=\"[{address}]\""),
+    };
+    let _ = write!(element, ";host=\"{}\";proto={}", origin.host, origin.scheme());
+    element
+}
+
+/// Appends to a comma-separated list, joining the lines there are into one.
+fn append_to_list(headers: &mut HeaderMap, name: HeaderName, element: String) {
+    let mut list = String::new();
+    for line in headers.get_all(&name).iter().filter_map(|line| line.to_str().ok()) {
+        if !line.trim().is_empty() {
+            list.push_str(line);
+            list.push_str(", ");
+        }
+    }
+    let list = if list.is_empty() { element } else { list + &element };
+    headers.insert(name, header_value(list));
+}
+
+/// Addresses, hosts and lists of lines that were header values are header values.
+fn header_value(text: String) -> HeaderValue {
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("unknown"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        lines
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect::<Vec<_>>()
+            .into_iter()
+            .fold(HeaderMap::new(), |mut headers, (name, value)| {
+                headers.append(name, value);
+                headers
+            })
+    }
+
+    fn origin(peer: &str, trusted: bool) -> Origin {
+        Origin {
+            peer: peer.parse().expect("an address"),
+            client: "1.1.1.1".parse().expect("an address"),
+            https: false,
+            host: "shop.example:8080".to_owned(),
+            from_trusted_proxy: trusted,
+        }
+    }
+
+    #[test]
+    fn hop_by_hop_headers_go_also_those_connection_names() {
+        let mut headers = headers(&[
+            ("connection", "close, X-Private"),
+            ("connection", "keep-alive"),
+            ("keep-alive", "timeout=5"),
+            ("x-private", "1"),
+            ("te", "trailers"),
+            ("proxy-authorization", "Basic x"),
+            ("x-public", "1"),
+        ]);
+        remove_hop_by_hop(&mut headers);
+        assert_eq!(headers.len(), 1);
+        assert!(headers.contains_key("x-public"));
+    }
+
+    #[test]
+    fn connection_cannot_remove_what_the_gateway_adds() {
+        let mut headers = headers(&[("connection", "x-forwarded-for, forwarded, x-forwarded-proto, host")]);
+        prepare_request(&mut headers, &origin("10.0.0.1:1", false), None);
+        assert_eq!(headers["x-forwarded-for"], "10.0.0.1");
+        assert_eq!(headers["host"], "shop.example:8080");
+    }
+
+    #[test]
+    fn an_untrusted_peer_starts_the_lists_anew() {
+        let mut headers = headers(&[("x-forwarded-for", "6.6.6.6"), ("forwarded", "for=6.6.6.6")]);
+        prepare_request(&mut headers, &origin("10.0.0.1:1", false), None);
+        assert_eq!(headers["x-forwarded-for"], "10.0.0.1");
+        assert_eq!(headers["forwarded"], "for=10.0.0.1;host=\"shop.example:8080\";proto=http");
+    }
+
+    #[test]
+    fn a_trusted_proxy_lengthens_the_lists() {
+        let mut headers = headers(&[("x-forwarded-for", "1.1.1.1"), ("x-forwarded-for", "10.0.0.9")]);
+        prepare_request(&mut headers, &origin("[fd00::1]:1", true), None);
+        assert_eq!(headers["x-forwarded-for"], "1.1.1.1, 10.0.0.9, fd00::1");
+        assert_eq!(headers["forwarded"], "for=\"[fd00::1]\";host=\"shop.example:8080\";proto=http");
+    }
+
+    #[test]
+    fn the_application_sees_its_own_host_when_asked_for() {
+        let mut headers = headers(&[("host", "x")]);
+        let own = HeaderValue::from_static("127.0.0.1:3000");
+        prepare_request(&mut headers, &origin("10.0.0.1:1", false), Some(&own));
+        assert_eq!(headers["host"], "127.0.0.1:3000");
+        assert_eq!(headers["x-forwarded-host"], "shop.example:8080");
+    }
+}

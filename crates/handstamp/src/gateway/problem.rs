@@ -1,0 +1,251 @@
+//! What the gateway itself says when a request goes no further: a page for people, JSON (RFC 9457) for
+//! programs, always with a stable code.
+
+use askama::Template;
+use http::header::{ACCEPT, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+
+use super::body::Body;
+use super::request_id::RequestId;
+
+/// Why a request goes no further.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    title: &'static str,
+    detail: String,
+    close: bool,
+}
+
+impl Problem {
+    /// A problem with a status, a stable code, and what happened and what to do, in words.
+    pub fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, title, detail: detail.into(), close: false }
+    }
+
+    /// The connection ends with this answer, because what follows on it cannot be trusted.
+    #[must_use]
+    pub fn closing(mut self) -> Self {
+        self.close = true;
+        self
+    }
+
+    /// The status of the answer.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The answer, in the form the client prefers.
+    pub fn respond(&self, form: Form, id: RequestId) -> Response<Body> {
+        let (content_type, text) = match form {
+            Form::Page => ("text/html; charset=utf-8", self.page(id)),
+            Form::Json => ("application/problem+json", self.json(id)),
+        };
+        let mut response = Response::new(Body::whole(text));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE_POLICY));
+        headers.insert(NOSNIFF.0, NOSNIFF.1);
+        headers.insert(super::request_id::HEADER, id.header());
+        if self.close {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
+    fn page(&self, id: RequestId) -> String {
+        let page = Page {
+            status: self.status.as_u16(),
+            title: self.title,
+            detail: &self.detail,
+            code: self.code,
+            id: id.to_string(),
+        };
+        // Rendering into memory fails only when memory does.
+        page.render().unwrap_or_else(|_| self.title.to_owned())
+    }
+
+    fn json(&self, id: RequestId) -> String {
+        serde_json::json!({
+            "type": "about:blank",
+            "status": self.status.as_u16(),
+            "title": self.title,
+            "detail": self.detail,
+            "code": self.code,
+            "request_id": id.to_string(),
+        })
+        .to_string()
+    }
+}
+
+/// The problems of the gateway itself.
+impl Problem {
+    pub(super) fn bad_host() -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "HST-GATEWAY-HOST", "Bad request", "The request must name exactly one host.")
+            .closing()
+    }
+
+    pub(super) fn bad_target() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "HST-GATEWAY-TARGET",
+            "Bad request",
+            "The address contains . or .. segments, which gateway and application could understand differently.",
+        )
+    }
+
+    pub(super) fn method_not_allowed() -> Self {
+        Self::new(
+            StatusCode::NOT_IMPLEMENTED,
+            "HST-GATEWAY-METHOD",
+            "Not implemented",
+            "The gateway is no tunnel: CONNECT and TRACE are not supported.",
+        )
+        .closing()
+    }
+
+    pub(super) fn no_route() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "HST-GATEWAY-ROUTE",
+            "Nothing here",
+            "No application is configured for this address.",
+        )
+    }
+
+    pub(super) fn body_too_large(limit: u64) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "HST-GATEWAY-BODY-SIZE",
+            "Too large",
+            format!("The body of a request may have at most {limit} bytes here."),
+        )
+        .closing()
+    }
+
+    pub(super) fn body_stalled() -> Self {
+        Self::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "HST-GATEWAY-BODY-TIMEOUT",
+            "Too slow",
+            "The body of the request stopped coming.",
+        )
+        .closing()
+    }
+
+    pub(super) fn body_cut_off() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "HST-GATEWAY-BODY",
+            "Bad request",
+            "The body of the request was cut off or malformed.",
+        )
+        .closing()
+    }
+
+    pub(super) fn upstream_unreachable() -> Self {
+        Self::new(
+            StatusCode::BAD_GATEWAY,
+            "HST-GATEWAY-CONNECT",
+            "Application not reachable",
+            "The application behind this address does not accept connections. Try again in a moment.",
+        )
+    }
+
+    pub(super) fn upstream_broken() -> Self {
+        Self::new(
+            StatusCode::BAD_GATEWAY,
+            "HST-GATEWAY-ANSWER",
+            "Bad answer",
+            "The application broke the connection or gave no valid answer. Try again in a moment.",
+        )
+    }
+
+    pub(super) fn upstream_slow() -> Self {
+        Self::new(
+            StatusCode::GATEWAY_TIMEOUT,
+            "HST-GATEWAY-TIMEOUT",
+            "No answer in time",
+            "The application did not answer in time. Try again in a moment.",
+        )
+    }
+}
+
+/// Own pages load nothing and run nothing; styles are inline.
+const PAGE_POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const NOSNIFF: (HeaderName, HeaderValue) = (http::header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+
+#[derive(Template)]
+#[template(path = "gateway/problem.html")]
+struct Page<'p> {
+    status: u16,
+    title: &'p str,
+    detail: &'p str,
+    code: &'p str,
+    id: String,
+}
+
+/// How a problem is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// An HTML page, for people.
+    Page,
+    /// RFC 9457 JSON, for programs.
+    Json,
+}
+
+impl Form {
+    /// What the client accepts: a page when it names `text/html` and does not name JSON before it. A
+    /// client that names neither is a program.
+    pub fn preferred(request: &HeaderMap) -> Self {
+        request
+            .get_all(ACCEPT)
+            .iter()
+            .filter_map(|line| line.to_str().ok())
+            .flat_map(|line| line.split(','))
+            .map(|range| range.split(';').next().unwrap_or_default().trim())
+            .find_map(|media| match media {
+                "text/html" | "application/xhtml+xml" => Some(Self::Page),
+                "application/json" | "application/problem+json" => Some(Self::Json),
+                _ => None,
+            })
+            .unwrap_or(Self::Json)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::request_id::RequestIds;
+    use super::*;
+
+    fn accept(value: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(value))])
+    }
+
+    #[test]
+    fn browsers_get_a_page_and_programs_json() {
+        let form = |value| Form::preferred(&accept(value));
+        assert_eq!(form("text/html,application/xhtml+xml,*/*;q=0.8"), Form::Page);
+        assert_eq!(form("application/json, text/html;q=0.1"), Form::Json);
+        assert_eq!(form("*/*"), Form::Json);
+        assert_eq!(Form::preferred(&HeaderMap::new()), Form::Json);
+    }
+
+    #[test]
+    fn what_a_page_says_is_escaped() {
+        let problem = Problem::new(StatusCode::BAD_REQUEST, "HST-TEST", "Test", "<script>");
+        let page = problem.page(RequestIds::new().next());
+        assert!(!page.contains("<script>"), "{page}");
+        assert!(page.contains("HST-TEST"));
+    }
+}

@@ -1,0 +1,203 @@
+//! What a configuration file may say, and what is said about one that is wrong.
+
+use std::path::Path;
+
+use handstamp::config::{Config, reference};
+
+fn findings(text: &str) -> Vec<String> {
+    match Config::parse(text, Path::new("/etc/handstamp.toml")) {
+        Ok(_) => Vec::new(),
+        Err(findings) => findings.iter().map(ToString::to_string).collect(),
+    }
+}
+
+#[track_caller]
+fn assert_finds(text: &str, expected: &[&str]) {
+    assert_eq!(findings(text), expected, "for\n{text}");
+}
+
+const MINIMAL: &str = "[listener.public]\naddress = \"127.0.0.1:0\"\n";
+
+#[test]
+fn an_unknown_key_is_an_error_that_names_line_and_nearest_key() {
+    assert_finds(
+        &format!("{MINIMAL}\n[web.shop]\nupstrem = \"http://127.0.0.1:3000\"\n"),
+        &[
+            "/etc/handstamp.toml:4:6: HST-CONFIG-MISSING web.shop.upstream: is required: set it to a URL",
+            "/etc/handstamp.toml:5:1: HST-CONFIG-UNKNOWN-KEY web.shop.upstrem: unknown key; did you mean `upstream`?",
+        ],
+    );
+    assert_finds(
+        "[lisstener.public]\naddress = \"127.0.0.1:0\"\n",
+        &["/etc/handstamp.toml:1:2: HST-CONFIG-UNKNOWN-KEY lisstener: unknown key; did you mean `listener`?"],
+    );
+    assert_finds(
+        "[log]\nzebra = 1\n",
+        &["/etc/handstamp.toml:2:1: HST-CONFIG-UNKNOWN-KEY log.zebra: unknown key; known here: level, format"],
+    );
+}
+
+#[test]
+fn every_mistake_is_reported_in_the_order_of_the_file() {
+    assert_finds(
+        r#"
+[log]
+level = "loud"
+
+[listener.public]
+address = "8080"
+header_timeout = "10 seconds"
+max_header_size = "64KB"
+trusted_proxies = ["10.0.0.0/40"]
+
+[shutdown]
+drain = 30
+"#,
+        &[
+            "/etc/handstamp.toml:3:1: HST-CONFIG-VALUE log.level: must be one of `error` `warn` `info` `debug` `trace`",
+            "/etc/handstamp.toml:6:1: HST-CONFIG-VALUE listener.public.address: must be an address and port such as \"127.0.0.1:8080\" or \"[::1]:8080\"",
+            "/etc/handstamp.toml:7:1: HST-CONFIG-VALUE listener.public.header_timeout: must be a duration such as \"30s\", \"15m\", \"1h30m\" or \"7d\"",
+            "/etc/handstamp.toml:8:1: HST-CONFIG-VALUE listener.public.max_header_size: must be a size such as \"64KiB\" or \"1MiB\"",
+            "/etc/handstamp.toml:9:20: HST-CONFIG-VALUE listener.public.trusted_proxies[0]: must be an address or a network such as \"10.0.0.0/8\" or \"fd00::/8\"",
+            "/etc/handstamp.toml:12:1: HST-CONFIG-VALUE shutdown.drain: must be a duration such as \"30s\", \"15m\", \"1h30m\" or \"7d\"",
+        ],
+    );
+}
+
+#[test]
+fn what_is_no_toml_is_said_with_its_line() {
+    let found = findings("[log]\nlevel = \n");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("/etc/handstamp.toml:2:"), "{found:?}");
+    assert!(found[0].contains("HST-CONFIG-SYNTAX"), "{found:?}");
+}
+
+#[test]
+fn references_to_what_is_not_there_are_errors() {
+    assert_finds(
+        &format!(
+            "{MINIMAL}\n[web.shop]\nupstream = \"http://127.0.0.1:3000\"\nlisteners = [\"publik\"]\nsign_in = \"required\"\n"
+        ),
+        &[
+            "/etc/handstamp.toml:4:6: HST-CONFIG-MISSING web.shop.federation: there is none: add [federation.NAME]",
+            "/etc/handstamp.toml:6:14: HST-CONFIG-CONFLICT web.shop.listeners[0]: there is no [listener.publik]; did you mean \"public\"?",
+        ],
+    );
+}
+
+#[test]
+fn what_does_not_fit_together_is_an_error() {
+    assert_finds(
+        &format!(
+            r#"{MINIMAL}
+[issuer.corp]
+sign_in_url = "http://sts.example/wsfed"
+
+[federation.shop]
+realm = "shop"
+sign_out_path = "/"
+
+[federation.shop.session]
+mode = "reference"
+idle_timeout = "20h"
+clock_skew = "5m"
+
+[federation.shop.cookie]
+secure = false
+chunk_size = 10
+
+[web.shop]
+upstream = "https://127.0.0.1:3000/app"
+required_roles = ["admin"]
+"#
+        ),
+        &[
+            "/etc/handstamp.toml:4:9: HST-CONFIG-MISSING issuer.corp: is not pinned: name its signing certificate in certificates, or give fingerprints",
+            "/etc/handstamp.toml:5:1: HST-CONFIG-CONFLICT issuer.corp.sign_in_url: http://sts.example/wsfed is not https: anybody on the way could take over the sign-in; use https, or set federation.shop.require_https = false",
+            "/etc/handstamp.toml:8:1: HST-CONFIG-VALUE federation.shop.realm: must be an absolute URI such as \"https://shop.example/\" or \"urn:shop\"",
+            "/etc/handstamp.toml:9:1: HST-CONFIG-CONFLICT federation.shop.sign_out_path: must not be the whole site",
+            "/etc/handstamp.toml:12:1: HST-CONFIG-CONFLICT federation.shop.session.mode: needs a store that survives a restart: set [store] kind = \"sqlite\"",
+            "/etc/handstamp.toml:13:1: HST-CONFIG-CONFLICT federation.shop.session.idle_timeout: is longer than absolute_timeout and would never take effect",
+            "/etc/handstamp.toml:14:1: HST-CONFIG-VALUE federation.shop.session.clock_skew: must be at most \"60s\": our own nodes agree on the time; for the issuer's clock set clock_skew of the federation",
+            "/etc/handstamp.toml:17:1: HST-CONFIG-CONFLICT federation.shop.cookie.secure: must be true for a cookie name with __Host-; or choose another cookie.name",
+            "/etc/handstamp.toml:18:1: HST-CONFIG-VALUE federation.shop.cookie.chunk_size: must be at least 1000 (SM-21)",
+            "/etc/handstamp.toml:21:1: HST-CONFIG-VALUE web.shop.upstream: https to the application is not supported: use http on a private network",
+            "/etc/handstamp.toml:21:1: HST-CONFIG-VALUE web.shop.upstream: must be scheme, host and port only, such as \"http://127.0.0.1:3000\"",
+            "/etc/handstamp.toml:22:1: HST-CONFIG-CONFLICT web.shop.required_roles: means nothing without sign-in: set sign_in = \"required\" or \"optional\"",
+        ],
+    );
+}
+
+#[test]
+fn two_routes_for_the_same_place_are_an_error() {
+    assert_finds(
+        &format!(
+            "{MINIMAL}\n[web.a]\nupstream = \"http://127.0.0.1:1\"\nhosts = [\"Shop.example\"]\n\n[web.b]\nupstream = \"http://127.0.0.1:2\"\nhosts = [\"shop.example\"]\n"
+        ),
+        &["/etc/handstamp.toml:8:6: HST-CONFIG-CONFLICT web.b: answers for the same host and path as web.a"],
+    );
+}
+
+#[test]
+fn claims_become_headers_by_short_name_or_uri() {
+    let web = "[web.shop]\nupstream = \"http://127.0.0.1:1\"\nsign_in = \"required\"\nfederation = \"shop\"\n";
+    let rest = "[issuer.corp]\nsign_in_url = \"https://sts.example/\"\nthumbprints = [\"aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa\"]\n[federation.shop]\nrealm = \"urn:shop\"\n";
+    let good = format!(
+        "{MINIMAL}{rest}{web}[web.shop.claims_to_headers]\nX-User = \"name\"\nX-Dept = \"http://example/dept\"\n"
+    );
+    let config = Config::parse(&good, Path::new("handstamp.toml")).expect("it is good");
+    let headers: Vec<(String, String)> = config.web["shop"]
+        .claims_to_headers
+        .iter()
+        .map(|(header, claim)| (header.to_string(), claim.to_string()))
+        .collect();
+    assert_eq!(headers[1], ("x-user".into(), "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name".into()));
+    assert_eq!(headers[0], ("x-dept".into(), "http://example/dept".into()));
+
+    assert_finds(
+        &format!("{MINIMAL}{rest}{web}[web.shop.claims_to_headers]\nX-User = \"nmae\"\nHost = \"name\"\n"),
+        &[
+            "/etc/handstamp.toml:13:1: HST-CONFIG-VALUE web.shop.claims_to_headers.X-User: unknown claim; did you mean `name`?",
+            "/etc/handstamp.toml:14:1: HST-CONFIG-VALUE web.shop.claims_to_headers.Host: has a meaning of its own in HTTP; use a name such as \"X-User\"",
+        ],
+    );
+}
+
+#[test]
+fn relative_paths_start_in_the_folder_of_the_file() {
+    let config =
+        Config::parse("[keys]\npath = \"ring.json\"\n", Path::new("/etc/handstamp/h.toml")).expect("it is good");
+    assert_eq!(config.keys.path, Path::new("/etc/handstamp/ring.json"));
+}
+
+#[test]
+fn the_reference_holds_every_option_with_its_default() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md");
+    let (begin, end) = ("<!-- reference: begin -->\n", "\n<!-- reference: end -->");
+    let document = std::fs::read_to_string(&file).expect("docs/configuration.md is there");
+    let from = document.find(begin).expect("it has the marker") + begin.len();
+    let to = document.find(end).expect("it has the end marker");
+    if std::env::var_os("HANDSTAMP_BLESS").is_some() {
+        let fresh = format!("{}{}{}", &document[..from], reference().trim(), &document[to..]);
+        std::fs::write(&file, fresh).expect("docs/configuration.md is writable");
+        return;
+    }
+    assert_eq!(
+        &document[from..to],
+        reference().trim(),
+        "docs/configuration.md is out of date: run this test with HANDSTAMP_BLESS=1"
+    );
+}
+
+#[test]
+fn examples_in_the_documentation_are_good() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md");
+    let document = std::fs::read_to_string(&file).expect("docs/configuration.md is there");
+    let mut examples = 0;
+    for block in document.split("```toml\n").skip(1) {
+        let example = block.split("```").next().expect("the block ends");
+        assert_finds(example, &[]);
+        examples += 1;
+    }
+    assert!(examples > 0);
+}
