@@ -74,7 +74,7 @@ impl Explanation<'_> {
         match session.mode {
             SessionMode::SelfContained => writeln!(f, "; the cookie {} holds all of it.", federation.cookie.name)?,
             SessionMode::Reference => {
-                writeln!(f, "; the cookie {} holds a handle, the store the rest.", federation.cookie.name)?,
+                writeln!(f, "; the cookie {} holds a handle, the store the rest.", federation.cookie.name)?;
             }
         }
         writeln!(f, "  {} signs out, here and at the issuer.", federation.sign_out_path.as_str())

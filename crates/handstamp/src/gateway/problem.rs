@@ -1,12 +1,14 @@
 //! What the gateway itself says when a request goes no further: a page for people, JSON (RFC 9457) for
 //! programs, always with a stable code.
 
-use askama::Template;
-use http::header::{ACCEPT, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use std::borrow::Cow;
+
+use http::header::{ACCEPT, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::body::Body;
-use super::request_id::RequestId;
+use super::request_id::{self, RequestId};
+use crate::pages::{self, ContentPolicy, MessagePage};
 
 /// Why a request goes no further.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,14 +16,27 @@ pub struct Problem {
     status: StatusCode,
     code: &'static str,
     title: &'static str,
-    detail: String,
+    detail: Cow<'static, str>,
+    actions: Vec<(&'static str, String)>,
     close: bool,
 }
 
 impl Problem {
     /// A problem with a status, a stable code, and what happened and what to do, in words.
-    pub fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, title, detail: detail.into(), close: false }
+    pub fn new(
+        status: StatusCode,
+        code: &'static str,
+        title: &'static str,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { status, code, title, detail: detail.into(), actions: Vec::new(), close: false }
+    }
+
+    /// Offers something to do next, as a link on the page.
+    #[must_use]
+    pub fn action(mut self, label: &'static str, href: impl Into<String>) -> Self {
+        self.actions.push((label, href.into()));
+        self
     }
 
     /// The connection ends with this answer, because what follows on it cannot be trusted.
@@ -43,46 +58,46 @@ impl Problem {
 
     /// The answer, in the form the client prefers.
     pub fn respond(&self, form: Form, id: RequestId) -> Response<Body> {
-        let (content_type, text) = match form {
-            Form::Page => ("text/html; charset=utf-8", self.page(id)),
-            Form::Json => ("application/problem+json", self.json(id)),
+        let mut response = match form {
+            Form::Page => self.page(id).map(Body::whole),
+            Form::Json => self.json(id).map(Body::whole),
         };
-        let mut response = Response::new(Body::whole(text));
-        *response.status_mut() = self.status;
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE_POLICY));
-        headers.insert(NOSNIFF.0, NOSNIFF.1);
-        headers.insert(super::request_id::HEADER, id.header());
+        headers.insert(request_id::HEADER, id.header());
         if self.close {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }
 
-    fn page(&self, id: RequestId) -> String {
-        let page = Page {
-            status: self.status.as_u16(),
-            title: self.title,
-            detail: &self.detail,
-            code: self.code,
-            id: id.to_string(),
-        };
-        // Rendering into memory fails only when memory does.
-        page.render().unwrap_or_else(|_| self.title.to_owned())
+    fn page(&self, id: RequestId) -> Response<String> {
+        let mut page = MessagePage::new(self.title)
+            .status(self.status)
+            .paragraph(self.detail.as_ref())
+            .detail("Code", self.code)
+            .detail("Request", id.to_string());
+        for (label, href) in &self.actions {
+            page = page.action(*label, href.as_str());
+        }
+        pages::respond(self.status, &page, &ContentPolicy::default())
     }
 
-    fn json(&self, id: RequestId) -> String {
-        serde_json::json!({
+    fn json(&self, id: RequestId) -> Response<String> {
+        let text = serde_json::json!({
             "type": "about:blank",
             "status": self.status.as_u16(),
             "title": self.title,
             "detail": self.detail,
             "code": self.code,
             "request_id": id.to_string(),
-        })
-        .to_string()
+        });
+        let mut response = Response::new(text.to_string());
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        response
     }
 }
 
@@ -179,22 +194,6 @@ impl Problem {
     }
 }
 
-/// Own pages load nothing and run nothing; styles are inline.
-const PAGE_POLICY: &str =
-    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-const NOSNIFF: (HeaderName, HeaderValue) = (http::header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-
-#[derive(Template)]
-#[template(path = "gateway/problem.html")]
-struct Page<'p> {
-    status: u16,
-    title: &'p str,
-    detail: &'p str,
-    code: &'p str,
-    id: String,
-}
-
 /// How a problem is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
@@ -244,7 +243,7 @@ mod tests {
     #[test]
     fn what_a_page_says_is_escaped() {
         let problem = Problem::new(StatusCode::BAD_REQUEST, "HST-TEST", "Test", "<script>");
-        let page = problem.page(RequestIds::new().next());
+        let page = problem.page(RequestIds::new().next()).into_body();
         assert!(!page.contains("<script>"), "{page}");
         assert!(page.contains("HST-TEST"));
     }
