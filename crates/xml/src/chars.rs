@@ -1,0 +1,78 @@
+//! Which characters may stand where (XML 1.0 fifth edition §2.2, §2.3).
+
+/// `Char`: what a document may hold at all.
+pub(crate) fn is_char(c: char) -> bool {
+    match c {
+        '\t' | '\n' | '\r' => true,
+        '\u{FFFE}' | '\u{FFFF}' => false,
+        _ => c >= ' ',
+    }
+}
+
+/// `NameStartChar` without the colon.
+pub(crate) fn is_name_start(c: char) -> bool {
+    matches!(c,
+        'A'..='Z' | '_' | 'a'..='z' | '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{2FF}' | '\u{370}'..='\u{37D}'
+        | '\u{37F}'..='\u{1FFF}' | '\u{200C}'..='\u{200D}' | '\u{2070}'..='\u{218F}' | '\u{2C00}'..='\u{2FEF}'
+        | '\u{3001}'..='\u{D7FF}' | '\u{F900}'..='\u{FDCF}' | '\u{FDF0}'..='\u{FFFD}' | '\u{10000}'..='\u{EFFFF}')
+}
+
+/// `NameChar` without the colon.
+pub(crate) fn is_name_char(c: char) -> bool {
+    is_name_start(c) || matches!(c, '-' | '.' | '0'..='9' | '\u{B7}' | '\u{300}'..='\u{36F}' | '\u{203F}'..='\u{2040}')
+}
+
+/// `NCName` (Namespaces in XML 1.0): a name without a colon.
+pub(crate) fn is_ncname(name: &str) -> bool {
+    let mut chars = name.chars();
+    chars.next().is_some_and(is_name_start) && chars.all(is_name_char)
+}
+
+/// `S`.
+pub(crate) fn is_white(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+/// [`ASCII`]: may start a name.
+pub(crate) const START: u8 = 1;
+/// [`ASCII`]: may stand in a name.
+pub(crate) const NAME: u8 = 2;
+
+/// The classes of bytes in names; non-ASCII bytes have none and take the slow path.
+pub(crate) static ASCII: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0_u8;
+    while byte < 0x80 {
+        if byte.is_ascii_alphabetic() || byte == b'_' {
+            table[byte as usize] = START | NAME;
+        } else if byte.is_ascii_digit() || byte == b'-' || byte == b'.' {
+            table[byte as usize] = NAME;
+        }
+        byte += 1;
+    }
+    table
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_agrees_with_the_productions() {
+        for byte in 0..0x80_u8 {
+            let c = char::from(byte);
+            assert_eq!(ASCII[usize::from(byte)] & START != 0, is_name_start(c), "{c:?}");
+            assert_eq!(ASCII[usize::from(byte)] & NAME != 0, is_name_char(c), "{c:?}");
+        }
+    }
+
+    #[test]
+    fn ncnames() {
+        for name in ["a", "_", "é", "a-b.c", "a·", "日本"] {
+            assert!(is_ncname(name), "{name}");
+        }
+        for name in ["", "1", "-", ".", "a:b", "a b", "·", "a×"] {
+            assert!(!is_ncname(name), "{name}");
+        }
+    }
+}
