@@ -1,12 +1,19 @@
 //! What can go wrong.
 
+use handstamp_session_token::ErrorKind;
+
 /// Why there is no session, or why one could not be kept. Variants are ordered by who is at fault.
 #[non_exhaustive]
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The browser sent cookies from which no bytes can be had: damaged, cut off, or not ours.
     #[error("the session cookie cannot be read: {0}")]
     UnreadableCookie(#[from] Unreadable),
+
+    /// The session token was refused, or could not be made, stored or sealed. Its
+    /// [`kind`](handstamp_session_token::Error::kind) tells whose fault that is.
+    #[error(transparent)]
+    Token(#[from] handstamp_session_token::Error),
 
     /// The application's claims make a token that browsers and servers would not carry (SM-22).
     #[error(
@@ -35,16 +42,43 @@ pub enum Error {
         name: String,
     },
 
+    /// A callback of the application took the session away while it was being made.
+    #[error("no session came of the sign-in")]
+    NotSignedIn,
+
+    /// The browser would drop the `Secure` cookie without a word, and the user would be sent to sign in for ever (SM-23).
+    #[error(
+        "the request came over plain HTTP, where browsers drop the Secure cookie {name:?}: serve the site over TLS; behind a \
+         proxy that ends TLS, configure how it says so"
+    )]
+    SecureCookieOverPlainHttp {
+        /// Name of the cookie.
+        name: String,
+    },
     /// The settings are inconsistent.
     #[error(transparent)]
     Settings(#[from] SettingsError),
 }
 
 impl Error {
+    /// Whether the fault lies on this side, so that nothing is known about the session.
+    pub(crate) fn is_ours(&self) -> bool {
+        match self {
+            Self::UnreadableCookie(_) => false,
+            Self::Token(error) => {
+                matches!(error.kind(), ErrorKind::Misconfigured | ErrorKind::Misuse | ErrorKind::StoreUnavailable)
+            }
+            _ => true,
+        }
+    }
+
     /// A stable code for logs and scripts.
     pub fn code(&self) -> &'static str {
         match self {
             Self::UnreadableCookie(_) => "HST-COOKIE-UNREADABLE",
+            Self::Token(token) => token.code(),
+            Self::NotSignedIn => "HST-SESSION-NONE",
+            Self::SecureCookieOverPlainHttp { .. } => "HST-COOKIE-PLAIN-HTTP",
             Self::SessionTooLarge { .. } => "HST-SESSION-TOO-LARGE",
             Self::EmptyToken => "HST-COOKIE-EMPTY",
             Self::CookieValue { .. } => "HST-COOKIE-VALUE",
@@ -129,6 +163,31 @@ pub enum SettingsError {
         /// The size, in characters.
         size: usize,
     },
+    /// A session cannot last no time.
+    #[error("session.{setting} is zero: give a duration, or leave it out")]
+    ZeroTimeout {
+        /// Which setting.
+        setting: &'static str,
+    },
+    /// Sliding starts only after the session has ended, or without an idle timeout.
+    #[error("session.slide_after needs a session.idle_timeout that is longer")]
+    SlideAfterIdle,
+    /// Reference mode without a place for the sessions.
+    #[error("sessions in reference mode need a cache: configure a store, or keep sessions self-contained")]
+    NoCache,
+    /// The token handler binds tokens to another cookie than the one they would travel in.
+    #[error(
+        "the token handler seals tokens for {carrier}, but they travel in the cookie {cookie:?}: give both one name"
+    )]
+    CarrierMismatch {
+        /// Name of the cookie; empty when none is configured.
+        cookie: String,
+        /// What the token handler says.
+        carrier: String,
+    },
+    /// Sign-outs would go to a list that nobody asks.
+    #[error("the replicated revocations and the token handler have different lists: give both the same one")]
+    RevocationsMismatch,
     /// Too many pieces, or none.
     #[error("{count} cookie pieces are not possible: allow 1 to 16")]
     ChunkCount {
@@ -147,6 +206,11 @@ impl SettingsError {
             Self::CookieDomain { .. } => "HST-COOKIE-DOMAIN",
             Self::CookieNeedsSecure => "HST-COOKIE-NEEDS-SECURE",
             Self::ChunkSize { .. } => "HST-COOKIE-CHUNK-SIZE",
+            Self::ZeroTimeout { .. } => "HST-SESSION-TIMEOUT",
+            Self::SlideAfterIdle => "HST-SESSION-SLIDE",
+            Self::NoCache => "HST-SESSION-NO-CACHE",
+            Self::CarrierMismatch { .. } => "HST-SESSION-CARRIER",
+            Self::RevocationsMismatch => "HST-SESSION-REVOCATIONS",
             Self::ChunkCount { .. } => "HST-COOKIE-CHUNK-COUNT",
         }
     }

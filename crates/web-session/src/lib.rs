@@ -2,5 +2,14 @@
 
 pub mod cookie;
 mod error;
+pub mod layer;
+mod log_once;
+pub mod module;
+mod request;
+mod session;
 
 pub use error::{Error, SettingsError, Unreadable};
+pub use layer::SessionLayer;
+pub use module::{ActiveSession, OnUnreadable, SessionEvents, SessionMode, SessionModule, SessionSettings, SignIn};
+pub use request::{RequestHead, Transport, TransportDetection};
+pub use session::Session;

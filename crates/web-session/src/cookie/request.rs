@@ -1,6 +1,6 @@
 //! The cookies of a request.
 
-use http::{HeaderMap, header::COOKIE};
+use http::header::{COOKIE, HeaderMap, HeaderValue};
 
 /// A view of the cookies in a request's headers. Copying it is free and no look-up allocates.
 ///
@@ -11,19 +11,33 @@ use http::{HeaderMap, header::COOKIE};
 /// A browser that holds several cookies of one name, set for different paths or domains, sends them all. The
 /// one with the longest path comes first (RFC 6265 §5.4).
 #[derive(Clone, Copy)]
-pub struct RequestCookies<'h> {
-    headers: &'h HeaderMap,
+pub struct RequestCookies<'h>(Source<'h>);
+
+#[derive(Clone, Copy)]
+enum Source<'h> {
+    Headers(&'h HeaderMap),
+    Values(&'h [HeaderValue]),
 }
 
 impl<'h> RequestCookies<'h> {
     /// The cookies in `headers`.
     pub fn new(headers: &'h HeaderMap) -> Self {
-        Self { headers }
+        Self(Source::Headers(headers))
+    }
+
+    /// The cookies in the values of `Cookie` headers that were kept aside.
+    pub fn from_values(values: &'h [HeaderValue]) -> Self {
+        Self(Source::Values(values))
     }
 
     /// Names and values as sent.
     pub fn iter(self) -> impl Iterator<Item = (&'h [u8], &'h [u8])> {
-        self.headers.get_all(COOKIE).iter().flat_map(|header| Pairs(header.as_bytes()))
+        let (headers, values) = match self.0 {
+            Source::Headers(headers) => (Some(headers), &[][..]),
+            Source::Values(values) => (None, values),
+        };
+        let headers = headers.into_iter().flat_map(|headers| headers.get_all(COOKIE));
+        headers.chain(values).flat_map(|header| Pairs(header.as_bytes()))
     }
 
     /// The values of all cookies with this name; names compare exactly.
@@ -77,7 +91,6 @@ fn unquoted(value: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
     use proptest::prelude::*;
 
     fn headers(values: &[&str]) -> HeaderMap {
@@ -91,6 +104,12 @@ mod tests {
         assert_eq!(cookies.values("a").collect::<Vec<_>>(), [b"1", b"3"]);
         assert_eq!(cookies.first("c"), Some(&b"4"[..]));
         assert_eq!(cookies.first("d"), None);
+    }
+
+    #[test]
+    fn values_kept_aside_read_like_headers() {
+        let values = [HeaderValue::from_static("a=1"), HeaderValue::from_static("b=2; a=3")];
+        assert_eq!(RequestCookies::from_values(&values).values("a").collect::<Vec<_>>(), [b"1", b"3"]);
     }
 
     #[test]

@@ -1,0 +1,423 @@
+//! Carrying decisions out: the cache, the list of revocations, and the `Set-Cookie` headers.
+
+use crate::cookie::RequestCookies;
+use crate::module::{
+    ActiveSession, Created, Decision, Fetch, Renewal, SessionMode, SignIn, SignOutCause, SignOutEvent, SignOutFailure,
+};
+use crate::{Error, RequestHead, SessionModule, SettingsError};
+use handstamp_session_token::{
+    ErrorKind, NewEntry, Revision, Revocation, SessionSecurityToken, SessionSecurityTokenBuilder, SessionTokenCache,
+    SessionTokenCacheKey,
+};
+use handstamp_time::Timestamp;
+use http::{HeaderValue, Method};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a response to a browser has to reckon with.
+#[derive(Debug, Clone, Copy)]
+pub struct Browser<'r> {
+    /// The cookies it sent.
+    pub cookies: RequestCookies<'r>,
+    /// Whether it would drop a `Secure` cookie, because it came over plain HTTP (SM-23).
+    pub loses_secure_cookies: bool,
+}
+
+/// What became of a request's session.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Admission {
+    /// The session; none when the request is anonymous.
+    pub active: Option<ActiveSession>,
+    /// `Set-Cookie` values for the response.
+    pub set_cookies: Vec<HeaderValue>,
+    /// Why a cookie that was sent, and stays, gave no session: the strict policy of SM-6, or a fault on this side.
+    pub rejection: Option<Error>,
+}
+
+/// A decision, carried out as far as that goes without I/O.
+pub(crate) enum Settled {
+    Done(Admission),
+    Fetch(Fetch),
+    Store(Replacement),
+}
+
+/// A renewal on which the application has had its say.
+pub(crate) struct Replacement {
+    old: ActiveSession,
+    revision: Option<Revision>,
+    new: SessionSecurityToken,
+}
+
+impl SessionModule {
+    /// Gives a request its session.
+    pub async fn admit(&self, request: RequestHead<'_>, now: Timestamp) -> Admission {
+        let settled = self.settle(self.decide(request, now), self.browser(request), now);
+        self.complete(settled, request, now).await
+    }
+
+    /// Signs a user in: a new session with a context id of its own, in place of the browser's previous one (SM-36).
+    ///
+    /// # Errors
+    /// Then there is no session and no cookie (SM-10): [`Error::SessionTooLarge`] (SM-22),
+    /// [`Error::SecureCookieOverPlainHttp`] (SM-23), [`Error::Settings`] for reference mode without a cache, and
+    /// [`Error::Token`] when the token cannot be built, stored or sealed.
+    pub async fn sign_in(
+        &self,
+        sign_in: SignIn,
+        previous: Option<&ActiveSession>,
+        browser: Browser<'_>,
+        now: Timestamp,
+    ) -> Result<Admission, Error> {
+        let mode = sign_in.mode.unwrap_or(self.settings.mode);
+        if mode == SessionMode::Reference && self.cache.is_none() {
+            return Err(SettingsError::NoCache.into());
+        }
+        if let Some(previous) = previous
+            && let Err(error) = self.end(previous.token(), now).await
+        {
+            tracing::error!(code = error.code(), %error, "the previous session of a browser could not be ended");
+        }
+        let mut created = Created::new(self.first_token(sign_in, mode, now)?);
+        self.events.created(&mut created);
+        let Created { mut token, write_cookie } = created;
+        if let Some(previous) = previous {
+            token = self.with_fresh_context_id(token, previous.token(), now)?;
+        }
+        if let Err(error) = self.validate(&token, now) {
+            if error.kind() != ErrorKind::Revoked {
+                return Err(error.into());
+            }
+            // Signed out in the very instant of this sign-in: revocations go by subject and instant.
+            let later = now.whole_seconds().saturating_add(Duration::from_secs(1));
+            let builder = token.reissue().valid_from(token.valid_from()).valid_to(token.valid_to());
+            token = builder.signed_in_at(later).build(now, self.random.as_ref())?;
+            self.validate(&token, now)?;
+        }
+        let admission = if write_cookie {
+            match self.issue(token, browser, now).await {
+                Err(IssueError { error: Error::SessionTooLarge { .. }, mut token })
+                    if self.settings.overflow_to_reference && !token.is_reference_mode() =>
+                {
+                    token.set_reference_mode(true);
+                    self.issue(*token, browser, now).await
+                }
+                result => result,
+            }
+            .map_err(|failure| failure.error)?
+        } else {
+            self.without_cookie(token, browser, now)?
+        };
+        if let Some(active) = &admission.active {
+            audit("signed in", active.token());
+        }
+        Ok(admission)
+    }
+
+    /// Ends a session everywhere: its cookies, its cache entry, and every copy of its self-contained token (SM-11,
+    /// SM-13). Ending one that has ended already is no error.
+    ///
+    /// Returns the `Set-Cookie` values, which are to be sent whatever else failed, and whether the session has ended
+    /// everywhere.
+    pub async fn sign_out(
+        &self,
+        session: Option<&ActiveSession>,
+        cause: SignOutCause,
+        browser: Browser<'_>,
+        now: Timestamp,
+    ) -> (Vec<HeaderValue>, Result<(), Error>) {
+        let event = SignOutEvent { token: session.map(|session| &**session.token()), cause };
+        self.events.signing_out(&event);
+        let mut failure = match session {
+            Some(session) => self.end(session.token(), now).await.err(),
+            None => None,
+        };
+        let headers = self.cookies.delete(browser.cookies).unwrap_or_else(|error| {
+            failure.get_or_insert(error);
+            Vec::new()
+        });
+        let Some(error) = failure else {
+            self.events.signed_out(&event);
+            if let Some(session) = session {
+                audit("signed out", session.token());
+            }
+            return (headers, Ok(()));
+        };
+        tracing::error!(code = error.code(), %error, "a session could not be ended everywhere");
+        match self.events.sign_out_error(&error) {
+            SignOutFailure::Report => (headers, Err(error)),
+            SignOutFailure::Swallow => (headers, Ok(())),
+        }
+    }
+
+    /// What is to be known of the browser that sent a request.
+    pub fn browser<'r>(&self, request: RequestHead<'r>) -> Browser<'r> {
+        Browser {
+            cookies: request.cookies(),
+            loses_secure_cookies: self.cookies.settings().secure()
+                && self.settings.transport.loses_secure_cookies(request),
+        }
+    }
+
+    /// Where to redirect a `GET` without a session whose path differs from the cookie's by case alone; none unless
+    /// the settings ask for it.
+    pub fn path_correction(&self, request: RequestHead<'_>) -> Option<HeaderValue> {
+        if !self.settings.correct_path_case || request.method != Method::GET {
+            return None;
+        }
+        let target = request.uri.path_and_query()?.as_str();
+        HeaderValue::try_from(self.cookies.settings().match_cookie_path(target)?).ok()
+    }
+
+    /// Carries a decision out as far as that goes without I/O: all the way unless the cache has a part in it.
+    pub(crate) fn settle(&self, decision: Decision, browser: Browser<'_>, now: Timestamp) -> Settled {
+        Settled::Done(match decision {
+            Decision::Anonymous => Admission::default(),
+            Decision::Active(active) => Admission { active: Some(active), ..Admission::default() },
+            Decision::Fetch(fetch) => return Settled::Fetch(fetch),
+            Decision::Renew(renewal) => return self.settle_renewal(renewal, browser, now),
+            Decision::Expired(token) => {
+                let event = SignOutEvent { token: Some(&token), cause: SignOutCause::Expired };
+                self.events.signing_out(&event);
+                let set_cookies = self.delete(browser);
+                self.events.signed_out(&event);
+                audit("expired", &token);
+                Admission { set_cookies, ..Admission::default() }
+            }
+            Decision::Drop(error) => {
+                self.log_once(browser, &error);
+                Admission { set_cookies: self.delete(browser), ..Admission::default() }
+            }
+            Decision::Reject(error) => {
+                self.log_once(browser, &error);
+                Admission { rejection: Some(error), ..Admission::default() }
+            }
+        })
+    }
+
+    /// The rest of what [`Self::settle`] began.
+    pub(crate) async fn complete(&self, mut settled: Settled, request: RequestHead<'_>, now: Timestamp) -> Admission {
+        let browser = self.browser(request);
+        loop {
+            settled = match settled {
+                Settled::Done(admission) => return admission,
+                Settled::Store(replacement) => return self.replace(replacement, browser, now).await,
+                Settled::Fetch(fetch) => {
+                    let Some(cache) = &self.cache else { return Admission::default() };
+                    let found = cache.get(fetch.key(), now).await;
+                    self.settle(self.decide_fetched(&fetch, found, request, now), browser, now)
+                }
+            };
+        }
+    }
+
+    fn settle_renewal(&self, renewal: Renewal, browser: Browser<'_>, now: Timestamp) -> Settled {
+        let Renewal { old, revision, new } = renewal;
+        let mut created = Created::new(new);
+        self.events.created(&mut created);
+        let Created { token: new, write_cookie } = created;
+        if let Err(error) = self.validate(&new, now) {
+            return Settled::Done(kept(old, &error.into()));
+        }
+        if !write_cookie {
+            let active = Some(ActiveSession::new(Arc::new(new), 0, now));
+            return Settled::Done(Admission { active, ..Admission::default() });
+        }
+        if revision.is_some() || new.is_reference_mode() {
+            return Settled::Store(Replacement { old, revision, new });
+        }
+        Settled::Done(match self.write(&new, browser, now) {
+            Ok((size, set_cookies)) => {
+                audit("renewed", &new);
+                let active = Some(ActiveSession::new(Arc::new(new), size, now));
+                Admission { active, set_cookies, ..Admission::default() }
+            }
+            Err(error) => kept(old, &error),
+        })
+    }
+
+    /// Replaces a session's cache entry by a new one. Of several requests that try at once, one succeeds (ST-37).
+    async fn replace(&self, replacement: Replacement, browser: Browser<'_>, now: Timestamp) -> Admission {
+        let Replacement { old, revision, new } = replacement;
+        let admission = match self.issue(new, browser, now).await {
+            Ok(admission) => admission,
+            Err(failure) => return kept(old, &failure.error),
+        };
+        let (Some(cache), Some(revision)) = (&self.cache, revision) else { return admission };
+        match self.retire(cache.as_ref(), old.token(), revision, now).await {
+            Ok(true) => admission,
+            Ok(false) => {
+                if let Some(new) = admission.active.filter(|new| new.token().is_reference_mode())
+                    && let Err(error) = cache.remove(&SessionTokenCacheKey::of(new.token())).await
+                {
+                    tracing::warn!(code = error.code(), %error, "a superfluous cache entry stays until it expires");
+                }
+                Admission { active: Some(old), ..Admission::default() }
+            }
+            Err(error) => {
+                tracing::warn!(code = error.code(), %error, "a replaced session stays in the cache until it expires");
+                admission
+            }
+        }
+    }
+
+    /// Lets the entry of a replaced token live on for the grace period only; `false` when somebody else replaced it.
+    async fn retire(
+        &self,
+        cache: &dyn SessionTokenCache,
+        old: &Arc<SessionSecurityToken>,
+        revision: Revision,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let key = SessionTokenCacheKey::of(old);
+        let expires = now.saturating_add(self.settings.reissue_grace).min(old.valid_to());
+        let entry = NewEntry { token: old.clone(), expires };
+        let won = cache.compare_and_set(&key, revision, entry, now).await?.is_some();
+        if won && self.settings.reissue_grace.is_zero() {
+            cache.remove(&key).await?;
+        }
+        Ok(won)
+    }
+
+    fn first_token(&self, sign_in: SignIn, mode: SessionMode, now: Timestamp) -> Result<SessionSecurityToken, Error> {
+        let mut ends = now.saturating_add(sign_in.lifetime.unwrap_or(self.settings.absolute_timeout));
+        if let Some(issuer_expiry) = sign_in.issuer_expiry.filter(|_| self.settings.cap_to_issuer_lifetime) {
+            ends = ends.min(issuer_expiry);
+        }
+        let mut builder: SessionSecurityTokenBuilder = self
+            .tokens
+            .token(self.events.claims(sign_in.principal))
+            .valid_from(now)
+            .signed_in_at(now)
+            .absolute_expiry(ends)
+            .persistent(sign_in.persistent)
+            .reference_mode(mode == SessionMode::Reference);
+        builder = match self.settings.idle_timeout {
+            Some(idle) => builder.idle_timeout(idle).valid_to(now.saturating_add(idle).min(ends)),
+            None => builder.valid_to(ends),
+        };
+        if let Some(context) = sign_in.context {
+            builder = builder.context(context);
+        }
+        if let Some(session) = sign_in.issuer_session {
+            builder = builder.issuer_session(session);
+        }
+        Ok(builder.build(now, self.random.as_ref())?)
+    }
+
+    /// Stores a token, if it is to be stored, and then writes its cookie (SM-10).
+    async fn issue(
+        &self,
+        token: SessionSecurityToken,
+        browser: Browser<'_>,
+        now: Timestamp,
+    ) -> Result<Admission, IssueError> {
+        let cache = self.cache.as_deref().filter(|_| token.is_reference_mode());
+        if token.is_reference_mode() && cache.is_none() {
+            return Err(IssueError { error: SettingsError::NoCache.into(), token: Box::new(token) });
+        }
+        let token = Arc::new(token);
+        let written = match cache {
+            None => self.write(&token, browser, now),
+            Some(cache) => {
+                let key = SessionTokenCacheKey::of(&token);
+                match cache.add(&key, NewEntry::new(token.clone()), now).await {
+                    Err(error) => Err(error.into()),
+                    Ok(_) => match self.write(&token, browser, now) {
+                        Ok(written) => Ok(written),
+                        Err(error) => {
+                            if let Err(error) = cache.remove(&key).await {
+                                tracing::warn!(code = error.code(), %error, "an unused cache entry stays until it expires");
+                            }
+                            Err(error)
+                        }
+                    },
+                }
+            }
+        };
+        match written {
+            Ok((size, set_cookies)) => {
+                let active = Some(ActiveSession::new(token, size, now));
+                Ok(Admission { active, set_cookies, ..Admission::default() })
+            }
+            Err(error) => Err(IssueError { error, token: Box::new(Arc::unwrap_or_clone(token)) }),
+        }
+    }
+
+    /// A session for one request (SM-9). What the browser has of an earlier one goes.
+    fn without_cookie(
+        &self,
+        token: SessionSecurityToken,
+        browser: Browser<'_>,
+        now: Timestamp,
+    ) -> Result<Admission, Error> {
+        let stale = self.cookies.contains(browser.cookies);
+        let set_cookies = if stale { self.cookies.delete(browser.cookies)? } else { Vec::new() };
+        let active = Some(ActiveSession::new(Arc::new(token), 0, now));
+        Ok(Admission { active, set_cookies, ..Admission::default() })
+    }
+
+    /// Seals a token into cookies.
+    fn write(
+        &self,
+        token: &SessionSecurityToken,
+        browser: Browser<'_>,
+        now: Timestamp,
+    ) -> Result<(usize, Vec<HeaderValue>), Error> {
+        if browser.loses_secure_cookies {
+            return Err(Error::SecureCookieOverPlainHttp { name: self.cookies.settings().name().to_owned() });
+        }
+        let bytes = self.tokens.write(token, now, self.random.as_ref())?;
+        let lifetime = self.cookies.settings().lifetime(token.is_persistent(), token.valid_to(), now);
+        Ok((bytes.len(), self.cookies.write(&bytes, lifetime, browser.cookies)?))
+    }
+
+    /// Ends a session on the server's side.
+    async fn end(&self, token: &SessionSecurityToken, now: Timestamp) -> Result<(), Error> {
+        let removed = match &self.cache {
+            Some(cache) if token.is_reference_mode() => {
+                cache.remove_session(token.endpoint(), token.context_id()).await
+            }
+            _ => Ok(()),
+        };
+        let revocations = Revocation::of_sign_out(token, self.tokens.clock_skew());
+        self.revocations.revoke(&revocations, now).await?;
+        Ok(removed?)
+    }
+
+    fn delete(&self, browser: Browser<'_>) -> Vec<HeaderValue> {
+        self.cookies.delete(browser.cookies).unwrap_or_else(|error| {
+            tracing::error!(code = error.code(), %error, "session cookies could not be deleted");
+            Vec::new()
+        })
+    }
+
+    fn log_once(&self, browser: Browser<'_>, error: &Error) {
+        let own = browser.cookies.iter().filter(|(name, _)| self.cookies.owns(name)).map(|(_, value)| value);
+        if error.is_ours() {
+            tracing::error!(code = error.code(), %error, "a session cannot be decided about");
+        } else if self.logged.is_first(own) {
+            tracing::warn!(code = error.code(), %error, "a session cookie was refused");
+        }
+    }
+}
+
+/// A session that could not be written, and its token.
+struct IssueError {
+    error: Error,
+    token: Box<SessionSecurityToken>,
+}
+
+/// A session that was to be renewed and goes on as it is.
+fn kept(old: ActiveSession, error: &Error) -> Admission {
+    tracing::error!(code = error.code(), %error, "a session could not be renewed");
+    Admission { active: Some(old), ..Admission::default() }
+}
+
+fn audit(event: &'static str, token: &SessionSecurityToken) {
+    tracing::info!(
+        session = token.context_id().fingerprint(),
+        reference = token.is_reference_mode(),
+        "session {event}"
+    );
+}

@@ -1,0 +1,89 @@
+//! The session module: WIF's `SessionAuthenticationModule` (SM §1).
+//!
+//! [`SessionModule::decide`] turns a request's cookies and the time into a [`Decision`], without I/O. The other half
+//! carries decisions out: it talks to the cache and makes `Set-Cookie` headers. [`SessionLayer`](crate::SessionLayer)
+//! drives both for a tower service.
+
+mod active;
+mod builder;
+mod carry_out;
+mod decision;
+mod events;
+mod settings;
+mod sign_in;
+
+pub use active::ActiveSession;
+pub use builder::SessionModuleBuilder;
+pub(crate) use carry_out::Settled;
+pub use carry_out::{Admission, Browser};
+pub use decision::{Decision, Fetch, Renewal};
+pub use events::{Created, Received, SessionEvents, SignOutCause, SignOutEvent, SignOutFailure};
+pub use settings::{OnUnreadable, SessionMode, SessionSettings, SessionSettingsBuilder};
+pub use sign_in::SignIn;
+
+use crate::cookie::CookieHandler;
+use crate::log_once::LogOnce;
+use handstamp_keys::SecureRandom;
+use handstamp_session_token::{SessionSecurityTokenHandler, SessionTokenCache};
+use handstamp_time::{Clock, Timestamp};
+use std::fmt;
+use std::sync::Arc;
+
+/// Gives requests their sessions: reads, renews, writes and deletes session cookies.
+///
+/// One module serves a whole application; it is cheap to share behind an [`Arc`] and holds no lock. Build it with
+/// [`SessionModule::builder`].
+pub struct SessionModule {
+    pub(crate) settings: SessionSettings,
+    pub(crate) cookies: Arc<dyn CookieHandler>,
+    pub(crate) tokens: SessionSecurityTokenHandler,
+    pub(crate) cache: Option<Arc<dyn SessionTokenCache>>,
+    pub(crate) revocations: builder::Revocations,
+    pub(crate) events: Arc<dyn SessionEvents>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn SecureRandom>,
+    logged: LogOnce,
+}
+
+impl SessionModule {
+    /// Starts a module that reads and writes tokens with `tokens`.
+    pub fn builder(tokens: SessionSecurityTokenHandler) -> SessionModuleBuilder {
+        SessionModuleBuilder::new(tokens)
+    }
+
+    /// How long sessions last and where they live.
+    pub fn settings(&self) -> &SessionSettings {
+        &self.settings
+    }
+
+    /// How tokens travel in cookies.
+    pub fn cookies(&self) -> &dyn CookieHandler {
+        self.cookies.as_ref()
+    }
+
+    /// How tokens are read and written.
+    pub fn tokens(&self) -> &SessionSecurityTokenHandler {
+        &self.tokens
+    }
+
+    /// Where sessions in reference mode live.
+    pub fn cache(&self) -> Option<&Arc<dyn SessionTokenCache>> {
+        self.cache.as_ref()
+    }
+
+    /// The current time by the module's clock.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+impl fmt::Debug for SessionModule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionModule")
+            .field("settings", &self.settings)
+            .field("cookies", &self.cookies)
+            .field("tokens", &self.tokens)
+            .field("cache", &self.cache.is_some())
+            .finish_non_exhaustive()
+    }
+}

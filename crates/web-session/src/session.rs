@@ -1,0 +1,181 @@
+//! The session of a request, as the application sees it.
+
+use crate::Error;
+use crate::cookie::RequestCookies;
+use crate::module::{ActiveSession, Admission, Browser, SessionModule, SignIn, SignOutCause};
+use http::{HeaderMap, HeaderValue, header};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The session of the current request: who the user is, and the handle to sign in and out.
+///
+/// [`SessionLayer`](crate::SessionLayer) puts one into the extensions of every request, anonymous or not. Cloning it
+/// copies a pointer; all clones see the same session. Cookies that a change needs are in the response to this request.
+///
+/// ```
+/// use handstamp_web_session::Session;
+/// use http::{Request, StatusCode};
+///
+/// fn whoami<B>(request: &Request<B>) -> Result<String, StatusCode> {
+///     let session = request.extensions().get::<Session>().ok_or(StatusCode::INTERNAL_SERVER_ERROR)?;
+///     let active = session.active().ok_or(StatusCode::UNAUTHORIZED)?;
+///     Ok(active.principal().name().unwrap_or("somebody without a name").to_owned())
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Session(Arc<Shared>);
+
+struct Shared {
+    module: Arc<SessionModule>,
+    active: Option<ActiveSession>,
+    rejection: Option<Error>,
+    cookies: SentCookies,
+    loses_secure_cookies: bool,
+    /// Whether `changes` holds anything. Requests that change nothing never lock.
+    changed: AtomicBool,
+    changes: Mutex<Changes>,
+}
+
+#[derive(Default)]
+struct Changes {
+    /// What the application made of the session; none while it did nothing.
+    active: Option<Option<ActiveSession>>,
+    set_cookies: Vec<HeaderValue>,
+}
+
+/// The `Cookie` headers of the request, kept for the pieces that a new cookie has to replace.
+enum SentCookies {
+    One([HeaderValue; 1]),
+    Other(Vec<HeaderValue>),
+}
+
+impl Session {
+    pub(crate) fn new(
+        module: Arc<SessionModule>,
+        admission: Admission,
+        headers: &HeaderMap,
+        loses_secure_cookies: bool,
+    ) -> Self {
+        let mut sent = headers.get_all(header::COOKIE).iter();
+        let cookies = match (sent.next(), sent.next()) {
+            (Some(one), None) => SentCookies::One([one.clone()]),
+            (None, _) => SentCookies::Other(Vec::new()),
+            _ => SentCookies::Other(headers.get_all(header::COOKIE).iter().cloned().collect()),
+        };
+        let Admission { active, set_cookies, rejection } = admission;
+        Self(Arc::new(Shared {
+            module,
+            active,
+            rejection,
+            cookies,
+            loses_secure_cookies,
+            changed: AtomicBool::new(!set_cookies.is_empty()),
+            changes: Mutex::new(Changes { active: None, set_cookies }),
+        }))
+    }
+
+    /// The session; none when the user is anonymous. Follows [`sign_in`](Self::sign_in) and
+    /// [`sign_out`](Self::sign_out) at once.
+    pub fn active(&self) -> Option<ActiveSession> {
+        if self.0.changed.load(Ordering::Acquire)
+            && let Some(active) = &self.changes().active
+        {
+            return active.clone();
+        }
+        self.0.active.clone()
+    }
+
+    /// Whether nobody is signed in.
+    pub fn is_anonymous(&self) -> bool {
+        self.active().is_none()
+    }
+
+    /// Why the request is anonymous although it brought a session cookie, where the cookie was left alone: the strict
+    /// policy (SM-6), or a fault on this side such as a store that does not answer.
+    pub fn rejection(&self) -> Option<&Error> {
+        self.0.rejection.as_ref()
+    }
+
+    /// The module that looks after this session.
+    pub fn module(&self) -> &SessionModule {
+        &self.0.module
+    }
+
+    /// Signs a user in. The session is new in every respect, and one that the browser had before has ended (SM-36).
+    ///
+    /// # Errors
+    /// As [`SessionModule::sign_in`]. The request is anonymous then, and no cookie is set.
+    pub async fn sign_in(&self, sign_in: SignIn) -> Result<ActiveSession, Error> {
+        let previous = self.active();
+        let module = &self.0.module;
+        let result = module.sign_in(sign_in, previous.as_ref(), self.browser(), module.now()).await;
+        match result {
+            Ok(Admission { active: Some(active), set_cookies, .. }) => {
+                self.change(Some(active.clone()), set_cookies);
+                Ok(active)
+            }
+            Ok(_) => Err(Error::NotSignedIn),
+            Err(error) => {
+                self.change(None, Vec::new());
+                Err(error)
+            }
+        }
+    }
+
+    /// Signs the user out: deletes the cookies, removes the session from the cache, and revokes what was copied
+    /// (SM-11, SM-13). The request is anonymous from here on. Signing out twice is no error.
+    ///
+    /// # Errors
+    /// When the session could not be ended everywhere. The cookies are deleted all the same.
+    pub async fn sign_out(&self) -> Result<(), Error> {
+        self.end(SignOutCause::Application).await
+    }
+
+    /// [`sign_out`](Self::sign_out) because the issuer asked for it (SM §3.9).
+    ///
+    /// # Errors
+    /// As [`sign_out`](Self::sign_out).
+    pub async fn sign_out_by_issuer(&self) -> Result<(), Error> {
+        self.end(SignOutCause::Issuer).await
+    }
+
+    async fn end(&self, cause: SignOutCause) -> Result<(), Error> {
+        let module = &self.0.module;
+        let (set_cookies, result) = module.sign_out(self.active().as_ref(), cause, self.browser(), module.now()).await;
+        self.change(None, set_cookies);
+        result
+    }
+
+    /// The `Set-Cookie` values for the response. A second call returns nothing.
+    pub(crate) fn take_cookies(&self) -> Vec<HeaderValue> {
+        if !self.0.changed.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        std::mem::take(&mut self.changes().set_cookies)
+    }
+
+    /// The last change of a request is the one that counts: its cookies replace those of earlier ones.
+    fn change(&self, active: Option<ActiveSession>, set_cookies: Vec<HeaderValue>) {
+        *self.changes() = Changes { active: Some(active), set_cookies };
+        self.0.changed.store(true, Ordering::Release);
+    }
+
+    fn changes(&self) -> std::sync::MutexGuard<'_, Changes> {
+        self.0.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn browser(&self) -> Browser<'_> {
+        let cookies = match &self.0.cookies {
+            SentCookies::One(cookies) => &cookies[..],
+            SentCookies::Other(cookies) => cookies,
+        };
+        Browser { cookies: RequestCookies::from_values(cookies), loses_secure_cookies: self.0.loses_secure_cookies }
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("active", &self.active()).finish_non_exhaustive()
+    }
+}
