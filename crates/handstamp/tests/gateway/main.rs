@@ -1,0 +1,10 @@
+//! The gateway over real sockets: what applications see, what clients see, and what never passes.
+
+mod bodies;
+mod headers;
+mod limits;
+mod malformed;
+mod routing;
+mod shutdown;
+mod support;
+mod websocket;

@@ -1,0 +1,50 @@
+//! Which application answers.
+
+use http::Response;
+
+use super::support::{Application, Running, status};
+
+#[tokio::test]
+async fn host_and_path_choose_the_application() {
+    let shop = Application::answering(|_| Response::new("shop".to_owned())).await;
+    let api = Application::answering(|_| Response::new("api".to_owned())).await;
+    let gateway = Running::from_toml(&format!(
+        r#"
+        [listener.public]
+        address = "127.0.0.1:0"
+        [web.shop]
+        hosts = ["shop.example"]
+        upstream = "http://{}"
+        [web.api]
+        hosts = ["*.example"]
+        path = "/api"
+        upstream = "http://{}"
+        "#,
+        shop.address, api.address
+    ))
+    .await;
+    assert!(gateway.get("/", "").await.ends_with("shop"));
+    let ask = |host: &str, path: &str| {
+        gateway.exchange(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"))
+    };
+    assert!(ask("www.example:8080", "/api/1").await.ends_with("api"));
+    let nowhere = ask("www.example", "/").await;
+    assert_eq!(status(&nowhere), 404);
+    assert!(nowhere.contains("HST-GATEWAY-ROUTE"), "{nowhere}");
+    let absolute = gateway
+        .exchange("GET http://shop.example/x HTTP/1.1\r\nHost: other.example\r\nConnection: close\r\n\r\n")
+        .await;
+    assert!(absolute.ends_with("shop"), "{absolute}");
+    let received = shop.received();
+    assert_eq!(received[1].headers()["host"], "shop.example", "the target wins over the Host line");
+    assert_eq!(received[1].uri(), "/x");
+}
+
+#[tokio::test]
+async fn connections_to_the_application_are_kept() {
+    let application = Application::answering(|_| Response::new("x".to_owned())).await;
+    let gateway = Running::before(application.address).await;
+    let twice = "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    assert_eq!(gateway.exchange(twice).await.matches("HTTP/1.1 200").count(), 2);
+    assert_eq!(application.received().len(), 2);
+}

@@ -1,0 +1,161 @@
+//! An application, a gateway in front of it, and a client that writes bytes.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use handstamp::config::Config;
+use handstamp::gateway::Gateway;
+use handstamp::shutdown::{self, Trigger};
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+/// An HTTP application that remembers what it was asked.
+pub(crate) struct Application {
+    pub(crate) address: SocketAddr,
+    received: Arc<Mutex<Vec<Request<Bytes>>>>,
+}
+
+impl Application {
+    /// Answers everything with what `answer` makes of it.
+    pub(crate) async fn answering<F>(answer: F) -> Self
+    where
+        F: Fn(&Request<Bytes>) -> Response<String> + Send + Sync + 'static,
+    {
+        let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = socket.local_addr().expect("an address");
+        let received: Arc<Mutex<Vec<Request<Bytes>>>> = Arc::default();
+        let (seen, answer) = (Arc::clone(&received), Arc::new(answer));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = socket.accept().await {
+                let (seen, answer) = (Arc::clone(&seen), Arc::clone(&answer));
+                let service = service_fn(move |request: Request<Incoming>| {
+                    let (seen, answer) = (Arc::clone(&seen), Arc::clone(&answer));
+                    async move {
+                        let (parts, body) = request.into_parts();
+                        let body = body.collect().await?.to_bytes();
+                        let request = Request::from_parts(parts, body);
+                        let response = answer(&request);
+                        seen.lock().expect("no panic").push(request);
+                        Ok::<_, hyper::Error>(response.map(|text| Full::new(Bytes::from(text))))
+                    }
+                });
+                tokio::spawn(
+                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service),
+                );
+            }
+        });
+        Self { address, received }
+    }
+
+    /// Answers everything with "hello".
+    pub(crate) async fn hello() -> Self {
+        Self::answering(|_| Response::new("hello".to_owned())).await
+    }
+
+    pub(crate) fn received(&self) -> Vec<Request<Bytes>> {
+        std::mem::take(&mut self.received.lock().expect("no panic"))
+    }
+}
+
+/// An application that is bytes: a task for each connection, driven by the test.
+pub(crate) async fn raw_application<F, T>(serve: F) -> SocketAddr
+where
+    F: Fn(TcpStream) -> T + Send + 'static,
+    T: Future<Output = ()> + Send + 'static,
+{
+    let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = socket.local_addr().expect("an address");
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = socket.accept().await {
+            tokio::spawn(serve(stream));
+        }
+    });
+    address
+}
+
+/// A gateway that serves until told otherwise.
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    pub(crate) trigger: Trigger,
+    pub(crate) served: JoinHandle<()>,
+}
+
+impl Running {
+    /// One listener with the options of `listener`, one route to `application` with those of `route`,
+    /// and further tables in `rest`.
+    pub(crate) async fn with(application: SocketAddr, listener: &str, route: &str, rest: &str) -> Self {
+        Self::from_toml(&format!(
+            "[listener.public]\naddress = \"127.0.0.1:0\"\n{listener}\n\
+             [web.app]\nupstream = \"http://{application}\"\n{route}\n{rest}"
+        ))
+        .await
+    }
+
+    pub(crate) async fn before(application: SocketAddr) -> Self {
+        Self::with(application, "", "", "").await
+    }
+
+    pub(crate) async fn from_toml(toml: &str) -> Self {
+        let config = Config::parse(toml, Path::new("handstamp.toml")).expect("a good configuration");
+        let gateway = Gateway::bind(&config).await.expect("a gateway");
+        let address = gateway.address("public").expect("the listener");
+        let (trigger, shutdown) = shutdown::channel();
+        let served = tokio::spawn(gateway.serve(shutdown));
+        Self { address, trigger, served }
+    }
+
+    /// Writes bytes and reads until the gateway closes the connection.
+    pub(crate) async fn exchange(&self, bytes: impl AsRef<[u8]>) -> String {
+        let mut client = self.connect().await;
+        client.write_all(bytes.as_ref()).await.expect("written");
+        read_to_end(&mut client).await
+    }
+
+    /// A GET with further header lines, each ended by `\r\n`.
+    pub(crate) async fn get(&self, path: &str, lines: &str) -> String {
+        self.exchange(format!("GET {path} HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n{lines}\r\n")).await
+    }
+
+    pub(crate) async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.expect("connected")
+    }
+}
+
+/// What still comes, as text; a reset connection ends it too.
+pub(crate) async fn read_to_end(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 16 << 10];
+    while let Ok(read @ 1..) = stream.read(&mut buffer).await {
+        bytes.extend_from_slice(&buffer[..read]);
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Reads until `text` has come.
+pub(crate) async fn read_until(stream: &mut TcpStream, text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let read = stream.read(&mut buffer).await.expect("readable");
+        bytes.extend_from_slice(&buffer[..read]);
+        let so_far = String::from_utf8_lossy(&bytes);
+        if so_far.contains(text) {
+            return so_far.into_owned();
+        }
+        assert!(read > 0, "closed before {text:?}, after {so_far:?}");
+    }
+}
+
+/// The status of an answer.
+#[track_caller]
+pub(crate) fn status(answer: &str) -> u16 {
+    answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("no answer: {answer:?}"))
+}
