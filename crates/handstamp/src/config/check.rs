@@ -25,6 +25,9 @@ impl Config {
             self.check_route(route, &format!("web.{name}"), reader);
         }
         self.check_ambiguous_routes(reader);
+        if let Some(sts) = &self.sts {
+            sts.check(reader);
+        }
     }
 
     /// The relying party of a route: the named one, or the only one.

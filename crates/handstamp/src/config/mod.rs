@@ -27,6 +27,7 @@ mod listener;
 mod reference;
 pub mod schema;
 mod service;
+mod sts;
 mod values;
 mod web;
 
@@ -40,6 +41,7 @@ pub use findings::{Finding, FindingKind, Findings, Reader};
 pub use listener::Listener;
 pub use reference::reference;
 pub use service::{Admin, Keys, Log, LogFormat, LogLevel, Shutdown, Store, StoreKind};
+pub use sts::{ClaimRules, Sts, StsRelyingParty, TokenForm};
 pub use values::{ByteSize, HostPattern, HttpUrl, Network, PathPrefix, format_duration};
 pub use web::{AuthenticatedCache, ClaimHeaders, HostHeader, SignIn, WebRoute};
 
@@ -66,6 +68,8 @@ section! {
         federation: BTreeMap<String, Federation>,
         /// Applications behind the gateway.
         web: BTreeMap<String, WebRoute>,
+        /// The built-in security token service; off when absent.
+        sts: Option<Sts>,
     }
 }
 

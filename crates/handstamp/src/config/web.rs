@@ -125,7 +125,8 @@ impl ClaimHeaders {
         ("name_identifier", claim_types::NAME_IDENTIFIER),
     ];
 
-    fn claim_type(word: &str) -> Result<ArcStr, String> {
+    /// The claim type (a URI) that a short name stands for; URIs stand for themselves.
+    pub(super) fn claim_type(word: &str) -> Result<ArcStr, String> {
         if let Some((_, uri)) = Self::SHORT_NAMES.iter().find(|(short, _)| *short == word) {
             return Ok(uri.clone());
         }

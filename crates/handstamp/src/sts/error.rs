@@ -1,5 +1,7 @@
 //! What can go wrong in the token service.
 
+use std::path::PathBuf;
+
 /// Why the token service could not do what it was asked.
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +38,20 @@ pub enum Error {
     /// Keys, certificates or random numbers failed.
     #[error(transparent)]
     Keys(#[from] handstamp_keys::Error),
+    /// The file of the signing key cannot be read or written.
+    #[error("the signing key {path:?} cannot be read or made: {source}")]
+    SigningKeyFile {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Others than the owner may read the signing key.
+    #[error("others may read the signing key {0:?}: run chmod 600 on it, and make a new one if they may have read it")]
+    SharedSigningKey(PathBuf),
+    /// A cookie's name or value is not one that browsers accept, or a session failed.
+    #[error(transparent)]
+    Session(#[from] handstamp_web_session::Error),
     /// A background task was cut off, because the program is ending.
     #[error("the program is ending")]
     Ending,
@@ -54,6 +70,9 @@ impl Error {
             Self::NewerDatabase { .. } => "HST-STS-SCHEMA",
             Self::Database(_) => "HST-STS-DATABASE",
             Self::Keys(error) => error.code(),
+            Self::SigningKeyFile { .. } => "HST-STS-KEY-FILE",
+            Self::SharedSigningKey(_) => "HST-STS-KEY-SHARED",
+            Self::Session(error) => error.code(),
             Self::Ending => "HST-STS-ENDING",
         }
     }

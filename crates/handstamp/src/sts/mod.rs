@@ -18,6 +18,7 @@ pub(crate) mod pages;
 mod passwords;
 mod rate_limit;
 mod rules;
+mod signing;
 mod user_name;
 
 pub use accounts::{Account, AccountStore, NewAccount};
@@ -25,4 +26,5 @@ pub use error::Error;
 pub use passwords::{PasswordCost, PasswordHasher, PasswordText};
 pub use rate_limit::{Allowance, ClientKey, SignInLimiter, SignInLimits, TooManyAttempts};
 pub use rules::{ClaimRule, issue_claims};
+pub use signing::{certificate_path, load_or_create_signing_identity};
 pub use user_name::UserName;
