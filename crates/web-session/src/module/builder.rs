@@ -74,8 +74,8 @@ impl SessionModuleBuilder {
     }
 
     /// The application's part in the life of its sessions.
-    pub fn events(mut self, events: impl SessionEvents + 'static) -> Self {
-        self.events = Arc::new(events);
+    pub fn events(mut self, events: Arc<dyn SessionEvents>) -> Self {
+        self.events = events;
         self
     }
 

@@ -5,3 +5,6 @@
 
 mod browser;
 mod cookie_handlers;
+mod fake_format;
+mod fixture;
+mod sessions;
