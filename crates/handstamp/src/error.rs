@@ -57,6 +57,9 @@ pub enum Error {
         /// What is wrong and what to do.
         message: String,
     },
+    /// A key ring cannot be used or changed.
+    #[error("{code}: {0}", code = .0.code())]
+    Keys(#[from] handstamp_keys::Error),
     /// The system failed.
     #[error("HST-SYSTEM: {what}: {source}")]
     System {
@@ -80,6 +83,7 @@ impl Error {
                 findings.iter().next().map_or("HST-CONFIG", |finding| finding.kind().code())
             }
             Self::Setup { code, .. } | Self::Refused { code, .. } => code,
+            Self::Keys(error) => error.code(),
             Self::Listen { .. } => "HST-LISTEN",
             Self::System { .. } => "HST-SYSTEM",
         }
@@ -90,6 +94,13 @@ impl Error {
         match self {
             Self::Configuration(_) | Self::Setup { .. } => ExitCode::Configuration,
             Self::Refused { .. } => ExitCode::Refused,
+            Self::Keys(error) => match error {
+                handstamp_keys::Error::File { .. } | handstamp_keys::Error::RandomUnavailable => ExitCode::System,
+                handstamp_keys::Error::KeyFileExposed { .. } | handstamp_keys::Error::KeyFileMalformed { .. } => {
+                    ExitCode::Configuration
+                }
+                _ => ExitCode::Refused,
+            },
             Self::Listen { .. } | Self::System { .. } => ExitCode::System,
         }
     }

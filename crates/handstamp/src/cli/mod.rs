@@ -2,6 +2,7 @@
 
 mod completions;
 mod config;
+mod keys;
 mod serve;
 
 use clap::{Parser, Subcommand};
@@ -54,6 +55,8 @@ enum Command {
     Serve(serve::Serve),
     #[command(subcommand)]
     Config(config::Config),
+    #[command(subcommand)]
+    Keys(keys::Keys),
     Completions(completions::Completions),
 }
 
@@ -62,6 +65,7 @@ impl Command {
         match self {
             Self::Serve(command) => command.run(),
             Self::Config(command) => command.run(),
+            Self::Keys(command) => command.run(),
             Self::Completions(command) => command.run(),
         }
     }

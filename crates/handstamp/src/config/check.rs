@@ -121,9 +121,6 @@ impl Config {
         {
             reader.report(FindingKind::Value, &at("freshness"), "must be whole minutes");
         }
-        if federation.challenge.loop_limit == 0 {
-            reader.report(FindingKind::Value, &at("challenge.loop_limit"), "must be at least 1");
-        }
         self.check_session(federation, path, reader);
         check_cookie(federation, path, reader);
     }
@@ -139,8 +136,8 @@ impl Config {
                 reader.report(FindingKind::Conflict, &at("idle_timeout"), message);
             }
         }
-        if session.slide_after == 0 || session.slide_after > 100 {
-            reader.report(FindingKind::Value, &at("slide_after"), "must be from 1 to 100");
+        if session.slide_after == 0 || session.slide_after > 99 {
+            reader.report(FindingKind::Value, &at("slide_after"), "must be from 1 to 99");
         }
         if session.clock_skew > Duration::from_secs(60) {
             let message = "must be at most \"60s\": our own nodes agree on the time; \

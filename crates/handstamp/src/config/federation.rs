@@ -71,11 +71,6 @@ section! {
     pub struct Challenge {
         /// Who is sent to the issuer.
         mode: ChallengeMode = "auto",
-        /// More challenges than this within `loop_window` and the browser gets a page that explains the
-        /// likely cause instead of another redirect.
-        loop_limit: u32 = 5,
-        /// The window of `loop_limit`.
-        loop_window: Duration = "60s",
     }
 }
 

@@ -45,6 +45,8 @@ pub use sts::{ClaimRules, Sts, StsRelyingParty, TokenForm};
 pub use values::{ByteSize, HostPattern, HttpUrl, Network, PathPrefix, format_duration};
 pub use web::{AuthenticatedCache, ClaimHeaders, HostHeader, SignIn, WebRoute};
 
+use handstamp_keys::RotationPolicy;
+
 use schema::{Section, section};
 
 section! {
@@ -94,5 +96,16 @@ impl Config {
             config.check(&mut reader);
         }
         reader.finish(config)
+    }
+
+    /// How keys rotate: each opens tokens for as long as the longest session may last.
+    pub fn rotation_policy(&self) -> RotationPolicy {
+        let lifetimes = self.federation.values().map(|federation| federation.session.absolute_timeout);
+        let mut policy = match lifetimes.max() {
+            Some(longest) => RotationPolicy::for_lifetime(longest),
+            None => RotationPolicy::default(),
+        };
+        policy.rotate_after = self.keys.rotate_after;
+        policy
     }
 }

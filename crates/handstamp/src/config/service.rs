@@ -49,7 +49,7 @@ section! {
         /// File of the key ring, a JWK Set readable by its owner only; `handstamp keys init` makes it.
         path: PathBuf = "handstamp-keys.json",
         /// Age at which a fresh key takes over.
-        rotate_after: Duration = "30d",
+        rotate_after: Duration = "1d",
     }
 }
 
