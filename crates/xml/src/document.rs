@@ -1,9 +1,6 @@
 //! A parsed document, and the parser that makes it.
 
-use crate::arena::{
-    AttributeRecord, DeclarationRecord, IdRecord, Interner, Kind, NO_PREFIX, NodeId, NodeRecord, Span, Texts,
-    XML_NAMESPACE, XML_PREFIX,
-};
+use crate::arena::{AttributeRecord, DeclarationRecord, IdRecord, Interner, Kind, NodeId, NodeRecord, Texts};
 use crate::chars::is_white;
 use crate::element::Element;
 use crate::encoding;

@@ -181,16 +181,19 @@ impl<'d> Element<'d> {
             .unwrap_or_default()
     }
 
-    /// The namespace declarations in force here, outermost first; later ones override.
-    pub(crate) fn declarations_in_scope(self) -> Vec<DeclarationRecord> {
-        let mut chain: Vec<Self> = std::iter::once(self).chain(self.ancestors()).collect();
-        chain.reverse();
-        chain
-            .iter()
-            .flat_map(|element| element.declaration_records())
-            .filter(|declaration| declaration.prefix != XML_PREFIX)
-            .copied()
-            .collect()
+    /// The namespace declarations in force here, one for each prefix, without the one of `xml`.
+    pub(crate) fn nearest_declarations_in_scope(self) -> Vec<DeclarationRecord> {
+        let mut nearest: Vec<DeclarationRecord> = Vec::new();
+        let mut seen = vec![false; self.document.tables().prefixes.len()];
+        for declaration in std::iter::once(self).chain(self.ancestors()).flat_map(Self::declaration_records) {
+            if declaration.prefix != XML_PREFIX
+                && let Some(seen) = seen.get_mut(usize::from(declaration.prefix))
+                && !std::mem::replace(seen, true)
+            {
+                nearest.push(*declaration);
+            }
+        }
+        nearest
     }
 }
 

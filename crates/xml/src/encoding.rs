@@ -73,12 +73,6 @@ fn decode_utf16(bytes: &[u8], mark: usize, little_endian: bool) -> Result<String
     Ok(text)
 }
 
-impl From<EncodingFault> for Error {
-    fn from(fault: EncodingFault) -> Self {
-        Self::Encoding(fault)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

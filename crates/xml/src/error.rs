@@ -26,8 +26,8 @@ pub enum Error {
         at: Position,
     },
     /// The bytes are not text in an encoding that is accepted.
-    #[error("{0}")]
-    Encoding(EncodingFault),
+    #[error(transparent)]
+    Encoding(#[from] EncodingFault),
     /// There is a document type declaration. These are refused always: they are the way to entity bombs and to reading
     /// files, and no message of this project's protocols has one.
     #[error("document type declarations (<!DOCTYPE) are refused, {at}: send the document without one")]
@@ -63,6 +63,9 @@ pub enum Error {
     /// The caller gave a [`NodeId`](crate::NodeId) that does not name a fitting node of this document.
     #[error("node {0:?} is not an element that is part of this document: take the identifier from the same document")]
     NoSuchElement(crate::NodeId),
+    /// The caller misused a [`Writer`](crate::Writer).
+    #[error("XML was written wrongly: {0}")]
+    Writer(#[from] WriterMisuse),
 }
 
 impl Error {
@@ -77,6 +80,7 @@ impl Error {
             Self::DuplicateId { .. } => "HST-XML-DUPLICATE-ID",
             Self::Limit { .. } => "HST-XML-LIMIT",
             Self::NoSuchElement(_) => "HST-XML-NODE",
+            Self::Writer(_) => "HST-XML-WRITER",
         }
     }
 
@@ -245,6 +249,30 @@ pub enum LimitKind {
     /// Identifiers.
     #[error("the number of identifiers")]
     Ids,
+}
+
+/// How a caller can misuse a [`Writer`](crate::Writer).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WriterMisuse {
+    /// Not a name without a colon.
+    #[error("\"{0}\" is not a name; give prefix and local name apart")]
+    Name(String),
+    /// A character in a text or value that XML cannot carry.
+    #[error("a text holds a character that XML does not allow; encode or refuse it before writing")]
+    Character,
+    /// A prefix that cannot stand for this namespace: it is reserved, stands for another one in the same tag, or the namespace is empty.
+    #[error("the namespace \"{0}\" cannot have this prefix here")]
+    Namespace(String),
+    /// Two attributes of an element have the same name.
+    #[error("the attribute \"{0}\" is written twice")]
+    DuplicateAttribute(String),
+    /// An attribute after content, an end without a start, text outside of elements, or a declaration that does not come first.
+    #[error("calls come in the wrong order: start, attributes, content, end")]
+    Order,
+    /// Elements are open at the end, or there is not exactly one root element.
+    #[error("the text does not consist of exactly one whole element")]
+    Unbalanced,
 }
 
 /// Untrusted text, shortened and without control characters, for a message.
