@@ -10,10 +10,12 @@
 //! | [`gateway`] | listeners, routes, reverse proxy |
 //! | [`sts`] | the built-in security token service |
 //! | [`pages`] | what people see |
+//! | [`admin`] | health and metrics |
 //! | [`cli`] | the command line |
 //!
 //! The library exists for the program's own tests and demo; its interface may change at any time.
 
+pub mod admin;
 pub mod cli;
 pub mod config;
 mod error;

@@ -26,6 +26,11 @@ impl Trigger {
 }
 
 impl Shutdown {
+    /// Whether the end was asked for.
+    pub fn is_asked(&self) -> bool {
+        *self.0.borrow()
+    }
+
     /// Waits until the end is asked for, or nobody is left who could ask.
     pub async fn asked(&mut self) {
         let _ = self.0.wait_for(|asked| *asked).await;

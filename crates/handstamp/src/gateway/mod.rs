@@ -16,31 +16,35 @@ pub mod problem;
 mod proxy;
 pub mod request_id;
 mod routes;
-mod server;
+pub(crate) mod server;
 mod upstream;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use tokio::net::TcpListener;
 
 use crate::Error;
+use crate::admin::{Admin, Metrics, Readiness, RouteMetrics};
 use crate::config::{self, Config, Network};
-use crate::shutdown::Shutdown;
+use crate::shutdown::{self, Shutdown};
 use body::Body;
 use origin::Origin;
 use problem::{Form, Problem};
 use proxy::Proxy;
 use request_id::{RequestId, RequestIds};
 use routes::{RouteTable, is_ambiguous};
+use server::{Handler, Limits};
 
 /// A gateway whose addresses are bound: connections wait in the system's queue until
 /// [`serve`](Gateway::serve) accepts them.
 pub struct Gateway {
     fronts: Vec<Front>,
+    admin: Option<AdminFront>,
+    metrics: Arc<Metrics>,
     drain: Duration,
 }
 
@@ -48,8 +52,13 @@ struct Front {
     name: String,
     socket: TcpListener,
     address: SocketAddr,
-    settings: config::Listener,
+    limits: Limits,
     site: Arc<Site>,
+}
+
+struct AdminFront {
+    socket: TcpListener,
+    address: SocketAddr,
 }
 
 impl Gateway {
@@ -58,11 +67,12 @@ impl Gateway {
     /// # Errors
     /// An address cannot be listened on.
     pub async fn bind(config: &Config) -> Result<Self, Error> {
+        let metrics = Arc::new(Metrics::default());
         let mut sites: Vec<Site> =
             config.listener.values().map(|listener| Site::new(&listener.trusted_proxies)).collect();
         for (name, route) in &config.web {
             let Some(proxy) = Proxy::of(route) else { continue };
-            let target = Arc::new(Route { name: name.clone(), proxy });
+            let target = Arc::new(Route { name: name.clone(), proxy, metrics: metrics.route(name) });
             for (listener, site) in config.listener.keys().zip(&mut sites) {
                 if route.listeners.is_empty() || route.listeners.contains(listener) {
                     site.add(route, &target);
@@ -70,19 +80,25 @@ impl Gateway {
             }
         }
         let mut fronts = Vec::with_capacity(sites.len());
-        for ((name, settings), site) in config.listener.iter().zip(sites) {
-            let listen = |source| Error::Listen { address: settings.address, source };
-            let socket = TcpListener::bind(settings.address).await.map_err(listen)?;
-            let address = socket.local_addr().map_err(listen)?;
+        for ((name, settings), mut site) in config.listener.iter().zip(sites) {
+            let (socket, address) = bind(settings.address).await?;
+            site.metrics = Arc::clone(&metrics);
             fronts.push(Front {
                 name: name.clone(),
                 socket,
                 address,
-                settings: settings.clone(),
+                limits: Limits::from(settings),
                 site: Arc::new(site),
             });
         }
-        Ok(Self { fronts, drain: config.shutdown.drain })
+        let admin = match &config.admin {
+            Some(admin) => {
+                let (socket, address) = bind(admin.address).await?;
+                Some(AdminFront { socket, address })
+            }
+            None => None,
+        };
+        Ok(Self { fronts, admin, metrics, drain: config.shutdown.drain })
     }
 
     /// The address a listener is bound to, by its name.
@@ -90,17 +106,62 @@ impl Gateway {
         self.fronts.iter().find(|front| front.name == listener).map(|front| front.address)
     }
 
-    /// Serves until the end is asked for and running requests are done or out of time.
+    /// The address of the admin listener.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(|admin| admin.address)
+    }
+
+    /// What is counted while it serves.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Serves until the end is asked for and running requests are done or out of time. The admin listener answers until then.
     pub async fn serve(self, shutdown: Shutdown) {
+        let (done, admin_shutdown) = shutdown::channel();
+        let admin = self.admin.map(|front| {
+            tracing::info!(address = %front.address, "admin is listening");
+            let readiness: Vec<Box<dyn Readiness>> = vec![Box::new(Ending(shutdown.clone()))];
+            let handler = Arc::new(Admin { metrics: Arc::clone(&self.metrics), readiness });
+            let open = self.metrics.connections("admin");
+            tokio::spawn(server::serve(
+                front.socket,
+                Limits::admin(),
+                handler,
+                open,
+                Duration::from_secs(1),
+                admin_shutdown,
+            ))
+        });
         let mut serving = tokio::task::JoinSet::new();
         for front in self.fronts {
             tracing::info!(listener = front.name, address = %front.address, "listening");
-            let (drain, shutdown) = (self.drain, shutdown.clone());
-            serving.spawn(async move {
-                server::serve(front.socket, &front.settings, front.site, drain, shutdown).await;
-            });
+            let open = self.metrics.connections(&front.name);
+            serving.spawn(server::serve(front.socket, front.limits, front.site, open, self.drain, shutdown.clone()));
         }
         serving.join_all().await;
+        done.pull();
+        if let Some(admin) = admin
+            && let Err(error) = admin.await
+        {
+            tracing::error!(%error, "the admin listener failed");
+        }
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
+    let listen = |source| Error::Listen { address, source };
+    let socket = TcpListener::bind(address).await.map_err(listen)?;
+    let address = socket.local_addr().map_err(listen)?;
+    Ok((socket, address))
+}
+
+/// Nothing should be sent to a gateway that ends.
+struct Ending(Shutdown);
+
+impl Readiness for Ending {
+    fn obstacle(&self) -> Option<String> {
+        self.0.is_asked().then(|| "the gateway is ending".to_owned())
     }
 }
 
@@ -109,16 +170,23 @@ struct Site {
     trusted_proxies: Vec<Network>,
     routes: RouteTable<Route>,
     ids: RequestIds,
+    metrics: Arc<Metrics>,
 }
 
 struct Route {
     name: String,
     proxy: Proxy,
+    metrics: Arc<RouteMetrics>,
 }
 
 impl Site {
     fn new(trusted_proxies: &[Network]) -> Self {
-        Self { trusted_proxies: trusted_proxies.to_vec(), routes: RouteTable::default(), ids: RequestIds::new() }
+        Self {
+            trusted_proxies: trusted_proxies.to_vec(),
+            routes: RouteTable::default(),
+            ids: RequestIds::new(),
+            metrics: Arc::default(),
+        }
     }
 
     fn add(&mut self, route: &config::WebRoute, target: &Arc<Route>) {
@@ -134,6 +202,7 @@ impl Site {
         &self,
         request: Request<Incoming>,
         peer: SocketAddr,
+        form: Form,
         id: RequestId,
     ) -> Result<Response<Body>, Problem> {
         if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
@@ -147,19 +216,45 @@ impl Site {
         }
         let route = self.routes.find(origin.host_name(), path).ok_or_else(Problem::no_route)?;
         tracing::debug!(request = %id, route = route.name, client = %origin.client, method = %parts.method, path);
-        let request = route.proxy.admit(Request::from_parts(parts, body))?;
-        route.proxy.forward(request, &origin, id).await
+        Ok(route.answer(Request::from_parts(parts, body), &origin, form, id, &self.metrics).await)
     }
 }
 
-impl server::Handler for Site {
+impl Route {
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        origin: &Origin,
+        form: Form,
+        id: RequestId,
+        metrics: &Metrics,
+    ) -> Response<Body> {
+        let began = Instant::now();
+        let in_flight = self.metrics.in_flight().enter();
+        let response = match self.proxy.admit(request) {
+            Ok(request) => self.proxy.forward(request, origin, id).await,
+            Err(problem) => Err(problem),
+        };
+        drop(in_flight);
+        let response = response.unwrap_or_else(|problem| refuse(&problem, form, id, origin.client, metrics));
+        self.metrics.answered(response.status(), began.elapsed());
+        response
+    }
+}
+
+impl Handler for Site {
     async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
         let id = self.ids.next();
         let form = Form::preferred(request.headers());
-        self.answer(request, peer, id).await.unwrap_or_else(|problem| {
-            let status = problem.status().as_u16();
-            tracing::info!(request = %id, %peer, code = problem.code(), status, "refused");
-            problem.respond(form, id)
-        })
+        self.answer(request, peer, form, id)
+            .await
+            .unwrap_or_else(|problem| refuse(&problem, form, id, peer.ip(), &self.metrics))
     }
+}
+
+fn refuse(problem: &Problem, form: Form, id: RequestId, client: IpAddr, metrics: &Metrics) -> Response<Body> {
+    let status = problem.status().as_u16();
+    tracing::info!(request = %id, %client, code = problem.code(), status, "refused");
+    metrics.reject(problem.code());
+    problem.respond(form, id)
 }

@@ -14,11 +14,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use super::body::{Body, IdleTimer};
+use crate::admin::Gauge;
 use crate::config::Listener;
 use crate::shutdown::Shutdown;
 
 /// What answers the requests of a connection.
-pub(super) trait Handler: Send + Sync + 'static {
+pub(crate) trait Handler: Send + Sync + 'static {
     /// Answers a request that came from `peer`. Whatever goes wrong is an answer too.
     fn handle(
         &self,
@@ -27,17 +28,69 @@ pub(super) trait Handler: Send + Sync + 'static {
     ) -> impl Future<Output = http::Response<Body>> + Send;
 }
 
+/// How much and how long, on every connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// Until the head of a request is there; also how long a kept connection may be unused.
+    pub(crate) header_timeout: Duration,
+    /// How long the other end may take to accept more of an answer.
+    pub(crate) write_timeout: Duration,
+    /// Longest head of a request, in bytes.
+    pub(crate) max_header_size: usize,
+    /// Most header lines.
+    pub(crate) max_headers: usize,
+    /// Most connections at a time.
+    pub(crate) max_connections: u32,
+}
+
+impl From<&Listener> for Limits {
+    fn from(listener: &Listener) -> Self {
+        Self {
+            header_timeout: listener.header_timeout,
+            write_timeout: listener.write_timeout,
+            max_header_size: listener.max_header_size.in_memory(),
+            max_headers: listener.max_headers as usize,
+            max_connections: listener.max_connections,
+        }
+    }
+}
+
+impl Limits {
+    /// What monitoring needs.
+    pub(crate) fn admin() -> Self {
+        Self {
+            header_timeout: Duration::from_secs(15),
+            write_timeout: Duration::from_secs(15),
+            max_header_size: 16 << 10,
+            max_headers: 100,
+            max_connections: 100,
+        }
+    }
+
+    fn protocol(&self) -> http1::Builder {
+        let mut protocol = http1::Builder::new();
+        protocol
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.header_timeout)
+            .max_headers(self.max_headers)
+            .max_header_size(self.max_header_size)
+            .max_buf_size(self.max_header_size.max(MIN_BUFFER));
+        protocol
+    }
+}
+
 /// Accepts connections on `socket` until the end is asked for, then lets running requests finish for
 /// at most `drain`.
-pub(super) async fn serve<H: Handler>(
+pub(crate) async fn serve<H: Handler>(
     socket: TcpListener,
-    settings: &Listener,
+    limits: Limits,
     handler: Arc<H>,
+    open: Arc<Gauge>,
     drain: Duration,
     mut shutdown: Shutdown,
 ) {
-    let protocol = protocol(settings);
-    let connections = Arc::new(Semaphore::new(settings.max_connections as usize));
+    let protocol = limits.protocol();
+    let connections = Arc::new(Semaphore::new(limits.max_connections as usize));
     loop {
         let next = async {
             // The semaphore is never closed, so a permit is only a matter of time.
@@ -53,10 +106,11 @@ pub(super) async fn serve<H: Handler>(
             let handler = Arc::clone(&handler);
             async move { Ok::<_, std::convert::Infallible>(handler.handle(request, peer).await) }
         });
-        let stream = TokioIo::new(Guarded::new(stream, settings.write_timeout));
+        let stream = TokioIo::new(Guarded::new(stream, limits.write_timeout));
         let connection = protocol.serve_connection(stream, service).with_upgrades();
-        let mut shutdown = shutdown.clone();
+        let (mut shutdown, open) = (shutdown.clone(), Arc::clone(&open));
         tokio::spawn(async move {
+            let _open = open.enter();
             let mut connection = std::pin::pin!(connection);
             let ended = tokio::select! {
                 ended = &mut connection => ended,
@@ -72,21 +126,10 @@ pub(super) async fn serve<H: Handler>(
         });
     }
     drop(socket);
-    let all_done = connections.acquire_many(settings.max_connections);
+    let all_done = connections.acquire_many(limits.max_connections);
     if tokio::time::timeout(drain, all_done).await.is_err() {
         tracing::warn!(?drain, "requests were still running and are cut off");
     }
-}
-
-fn protocol(settings: &Listener) -> http1::Builder {
-    let mut protocol = http1::Builder::new();
-    protocol
-        .timer(TokioTimer::new())
-        .header_read_timeout(settings.header_timeout)
-        .max_headers(usize::try_from(settings.max_headers).unwrap_or(usize::MAX))
-        .max_header_size(settings.max_header_size.in_memory())
-        .max_buf_size(settings.max_header_size.in_memory().max(MIN_BUFFER));
-    protocol
 }
 
 /// The least hyper reads with.

@@ -1,5 +1,6 @@
 //! The gateway over real sockets: what applications see, what clients see, and what never passes.
 
+mod admin;
 mod bodies;
 mod headers;
 mod limits;

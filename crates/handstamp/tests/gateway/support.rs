@@ -84,6 +84,7 @@ where
 /// A gateway that serves until told otherwise.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
+    pub(crate) admin: Option<SocketAddr>,
     pub(crate) trigger: Trigger,
     pub(crate) served: JoinHandle<()>,
 }
@@ -107,9 +108,10 @@ impl Running {
         let config = Config::parse(toml, Path::new("handstamp.toml")).expect("a good configuration");
         let gateway = Gateway::bind(&config).await.expect("a gateway");
         let address = gateway.address("public").expect("the listener");
+        let admin = gateway.admin_address();
         let (trigger, shutdown) = shutdown::channel();
         let served = tokio::spawn(gateway.serve(shutdown));
-        Self { address, trigger, served }
+        Self { address, admin, trigger, served }
     }
 
     /// Writes bytes and reads until the gateway closes the connection.

@@ -1,0 +1,72 @@
+//! The admin listener: is it alive, is it ready, what does it count.
+//!
+//! | Path | Answer |
+//! |---|---|
+//! | `/healthz` | 200 as long as the process can answer |
+//! | `/readyz` | 200 when requests should be sent here; 503 with the reasons while it ends, or while something it needs is missing |
+//! | `/metrics` | counters in the text format of Prometheus |
+
+mod metrics;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+
+pub use metrics::{Counter, Entered, FederationMetrics, Gauge, Histogram, Metrics, RouteMetrics};
+
+use crate::gateway::body::Body;
+use crate::gateway::server::Handler;
+
+/// Why no requests should be sent here; asked on every `/readyz`.
+pub trait Readiness: Send + Sync + 'static {
+    /// The reason, in a few words without secrets; none when everything is fine.
+    fn obstacle(&self) -> Option<String>;
+}
+
+/// Answers on the admin listener.
+pub(crate) struct Admin {
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) readiness: Vec<Box<dyn Readiness>>,
+}
+
+impl Admin {
+    fn answer(&self, method: &Method, path: &str) -> Response<Body> {
+        let answer = match path {
+            "/healthz" => text(StatusCode::OK, "ok\n"),
+            "/readyz" => {
+                let obstacles: Vec<String> = self.readiness.iter().filter_map(|check| check.obstacle()).collect();
+                if obstacles.is_empty() {
+                    text(StatusCode::OK, "ready\n")
+                } else {
+                    text(StatusCode::SERVICE_UNAVAILABLE, obstacles.join("\n") + "\n")
+                }
+            }
+            "/metrics" => text(StatusCode::OK, self.metrics.render()),
+            _ => return text(StatusCode::NOT_FOUND, "nothing here: try /healthz, /readyz or /metrics\n"),
+        };
+        if matches!(*method, Method::GET | Method::HEAD) {
+            return answer;
+        }
+        let mut refusal = text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n");
+        refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        refusal
+    }
+}
+
+impl Handler for Admin {
+    async fn handle(&self, request: Request<Incoming>, _: SocketAddr) -> Response<Body> {
+        self.answer(request.method(), request.uri().path())
+    }
+}
+
+fn text(status: StatusCode, text: impl Into<bytes::Bytes>) -> Response<Body> {
+    let mut response = Response::new(Body::whole(text));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
