@@ -31,10 +31,6 @@ pub(crate) mod oid {
 pub(crate) struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(der: &'a [u8]) -> Self {
-        Self(der)
-    }
-
     /// The content of the only element in `der`.
     pub(crate) fn only(der: &'a [u8], tag: u8) -> Result<Self, Malformed> {
         let mut reader = Self(der);
@@ -103,6 +99,11 @@ impl<'a> Reader<'a> {
         Ok((*tag, content))
     }
 
+    /// The bytes not yet read.
+    pub(crate) fn rest(self) -> &'a [u8] {
+        self.0
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -144,32 +145,32 @@ mod tests {
 
     #[test]
     fn only_the_shortest_lengths_and_numbers_are_der() {
-        assert!(Reader::new(&[4, 0x81, 0x7f]).any().is_err());
-        assert!(Reader::new(&[4, 0x80, 0, 0]).any().is_err());
-        assert!(Reader::new(&[4, 0x82, 0, 0x80]).any().is_err());
-        assert!(Reader::new(&[2, 2, 0, 1]).unsigned().is_err());
-        assert!(Reader::new(&[2, 1, 0x80]).unsigned().is_err());
-        assert_eq!(Reader::new(&[2, 2, 0, 0x80]).number(), Ok(128));
-        assert_eq!(Reader::new(&[2, 1, 0]).number(), Ok(0));
+        assert!(Reader(&[4, 0x81, 0x7f]).any().is_err());
+        assert!(Reader(&[4, 0x80, 0, 0]).any().is_err());
+        assert!(Reader(&[4, 0x82, 0, 0x80]).any().is_err());
+        assert!(Reader(&[2, 2, 0, 1]).unsigned().is_err());
+        assert!(Reader(&[2, 1, 0x80]).unsigned().is_err());
+        assert_eq!(Reader(&[2, 2, 0, 0x80]).number(), Ok(128));
+        assert_eq!(Reader(&[2, 1, 0]).number(), Ok(0));
     }
 
     proptest! {
         #[test]
         fn what_is_written_is_read(content in proptest::collection::vec(any::<u8>(), 0..70_000)) {
             let der = element(OCTET_STRING, &[&content]);
-            let mut reader = Reader::new(&der);
+            let mut reader = Reader(&der);
             prop_assert_eq!(reader.read(OCTET_STRING).ok(), Some(&content[..]));
             prop_assert!(reader.is_empty());
         }
 
         #[test]
         fn numbers_survive(number: u32) {
-            prop_assert_eq!(Reader::new(&unsigned(&number.to_be_bytes())).number(), Ok(number));
+            prop_assert_eq!(Reader(&unsigned(&number.to_be_bytes())).number(), Ok(number));
         }
 
         #[test]
         fn no_input_panics(bytes: Vec<u8>) {
-            let mut reader = Reader::new(&bytes);
+            let mut reader = Reader(&bytes);
             while reader.any().is_ok() {}
         }
     }

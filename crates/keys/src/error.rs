@@ -53,7 +53,7 @@ pub enum Error {
     },
     /// A key file is no JWK Set of `A256GCM` keys. It is never overwritten.
     #[error(
-        "{}: {problem}; the file was left as it is: restore it from a copy, or move it away and run `handstamp keys init`",
+        "{}: {problem}; the file was left as it was: restore it from a copy, or move it away and run `handstamp keys init`",
         path.display()
     )]
     KeyFileMalformed {

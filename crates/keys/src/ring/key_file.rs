@@ -18,7 +18,9 @@ pub(super) struct KeyFile {
 pub(super) struct Stamp([u64; 5]);
 
 /// Held while the file is read, changed and replaced; released on drop.
-pub(super) struct Lock(#[allow(dead_code, reason = "held for its drop")] File);
+pub(super) struct Lock {
+    _held: File,
+}
 
 impl KeyFile {
     /// Follows symbolic links once, so that replacing the file leaves them in place.
@@ -37,7 +39,7 @@ impl KeyFile {
             .open(&path)
             .map_err(|e| self.error("open its lock file", e))?;
         file.lock().map_err(|e| self.error("lock", e))?;
-        Ok(Lock(file))
+        Ok(Lock { _held: file })
     }
 
     pub(super) fn exists(&self) -> bool {

@@ -74,8 +74,9 @@ impl KeyRecord {
 }
 
 impl KeySet {
+    /// Keys of one instant keep their order, which is that of their making.
     pub(super) fn sort(&mut self) {
-        self.keys.sort_by_key(|key| (key.current_from, key.created, key.id));
+        self.keys.sort_by_key(|key| key.current_from);
     }
 
     /// The index of the current key.

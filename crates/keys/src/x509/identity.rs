@@ -37,6 +37,24 @@ impl SigningIdentity {
         Self::with_certificates(key, Certificate::read_all(text)?)
     }
 
+    /// Reads a PKCS#12 file (`.pfx`, `.p12`) as Windows, OpenSSL and Java write it.
+    ///
+    /// # Errors
+    /// [`Error::Unauthentic`] when the password is wrong or the file was changed; [`Error::UnusableKey`] when it is malformed,
+    /// uses algorithms that are not supported, or has no private key with its certificate.
+    pub fn from_pkcs12(der: &[u8], password: &str, policy: &KeyPolicy) -> Result<Self, Error> {
+        let content = super::pkcs12::read(der, password)?;
+        let keys = content.private_keys.iter().map(|der| PrivateKey::from_pkcs8(der, policy));
+        let mut first_problem = None;
+        for key in keys {
+            match key.and_then(|key| Self::with_certificates(key, content.certificates.clone())) {
+                Ok(identity) => return Ok(identity),
+                Err(problem) => first_problem = first_problem.or(Some(problem)),
+            }
+        }
+        Err(first_problem.unwrap_or_else(|| Error::UnusableKey("the PKCS#12 file has no private key".into())))
+    }
+
     /// Makes a new key with a certificate that it signs itself, for signing and for receiving encrypted keys.
     ///
     /// `random` gives the serial number; the key comes from the system.

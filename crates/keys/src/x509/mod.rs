@@ -3,6 +3,7 @@
 mod certificate;
 mod identity;
 mod name;
+mod pkcs12;
 mod trust;
 
 pub use certificate::{Certificate, KeyUsage};
