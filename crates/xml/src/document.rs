@@ -25,10 +25,10 @@ use crate::parse::{self, Failure, Fault, Region, Scratch};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Document {
-    source: String,
-    tables: Tables,
-    options: ParseOptions,
-    root: NodeId,
+    pub(crate) source: String,
+    pub(crate) tables: Tables,
+    pub(crate) options: ParseOptions,
+    pub(crate) root: NodeId,
 }
 
 impl Document {

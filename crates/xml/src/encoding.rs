@@ -56,7 +56,7 @@ fn detect(bytes: &[u8]) -> (Detected, usize) {
 
 fn decode_utf16(bytes: &[u8], mark: usize, little_endian: bool) -> Result<String, Error> {
     let fault = |units: usize| Error::from(EncodingFault::NotUtf16 { offset: mark + 2 * units });
-    if bytes.len() % 2 != 0 {
+    if !bytes.len().is_multiple_of(2) {
         return Err(fault(bytes.len() / 2));
     }
     let units = bytes.chunks_exact(2).map(|pair| {

@@ -13,6 +13,7 @@ mod limits;
 pub mod names;
 mod parse;
 mod reference;
+mod replace;
 mod scan;
 mod writer;
 
@@ -21,4 +22,5 @@ pub use document::{Document, Parser};
 pub use element::{Attribute, Element, Node, Nodes};
 pub use error::{EncodingFault, Error, LimitKind, NamespaceRule, Position, Syntax, WriterMisuse};
 pub use limits::{Limits, ParseOptions};
+pub use replace::Fragment;
 pub use writer::Writer;
