@@ -161,6 +161,12 @@ impl<'d> Element<'d> {
         self.document.texts().source(record.start, record.end)
     }
 
+    /// Where [`source`](Self::source) stands in [`Document::source`].
+    pub fn source_range(self) -> std::ops::Range<usize> {
+        let record = self.record();
+        record.start as usize..record.end as usize
+    }
+
     pub(crate) fn record(self) -> &'d NodeRecord {
         self.document.record(self.id)
     }

@@ -1,0 +1,11 @@
+//! XML Signature (W3C, second edition): making, verifying, and reading what was verified.
+
+mod signed_info;
+mod signer;
+mod verified;
+mod verify;
+
+pub use signed_info::{MAX_REFERENCES, MAX_TRANSFORMS, Signature};
+pub use signer::{Place, SignedReference, Signer, SigningKey};
+pub use verified::{Verified, VerifiedElement};
+pub use verify::{VerificationKey, VerifyPolicy};

@@ -1,0 +1,122 @@
+//! What was verified, and the only way to read it.
+
+use crate::algorithm::SignatureMethod;
+use handstamp_xml::{Element, Node, NodeId};
+use std::borrow::Cow;
+
+/// The outcome of a successful verification: the elements that the signature covers.
+///
+/// Consumers read from these and from nothing else, so a signature that was moved, wrapped or doubled
+/// cannot make them read something it does not cover.
+#[derive(Debug, Clone)]
+pub struct Verified<'d> {
+    pub(super) method: SignatureMethod,
+    pub(super) elements: Vec<VerifiedElement<'d>>,
+}
+
+impl<'d> Verified<'d> {
+    /// The covered elements, in the order of the references.
+    pub fn elements(&self) -> &[VerifiedElement<'d>] {
+        &self.elements
+    }
+
+    /// The verified form of exactly `element`; none when no reference names it.
+    ///
+    /// An element *inside* a covered one is reached from there with [`VerifiedElement::children`].
+    pub fn element(&self, element: Element<'d>) -> Option<VerifiedElement<'d>> {
+        self.elements.iter().find(|verified| verified.element.id() == element.id()).copied()
+    }
+
+    /// The algorithm that made the signature.
+    pub fn method(&self) -> SignatureMethod {
+        self.method
+    }
+}
+
+/// An element whose content a signature covers.
+///
+/// It offers what [`Element`] offers for reading, without the ways out: there is no parent, and a signature
+/// that was left out by the enveloped-signature transform cannot be seen. Namespace declarations outside the
+/// covered element are covered only as far as names inside use them.
+#[derive(Debug, Clone, Copy)]
+pub struct VerifiedElement<'d> {
+    pub(super) element: Element<'d>,
+    pub(super) omitted: Option<NodeId>,
+}
+
+impl<'d> VerifiedElement<'d> {
+    /// Takes an element as authentic for another reason than an XML signature: it came over a channel that
+    /// authenticates the sender, or the caller has just made it. The name is long so that reviews find it.
+    pub fn trusted_without_signature(element: Element<'d>) -> Self {
+        Self { element, omitted: None }
+    }
+
+    /// The local name.
+    pub fn local_name(self) -> &'d str {
+        self.element.local_name()
+    }
+
+    /// The namespace; empty for none.
+    pub fn namespace(self) -> &'d str {
+        self.element.namespace()
+    }
+
+    /// Whether this is the element `local_name` of `namespace`.
+    pub fn is(self, namespace: &str, local_name: &str) -> bool {
+        self.element.is(namespace, local_name)
+    }
+
+    /// The value of the attribute `local_name` in no namespace.
+    pub fn attribute(self, local_name: &str) -> Option<&'d str> {
+        self.element.attribute(local_name)
+    }
+
+    /// The value of an attribute in a namespace.
+    pub fn attribute_ns(self, namespace: &str, local_name: &str) -> Option<&'d str> {
+        self.element.attribute_ns(namespace, local_name)
+    }
+
+    /// The child elements that are covered.
+    pub fn children(self) -> impl Iterator<Item = VerifiedElement<'d>> {
+        let omitted = self.omitted;
+        self.element
+            .children()
+            .filter(move |child| Some(child.id()) != omitted)
+            .map(move |element| VerifiedElement { element, omitted })
+    }
+
+    /// The first covered child of this name.
+    pub fn child(self, namespace: &str, local_name: &str) -> Option<VerifiedElement<'d>> {
+        self.children().find(|child| child.is(namespace, local_name))
+    }
+
+    /// The text content: all character data below, joined over comments and elements.
+    pub fn text(self) -> Cow<'d, str> {
+        let omitted = self.omitted.and_then(|id| self.element.document().element(id));
+        let Some(omitted) = omitted.filter(|omitted| omitted.is_in(self.element)) else {
+            return self.element.text();
+        };
+        let mut text = String::new();
+        let mut open = vec![self.element.nodes()];
+        while let Some(nodes) = open.last_mut() {
+            match nodes.next() {
+                None => drop(open.pop()),
+                Some(Node::Text(part)) => text.push_str(part),
+                Some(Node::Element(child)) if child != omitted => open.push(child.nodes()),
+                Some(_) => {}
+            }
+        }
+        Cow::Owned(text)
+    }
+
+    /// The namespace bound to `prefix` here, for names in content such as `xsi:type`.
+    pub fn namespace_of_prefix(self, prefix: &str) -> Option<&'d str> {
+        self.element.namespace_of_prefix(prefix)
+    }
+
+    /// The underlying element, for handing it to code that has a reason to see unverified surroundings,
+    /// such as decryption in place.
+    pub fn element(self) -> Element<'d> {
+        self.element
+    }
+}
