@@ -41,6 +41,13 @@ impl ClaimsIdentity {
         }
     }
 
+    /// Sets the authentication type; an empty one makes the identity unauthenticated.
+    #[must_use]
+    pub fn with_authentication_type(mut self, authentication_type: impl Into<ArcStr>) -> Self {
+        self.authentication_type = non_empty(authentication_type);
+        self
+    }
+
     /// Adds a claim at the end.
     #[must_use]
     pub fn with_claim(mut self, claim: Claim) -> Self {
@@ -102,6 +109,11 @@ impl ClaimsIdentity {
     /// Adds a claim at the end.
     pub fn add_claim(&mut self, claim: Claim) {
         self.claims.push(claim);
+    }
+
+    /// Makes room for claims that are about to be added.
+    pub fn reserve_claims(&mut self, additional: usize) {
+        self.claims.reserve(additional);
     }
 
     /// Adds claims at the end.

@@ -4,7 +4,7 @@ use crate::token::check_times;
 use crate::unique_id::guid_text;
 use crate::{
     ArgumentError, ContextId, EndpointScope, Error, IssuerSession, KeyGeneration, SecureConversationVersion,
-    SessionSecurityToken,
+    SessionSecurityToken, UniqueId,
 };
 use handstamp_claims::{ArcStr, ClaimsPrincipal};
 use handstamp_keys::{SecureRandom, SymmetricKey, sha256};
@@ -231,13 +231,15 @@ impl SessionSecurityTokenBuilder {
         }
 
         let fresh = self.context_id.is_none() || self.key.is_none();
-        let context_id = match self.context_id {
-            Some(context_id) => context_id,
-            None => ContextId::generate(random)?,
-        };
+        let fresh_key = self.key.is_none();
         let key = match self.key {
             Some(key) => key,
             None => SymmetricKey::generate(DEFAULT_KEY_LENGTH, random)?,
+        };
+        let context_id = match self.context_id {
+            Some(context_id) => context_id,
+            None if fresh_key => derived_context_id(&key),
+            None => ContextId::generate(random)?,
         };
         let id = match self.id {
             Some(id) => id,
@@ -271,6 +273,19 @@ impl fmt::Debug for SessionSecurityTokenBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionSecurityTokenBuilder").field("endpoint", &self.endpoint).finish_non_exhaustive()
     }
+}
+
+/// The context id of a token whose key is fresh: 122 bits of a digest of the key, so it is as random as the key, does not
+/// betray it, and compact formats need not carry it.
+///
+/// The first 16 bytes of SHA-256 of a label and the key, as a GUID of version 4.
+pub(crate) fn derived_context_id(key: &SymmetricKey) -> ContextId {
+    let mut input = Zeroizing::new(Vec::with_capacity(64));
+    input.extend_from_slice(b"handstamp context id v1");
+    input.extend_from_slice(key.as_bytes());
+    let mut guid = [0; 16];
+    guid.copy_from_slice(&sha256(&input)[..16]);
+    ContextId::from(UniqueId::random_guid(guid))
 }
 
 /// The id of a token whose context id or key is fresh: it is as random as they are, and compact formats need not carry it.

@@ -21,6 +21,7 @@ mod endpoint;
 mod error;
 mod format;
 mod handler;
+pub mod native;
 mod replay;
 mod revocation;
 mod subject;

@@ -38,9 +38,14 @@ impl UniqueId {
     pub fn generate(random: &dyn SecureRandom) -> Result<Self, handstamp_keys::Error> {
         let mut guid = [0; 16];
         random.fill(&mut guid)?;
-        guid[6] = guid[6] & 0x0f | 0x40;
-        guid[8] = guid[8] & 0x3f | 0x80;
-        Ok(Self(Form::Guid(guid)))
+        Ok(Self::random_guid(guid))
+    }
+
+    /// The GUID of version 4 that these random bytes make.
+    pub(crate) fn random_guid(mut random: [u8; 16]) -> Self {
+        random[6] = random[6] & 0x0f | 0x40;
+        random[8] = random[8] & 0x3f | 0x80;
+        Self(Form::Guid(random))
     }
 
     /// The GUID of these 16 bytes in the order in which they are printed.
