@@ -60,6 +60,9 @@ pub enum Error {
     /// A key ring cannot be used or changed.
     #[error("{code}: {0}", code = .0.code())]
     Keys(#[from] handstamp_keys::Error),
+    /// The token service cannot be set up, or an account cannot be changed.
+    #[error("{code}: {0}", code = .0.code())]
+    Sts(#[from] crate::sts::Error),
     /// The system failed.
     #[error("HST-SYSTEM: {what}: {source}")]
     System {
@@ -84,6 +87,7 @@ impl Error {
             }
             Self::Setup { code, .. } | Self::Refused { code, .. } => code,
             Self::Keys(error) => error.code(),
+            Self::Sts(error) => error.code(),
             Self::Listen { .. } => "HST-LISTEN",
             Self::System { .. } => "HST-SYSTEM",
         }
@@ -101,6 +105,7 @@ impl Error {
                 }
                 _ => ExitCode::Refused,
             },
+            Self::Sts(error) => error.exit_code(),
             Self::Listen { .. } | Self::System { .. } => ExitCode::System,
         }
     }

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod account;
 mod completions;
 mod config;
 mod keys;
@@ -57,6 +58,8 @@ enum Command {
     Config(config::Config),
     #[command(subcommand)]
     Keys(keys::Keys),
+    #[command(subcommand)]
+    Account(account::Account),
     Completions(completions::Completions),
 }
 
@@ -66,6 +69,7 @@ impl Command {
             Self::Serve(command) => command.run(),
             Self::Config(command) => command.run(),
             Self::Keys(command) => command.run(),
+            Self::Account(command) => command.run(),
             Self::Completions(command) => command.run(),
         }
     }

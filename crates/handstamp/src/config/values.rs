@@ -79,7 +79,7 @@ impl Value for Duration {
 }
 
 /// Reads `1h30m`: pairs of a number and one of the units d, h, m, s, ms, largest first.
-fn parse_duration(text: &str) -> Option<Duration> {
+pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     let mut rest = text;
     let mut total = Duration::ZERO;
     let mut largest_left = u64::MAX;

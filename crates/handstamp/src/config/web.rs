@@ -39,6 +39,9 @@ section! {
         /// bytes outside printable ASCII, `%` and `,` are percent-encoded. What a client sends under
         /// such a name, in any spelling, is removed.
         claims_to_headers: ClaimHeaders = {},
+        /// Name of a header that tells the application everything about the session: claims, mode, size, start and end, as
+        /// JSON in base64url. What a client sends under this name is removed. No such header when absent.
+        session_header: Option<HeaderName>,
         /// What becomes of `Cache-Control` on answers to signed-in users.
         authenticated_cache: AuthenticatedCache = "no-store",
         /// Which host name the application sees.
@@ -126,7 +129,7 @@ impl ClaimHeaders {
     ];
 
     /// The claim type (a URI) that a short name stands for; URIs stand for themselves.
-    pub(super) fn claim_type(word: &str) -> Result<ArcStr, String> {
+    pub(crate) fn claim_type(word: &str) -> Result<ArcStr, String> {
         if let Some((_, uri)) = Self::SHORT_NAMES.iter().find(|(short, _)| *short == word) {
             return Ok(uri.clone());
         }

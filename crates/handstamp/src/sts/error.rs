@@ -1,5 +1,6 @@
 //! What can go wrong in the token service.
 
+use crate::ExitCode;
 use std::path::PathBuf;
 
 /// Why the token service could not do what it was asked.
@@ -52,6 +53,9 @@ pub enum Error {
     /// A cookie's name or value is not one that browsers accept, or a session failed.
     #[error(transparent)]
     Session(#[from] handstamp_web_session::Error),
+    /// The protocol: settings that fit nothing, or claims that the form of token cannot express.
+    #[error(transparent)]
+    Federation(#[from] handstamp_ws_federation::Error),
     /// A background task was cut off, because the program is ending.
     #[error("the program is ending")]
     Ending,
@@ -73,7 +77,22 @@ impl Error {
             Self::SigningKeyFile { .. } => "HST-STS-KEY-FILE",
             Self::SharedSigningKey(_) => "HST-STS-KEY-SHARED",
             Self::Session(error) => error.code(),
+            Self::Federation(error) => error.code(),
             Self::Ending => "HST-STS-ENDING",
+        }
+    }
+
+    /// How a command ends for this reason.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::InvalidUserName | Self::InvalidPassword | Self::AccountExists(_) | Self::NoSuchAccount(_) => {
+                ExitCode::Refused
+            }
+            Self::NewerDatabase { .. } | Self::DamagedPasswordHash | Self::SharedSigningKey(_) => {
+                ExitCode::Configuration
+            }
+            Self::Keys(_) | Self::Session(_) | Self::Federation(_) => ExitCode::Configuration,
+            Self::Busy | Self::Database(_) | Self::SigningKeyFile { .. } | Self::Ending => ExitCode::System,
         }
     }
 }
