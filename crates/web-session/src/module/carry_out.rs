@@ -50,9 +50,14 @@ pub(crate) struct Replacement {
 }
 
 impl SessionModule {
-    /// Gives a request its session.
+    /// Gives a request its session: [`decide`](Self::decide), then [`carry_out`](Self::carry_out).
     pub async fn admit(&self, request: RequestHead<'_>, now: Timestamp) -> Admission {
-        let settled = self.settle(self.decide(request, now), self.browser(request), now);
+        self.carry_out(self.decide(request, now), request, now).await
+    }
+
+    /// Does what was decided about a request.
+    pub async fn carry_out(&self, decision: Decision, request: RequestHead<'_>, now: Timestamp) -> Admission {
+        let settled = self.settle(decision, self.browser(request), now);
         self.complete(settled, request, now).await
     }
 

@@ -3,8 +3,11 @@
 // Helpers of tests fail by panicking; clippy exempts only the tests themselves.
 #![allow(clippy::unwrap_used)]
 
+#[cfg(feature = "axum")]
+mod axum_extractors;
 mod browser;
 mod cookie_handlers;
 mod fake_format;
 mod fixture;
+mod module;
 mod sessions;
