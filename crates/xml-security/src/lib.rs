@@ -30,6 +30,7 @@
 //! ```
 
 pub mod algorithm;
+pub mod encryption;
 mod error;
 pub mod key_info;
 mod octets;

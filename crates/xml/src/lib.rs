@@ -8,7 +8,7 @@ mod document;
 mod element;
 mod encoding;
 mod error;
-mod escape;
+pub mod escape;
 mod limits;
 pub mod names;
 mod parse;

@@ -4,6 +4,7 @@ use crate::algorithm::{DigestMethod, ENVELOPED_SIGNATURE, SignatureMethod};
 use crate::error::Error;
 use crate::octets::to_base64;
 use handstamp_keys::{Certificate, HmacKey, PrivateKey};
+use handstamp_xml::escape::attribute_value;
 use handstamp_xml::{Document, Element, c14n, names};
 
 /// The key to sign with.
@@ -124,7 +125,7 @@ impl<'k> Signer<'k> {
     /// An enveloping signature: the `ds:Object` with this id and content, canonical XML whose default namespace is XML
     /// Signature's, stands inside the signature and is what it covers.
     pub fn sign_enveloping(&self, id: &str, content: &str) -> Result<String, Error> {
-        let id = escape(id);
+        let id = attribute_value(id);
         let standalone = format!(r#"<Object xmlns="{}" Id="{id}">{content}</Object>"#, names::DSIG);
         let reference = self.reference_to_octets(&id, standalone.as_bytes());
         self.sign_with_objects(&[reference], &format!(r#"<Object Id="{id}">{content}</Object>"#))
@@ -156,7 +157,7 @@ impl<'k> Signer<'k> {
         let content = self.signed_info(references);
         let octets = format!(r#"<SignedInfo xmlns="{}">{content}</SignedInfo>"#, names::DSIG);
         let value = to_base64(&self.sign_octets(octets.as_bytes())?);
-        let id = self.id.as_deref().map(|id| format!(r#" Id="{}""#, escape(id))).unwrap_or_default();
+        let id = self.id.as_deref().map(|id| format!(r#" Id="{}""#, attribute_value(id))).unwrap_or_default();
         Ok(format!(
             r#"<Signature xmlns="{dsig}"{id}><SignedInfo>{content}</SignedInfo><SignatureValue>{value}</SignatureValue>{key_info}{objects}</Signature>"#,
             dsig = names::DSIG,
@@ -171,7 +172,7 @@ impl<'k> Signer<'k> {
             self.method.uri()
         );
         for reference in references {
-            text += &format!(r#"<Reference URI="{}"><Transforms>"#, escape(&reference.uri));
+            text += &format!(r#"<Reference URI="{}"><Transforms>"#, attribute_value(&reference.uri));
             if reference.enveloped {
                 text += &format!(r#"<Transform Algorithm="{ENVELOPED_SIGNATURE}"></Transform>"#);
             }
@@ -180,7 +181,7 @@ impl<'k> Signer<'k> {
                 text += &format!(
                     r#"<InclusiveNamespaces xmlns="{}" PrefixList="{}"></InclusiveNamespaces>"#,
                     names::EXC_C14N,
-                    escape(&reference.prefix_list.join(" "))
+                    attribute_value(&reference.prefix_list.join(" "))
                 );
             }
             text += &format!(
@@ -225,21 +226,4 @@ fn insert(document: &Document, target: Element<'_>, place: Place<'_>, markup: &s
     signed.push_str(markup);
     signed.push_str(&source[at..]);
     Ok(signed)
-}
-
-/// Text for an attribute value in canonical form.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\t' => escaped.push_str("&#x9;"),
-            '\n' => escaped.push_str("&#xA;"),
-            '\r' => escaped.push_str("&#xD;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }
