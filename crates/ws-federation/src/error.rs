@@ -1,6 +1,8 @@
 //! What can go wrong, by who is at fault.
 
-use std::fmt;
+use handstamp_saml as saml;
+use handstamp_saml::Untrusted;
+use handstamp_xml as xml;
 
 /// Why a message was not understood, not accepted, or not made.
 #[non_exhaustive]
@@ -49,6 +51,39 @@ pub enum Error {
     /// The message asks us to fetch a URL of the sender's choice, which is never done (SM-26).
     #[error("{0} is not supported: the message must carry its content, not a pointer to it")]
     PointerRefused(&'static str),
+    /// The peer sent a `wresult` that is not acceptable XML; or, at the issuer, a setting cannot be written as such.
+    #[error("wresult: {0}")]
+    Xml(#[source] xml::Error),
+    /// The peer sent a `wresult` that is no response of WS-Trust.
+    #[error("wresult is a {0}, not a RequestSecurityTokenResponse of WS-Trust February 2005 or 1.3")]
+    NotATokenResponse(Untrusted),
+    /// The peer sent a response that does not hold exactly one token.
+    #[error("wresult: {0}")]
+    MalformedTokenResponse(String),
+    /// The token was not accepted; or, at the issuer, not made.
+    #[error("token: {0}")]
+    Token(#[from] saml::Error),
+    /// A sign-in response came by another method than POST (SM-26).
+    #[error("a sign-in response comes by POST, not by {0}")]
+    MethodNotAllowed(Untrusted),
+    /// The response names no sign-in that this browser began within the last minutes (SM-33, SM-35). Typical causes: a
+    /// sign-in page left open too long, a bookmark of it, cookies that the browser does not keep, or an attack.
+    #[error(
+        "this browser did not begin the sign-in that the response ends, or began it too long ago: start again at the \
+         application; if that never helps, check that the browser keeps the sign-in cookie (https, SameSite=None)"
+    )]
+    UnknownState,
+    /// The request comes from an application that the issuer does not serve.
+    #[error("the realm {0} is not registered: add the relying party, with the realm to the letter")]
+    UnknownRealm(Untrusted),
+    /// The request wants the response at a URL that is not registered.
+    #[error("the reply URL {reply} is not registered for {realm}: add it, to the letter")]
+    UnregisteredReply {
+        /// What was asked.
+        reply: Untrusted,
+        /// Who asked.
+        realm: String,
+    },
     /// This browser comes back for sign-in again and again (SM-31). Typical causes: the session cookie is `Secure` on a site that is
     /// reached by http, its path or domain does not cover the page, clocks differ, or the browser refuses cookies.
     #[error(
@@ -89,49 +124,18 @@ impl Error {
             Self::UnknownAction(_) => "HST-WSFED-ACTION",
             Self::ExclusiveParameters(..) => "HST-WSFED-EXCLUSIVE",
             Self::PointerRefused(_) => "HST-WSFED-POINTER",
+            Self::Xml(error) => error.code(),
+            Self::NotATokenResponse(_) => "ID3032",
+            Self::MalformedTokenResponse(_) => "HST-WSFED-RSTR",
+            Self::Token(error) => error.code(),
+            Self::MethodNotAllowed(_) => "HST-WSFED-METHOD",
+            Self::UnknownState => "HST-WSFED-STATE",
+            Self::UnknownRealm(_) => "HST-WSFED-REALM",
+            Self::UnregisteredReply { .. } => "HST-WSFED-REPLY",
             Self::SignInLoop { .. } => "HST-WSFED-LOOP",
             Self::ForeignReply(_) => "HST-WSFED-FOREIGN-REPLY",
             Self::Keys(error) => error.code(),
             Self::Configuration { .. } => "HST-WSFED-CONFIG",
         }
-    }
-}
-
-/// Text that a peer chose: shown quoted, escaped and cut to 80 characters.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Untrusted(String);
-
-impl From<&str> for Untrusted {
-    fn from(text: &str) -> Self {
-        Self(match text.char_indices().nth(80) {
-            Some((end, _)) => format!("{}…", &text[..end]),
-            None => text.to_owned(),
-        })
-    }
-}
-
-impl fmt::Display for Untrusted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
-    }
-}
-
-impl fmt::Debug for Untrusted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn untrusted_text_is_quoted_and_cut() {
-        assert_eq!(Untrusted::from("a\n\"b").to_string(), r#""a\n\"b""#);
-        let long = Untrusted::from("é".repeat(500).as_str()).to_string();
-        assert_eq!(long.chars().count(), 83);
-        let error = Error::RepeatedParameter("w\u{1b}[2J".into());
-        assert_eq!(error.to_string(), r#"the parameter "w\u{1b}[2J" is repeated"#);
     }
 }

@@ -1,16 +1,19 @@
 //! The relying party: asks who a user is, and believes one issuer.
 
 mod loop_guard;
+mod receive;
 mod settings;
 mod sign_out;
 mod state;
 
+pub use receive::{SignIn, SignOutContext, UnconfirmedSignIn};
 pub use settings::{ContextMode, RelyingPartySettings, Unsolicited};
 pub use sign_out::{CleanupResponse, SIGN_OUT_IMAGE};
 pub use state::StateCookie;
 
 use crate::{Error, ReturnUrl, SignInRequest, WifContext};
 use handstamp_keys::{KeyRing, SecureRandom};
+use handstamp_saml::SamlTokenHandler;
 use handstamp_time::Timestamp;
 use loop_guard::{LoopGuard, MAX_CHALLENGES, WINDOW};
 use state::SignInState;
@@ -26,17 +29,19 @@ use url::Url;
 pub struct RelyingParty {
     settings: RelyingPartySettings,
     issuer_url: Url,
+    tokens: SamlTokenHandler,
     keys: Arc<KeyRing>,
 }
 
 impl RelyingParty {
-    /// Checks the settings (SM-25). `keys` seal the state of sign-ins under way.
+    /// Checks the settings (SM-25). `tokens` says whom to believe and under what conditions; `keys` seal the state of sign-ins under
+    /// way.
     ///
     /// # Errors
     /// [`Error::Configuration`]: start-up should stop.
-    pub fn new(settings: RelyingPartySettings, keys: Arc<KeyRing>) -> Result<Self, Error> {
+    pub fn new(settings: RelyingPartySettings, tokens: SamlTokenHandler, keys: Arc<KeyRing>) -> Result<Self, Error> {
         let issuer_url = settings.verify()?;
-        Ok(Self { settings, issuer_url, keys })
+        Ok(Self { settings, issuer_url, tokens, keys })
     }
 
     /// The settings.

@@ -1,0 +1,236 @@
+//! From an element of a stranger's message to an identity.
+
+use crate::issuer_name_registry::no_certificate;
+use crate::read::version_of;
+use crate::{
+    Assertion, Error, IssuerNameRegistry, MappingSettings, Rejection, ReplayEntry, SignatureFault, ValidationSettings,
+    Version,
+};
+use handstamp_claims::{BootstrapContext, ClaimsIdentity};
+use handstamp_keys::{Certificate, KeyPolicy};
+use handstamp_time::Timestamp;
+use handstamp_xml::{Element, names};
+use handstamp_xml_security::signature::{Signature, VerificationKey, Verified, VerifyPolicy};
+
+/// Reads and validates assertions of both versions: WIF's two SAML handlers in one.
+#[derive(Clone, Debug)]
+pub struct SamlTokenHandler {
+    issuers: IssuerNameRegistry,
+    validation: ValidationSettings,
+    mapping: MappingSettings,
+    signatures: VerifyPolicy,
+    keys: KeyPolicy,
+    save_bootstrap_context: bool,
+}
+
+impl SamlTokenHandler {
+    /// A handler that believes these issuers. Signatures must be RSA or ECDSA with SHA-2.
+    pub fn new(issuers: IssuerNameRegistry, validation: ValidationSettings) -> Self {
+        Self {
+            issuers,
+            validation,
+            mapping: MappingSettings::default(),
+            signatures: VerifyPolicy::asymmetric(),
+            keys: KeyPolicy::default(),
+            save_bootstrap_context: false,
+        }
+    }
+
+    /// Maps claims this way.
+    #[must_use]
+    pub fn with_mapping(mut self, mapping: MappingSettings) -> Self {
+        self.mapping = mapping;
+        self
+    }
+
+    /// Accepts these signature algorithms, and no others.
+    #[must_use]
+    pub fn with_signature_policy(mut self, policy: VerifyPolicy) -> Self {
+        self.signatures = policy;
+        self
+    }
+
+    /// Accepts signing keys of this strength.
+    #[must_use]
+    pub fn with_key_policy(mut self, policy: KeyPolicy) -> Self {
+        self.keys = policy;
+        self
+    }
+
+    /// Keeps the assertion with the identity, for calling services in the user's name. It makes sessions large, and is a
+    /// token that others accept: use it with sessions in reference mode only.
+    #[must_use]
+    pub fn saving_bootstrap_context(mut self) -> Self {
+        self.save_bootstrap_context = true;
+        self
+    }
+
+    /// The checks that are made.
+    pub fn validation(&self) -> &ValidationSettings {
+        &self.validation
+    }
+
+    /// Whether an element is one that [`Self::accept`] has an opinion on.
+    pub fn can_read(element: Element<'_>) -> bool {
+        version_of(element.namespace(), element.local_name()).is_some() || encrypted(element).is_some()
+    }
+
+    /// Reads an assertion where it stands in its document, and proves who signed it (SM §3.7, steps 1 to 3).
+    ///
+    /// The certificate must be a trusted issuer's before its key is used at all.
+    ///
+    /// # Errors
+    /// Missing, moved or wrong signatures, untrusted issuers, malformed assertions. An `EncryptedAssertion` or
+    /// `EncryptedData` gives [`Error::Encrypted`].
+    pub fn read(&self, element: Element<'_>, now: Timestamp) -> Result<SignedAssertion, Error> {
+        if let Some(kind) = encrypted(element) {
+            return Err(Error::Encrypted(kind));
+        }
+        let Some(version) = version_of(element.namespace(), element.local_name()) else {
+            return Err(Error::NotAnAssertion(element.local_name().into()));
+        };
+        let signature = Signature::of_child(element).map_err(SignatureFault::Invalid)?;
+        let signature = signature.ok_or(SignatureFault::Missing(version))?;
+        let key_info = signature.key_info().map_err(SignatureFault::Invalid)?;
+        let candidates = self.issuers.candidates(key_info.as_ref());
+        let (signers, chain) = match candidates.carried {
+            true => candidates.certificates.split_at(1.min(candidates.certificates.len())),
+            false => (candidates.certificates.as_slice(), &[][..]),
+        };
+        let issuer_text = unproven_issuer(element, version);
+        let mut problem = Error::Rejected(no_certificate(&issuer_text));
+        for certificate in signers {
+            match self.verify(element, &signature, certificate, chain, &issuer_text, now) {
+                Ok(signed) => return Ok(signed),
+                Err(error) => problem = error,
+            }
+        }
+        Err(problem)
+    }
+
+    /// Reads and validates an assertion, and makes an identity of it (SM §3.7, all steps).
+    ///
+    /// `in_response_to` is the id of the request that this answers, where the protocol has one (WS-Federation has not).
+    ///
+    /// # Errors
+    /// As [`Self::read`] and [`Assertion::validate`]; attributes that cannot become claims.
+    pub fn accept(
+        &self,
+        element: Element<'_>,
+        in_response_to: Option<&str>,
+        now: Timestamp,
+    ) -> Result<AcceptedToken, Error> {
+        let SignedAssertion { assertion, issuer, certificate } = self.read(element, now)?;
+        assertion.validate(now, &self.validation, in_response_to)?;
+        let replay = assertion.replay_entry(now, &issuer, &self.validation)?;
+        let mut identity = assertion.to_identity(&issuer, &self.mapping)?;
+        if self.save_bootstrap_context {
+            identity = identity.with_bootstrap_context(BootstrapContext::Text(standalone(element).into()));
+        }
+        Ok(AcceptedToken { identity, issuer, certificate, expires_at: assertion.expires_at(), replay, assertion })
+    }
+
+    fn verify(
+        &self,
+        element: Element<'_>,
+        signature: &Signature<'_>,
+        certificate: &Certificate,
+        chain: &[Certificate],
+        issuer_text: &str,
+        now: Timestamp,
+    ) -> Result<SignedAssertion, Error> {
+        let issuer = self.issuers.issuer_name(certificate, chain, issuer_text, now)?;
+        let key = certificate
+            .public_key(&self.keys)
+            .map_err(|error| Rejection::CertificateInvalid { issuer: issuer.clone(), problem: error.to_string() })?;
+        let verified =
+            signature.verify(VerificationKey::Public(key), &self.signatures).map_err(SignatureFault::Invalid)?;
+        // The one element that may be read is the one that was verified: this is what stops wrapping.
+        let covered = verified.element(element).ok_or(SignatureFault::CoversSomethingElse)?;
+        let assertion = Assertion::read(covered)?;
+        if !refers_only_to(&assertion.id, signature, &verified) {
+            return Err(SignatureFault::CoversSomethingElse.into());
+        }
+        Ok(SignedAssertion { assertion, issuer, certificate: certificate.clone() })
+    }
+}
+
+/// An assertion whose signature was verified with the certificate of a trusted issuer. Not yet validated.
+#[derive(Clone, Debug)]
+pub struct SignedAssertion {
+    /// What it says.
+    pub assertion: Assertion,
+    /// The name that the registry knows the issuer by.
+    pub issuer: String,
+    /// The certificate that it is signed with.
+    pub certificate: Certificate,
+}
+
+/// An assertion that is for us and for now, provided that it was not used before: see [`Self::replay`].
+#[derive(Clone, Debug)]
+pub struct AcceptedToken {
+    /// Who the user is.
+    pub identity: ClaimsIdentity,
+    /// The name that the registry knows the issuer by.
+    pub issuer: String,
+    /// The certificate that it is signed with.
+    pub certificate: Certificate,
+    /// When the issuer's word ends, by its clock; none when it sets no end.
+    pub expires_at: Option<Timestamp>,
+    /// What to add to the replay cache **before** the identity is used; refuse it with [`Rejection::Replayed`] when it is there.
+    /// None when replays are not detected.
+    pub replay: Option<ReplayEntry>,
+    /// The assertion itself.
+    pub assertion: Assertion,
+}
+
+/// SAML signatures have one reference, and it names the assertion by its id (SAML 2.0 core §5.4.2): not the whole document, whatever
+/// that is.
+fn refers_only_to(id: &str, signature: &Signature<'_>, verified: &Verified<'_>) -> bool {
+    let signed_info = signature.element().child(names::DSIG, "SignedInfo");
+    let reference = signed_info.and_then(|signed_info| signed_info.child(names::DSIG, "Reference"));
+    let uri = reference.and_then(|reference| reference.attribute("URI"));
+    verified.elements().len() == 1 && uri.and_then(|uri| uri.strip_prefix('#')) == Some(id)
+}
+
+/// Encrypted forms, which wait for decryption.
+fn encrypted(element: Element<'_>) -> Option<&'static str> {
+    if element.is(names::SAML20, "EncryptedAssertion") {
+        Some("EncryptedAssertion")
+    } else if element.is(names::XENC, "EncryptedData") {
+        Some("EncryptedData")
+    } else {
+        None
+    }
+}
+
+/// The issuer's text, for messages only.
+fn unproven_issuer(element: Element<'_>, version: Version) -> String {
+    match version {
+        Version::Saml11 => element.attribute("Issuer").map(String::from).unwrap_or_default(),
+        Version::Saml20 => {
+            element.child(names::SAML20, "Issuer").map(|issuer| issuer.text().into_owned()).unwrap_or_default()
+        }
+    }
+}
+
+/// The element as it was received, with the namespace declarations around it. Its signature still holds.
+fn standalone(element: Element<'_>) -> String {
+    let source = element.source();
+    let name_end = source.find(|c: char| c.is_ascii_whitespace() || c == '/' || c == '>').unwrap_or(source.len());
+    let (tag, rest) = source.split_at(name_end);
+    let mut out = String::with_capacity(source.len() + 64);
+    out.push_str(tag);
+    let mut declared: Vec<&str> = element.namespace_declarations().map(|(prefix, _)| prefix).collect();
+    for (prefix, namespace) in element.ancestors().flat_map(Element::namespace_declarations) {
+        if declared.contains(&prefix) {
+            continue;
+        }
+        declared.push(prefix);
+        let colon = if prefix.is_empty() { "" } else { ":" };
+        let namespace = namespace.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
+        out.push_str(&format!(" xmlns{colon}{prefix}=\"{namespace}\""));
+    }
+    out.push_str(rest);
+    out
+}
