@@ -1,5 +1,7 @@
 //! Encryptions made by the .NET class, and broken ones that must be refused (`vectors/xmlenc.json`).
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking")]
+
 use handstamp_keys::{KeyPolicy, PrivateKey, SymmetricKey, SystemRandom};
 use handstamp_testkit::vectors;
 use handstamp_xml::{Document, Element, NodeId, ParseOptions, c14n, names};

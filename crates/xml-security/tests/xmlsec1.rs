@@ -1,8 +1,14 @@
 //! Interoperation with `xmlsec1`, both ways. Says so and stops where the tool is not installed (`cargo xtask test` installs it).
 
-use handstamp_keys::{Curve, KeyKind, PrivateKey};
-use handstamp_xml::{Document, ParseOptions, c14n};
-use handstamp_xml_security::algorithm::{DigestMethod, SignatureMethod};
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking")]
+
+use handstamp_keys::{Curve, KeyKind, PrivateKey, SymmetricKey, SystemRandom};
+use handstamp_xml::{Document, ParseOptions, c14n, names};
+use handstamp_xml_security::algorithm::{DataEncryption, DigestMethod, KeyEncryption, SignatureMethod};
+use handstamp_xml_security::encryption::{
+    DecryptPolicy, EncryptedData, EncryptedKey, EncryptedType, Encryptor, decrypt_in_place, encrypt_key_for_certificate,
+};
+use handstamp_xml_security::key_info::KeyInfoClause;
 use handstamp_xml_security::signature::{Place, Signature, Signer, SigningKey, VerificationKey, VerifyPolicy};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -61,6 +67,54 @@ fn we_verify_what_xmlsec1_signs() {
                 .verify(verification_key, &policy)
                 .unwrap_or_else(|e| panic!("{method:?} {canonicalization:?} {digest:?}: {e}\n{signed}"));
             assert_eq!(verified.element(order).unwrap().text(), "bär & <B>12.50");
+        }
+    }
+}
+
+#[test]
+fn xmlsec1_decrypts_what_we_encrypt() {
+    let Some(bench) = Bench::new() else { return };
+    let Key::Private(rsa, _) = &bench.rsa else { unreachable!() };
+    for algorithm in DataEncryption::ALL {
+        for transport in [KeyEncryption::RsaOaepMgf1p, KeyEncryption::Rsa15] {
+            let key = SymmetricKey::generate(algorithm.key_length(), &SystemRandom).unwrap();
+            let wrapped = encrypt_key_for_certificate(transport, rsa.public_key(), "ek", "", &key).unwrap();
+            let data = Encryptor::new(*algorithm, &key)
+                .unwrap()
+                .encrypted_data("ed", EncryptedType::Element, &wrapped, b"<secret>42</secret>", &SystemRandom)
+                .unwrap();
+            let path = bench.write("encrypted.xml", &format!("<r>{data}</r>"));
+            let (decrypted, text) = bench.run(&["--decrypt"], &bench.rsa, &path);
+            assert!(decrypted && text.contains("<r><secret>42</secret></r>"), "{algorithm:?} {transport:?}: {text}");
+        }
+    }
+}
+
+#[test]
+fn we_decrypt_what_xmlsec1_encrypts() {
+    let Some(bench) = Bench::new() else { return };
+    let Key::Private(rsa, _) = &bench.rsa else { unreachable!() };
+    let plain = bench.write("plain.xml", "<r><secret>42</secret></r>");
+    for algorithm in DataEncryption::ALL {
+        for transport in [KeyEncryption::RsaOaepMgf1p, KeyEncryption::Rsa15] {
+            let template = bench.write("template.xml", &encryption_template(*algorithm, transport));
+            let kind = match algorithm {
+                DataEncryption::TripleDesCbc => "des-192".to_owned(),
+                aes => format!("aes-{}", aes.key_length() * 8),
+            };
+            let arguments =
+                ["--encrypt", "--session-key", &kind, "--node-name", "secret", "--xml-data", plain.to_str().unwrap()];
+            let (encrypted, text) = bench.run(&arguments, &bench.rsa, &template);
+            assert!(encrypted, "{algorithm:?}: xmlsec1 does not encrypt: {text}");
+            let mut document = parse(&text);
+            let data = document.root().child(names::XENC, "EncryptedData").unwrap();
+            let (node, info) = (data.id(), EncryptedData::parse(data).unwrap().key_info().unwrap().unwrap());
+            let Some(KeyInfoClause::EncryptedKey(wrapped)) = info.clauses().first() else { panic!("no key: {text}") };
+            let policy = DecryptPolicy::exactly(DataEncryption::ALL.to_vec(), KeyEncryption::ALL.to_vec());
+            let wrapped = EncryptedKey::parse(*wrapped).unwrap();
+            let key = wrapped.unwrap_with_private_key(rsa, algorithm.key_length(), &policy).unwrap();
+            decrypt_in_place(&mut document, node, &key, &policy).unwrap();
+            assert_eq!(document.root().child("", "secret").unwrap().text(), "42", "{algorithm:?} {transport:?}");
         }
     }
 }
@@ -146,6 +200,18 @@ fn template(method: SignatureMethod, c14n: &str, digest: DigestMethod) -> String
 </SignedInfo><SignatureValue/></Signature>"##,
         method.uri(),
         digest.uri()
+    )
+}
+
+fn encryption_template(algorithm: DataEncryption, transport: KeyEncryption) -> String {
+    format!(
+        r#"<EncryptedData xmlns="{xenc}" Type="{xenc}Element"><EncryptionMethod Algorithm="{}"/>
+<KeyInfo xmlns="{dsig}"><EncryptedKey xmlns="{xenc}"><EncryptionMethod Algorithm="{}"/><KeyInfo xmlns="{dsig}"><KeyName/></KeyInfo>
+<CipherData><CipherValue/></CipherData></EncryptedKey></KeyInfo><CipherData><CipherValue/></CipherData></EncryptedData>"#,
+        algorithm.uri(),
+        transport.uri(),
+        xenc = names::XENC,
+        dsig = names::DSIG,
     )
 }
 
