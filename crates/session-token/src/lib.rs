@@ -21,12 +21,15 @@ mod endpoint;
 mod error;
 mod format;
 mod handler;
+pub mod json;
 pub mod native;
 mod replay;
 mod revocation;
+pub mod sct_state;
 mod subject;
 mod token;
 mod unique_id;
+pub mod wif;
 
 pub use builder::SessionSecurityTokenBuilder;
 pub use cache::{CachedToken, MruCache, NewEntry, Revision, SessionTokenCache, SessionTokenCacheKey, TwoLevelCache};

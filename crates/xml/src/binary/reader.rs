@@ -197,6 +197,11 @@ impl<'i> Reader<'i> {
         Some(self.attributes.remove(at).value)
     }
 
+    /// The namespace that a prefix stands for where the reader is.
+    pub fn namespace_of(&self, prefix: &str) -> Option<&str> {
+        self.namespaces.namespace_of(prefix)
+    }
+
     /// Whether the last element read is an item of an array.
     pub fn is_in_array(&self) -> bool {
         self.array.is_some()
