@@ -8,7 +8,7 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use handstamp_xml::c14n::{Canonicalizer, Method};
-use handstamp_xml::{Document, NodeId, ParseOptions, Parser, Writer, names};
+use handstamp_xml::{Document, Element, NodeId, ParseOptions, Parser, Writer, names};
 use std::hint::black_box;
 
 const ENCRYPTED: &str = include_str!("../../../docs/spec/messages/app-request-feb2005-stateful.xml");
@@ -19,7 +19,7 @@ fn parse(c: &mut Criterion) {
     group.throughput(Throughput::Bytes(ENCRYPTED.len() as u64));
     let options = ParseOptions::default();
     group.bench_function("handstamp", |b| {
-        b.iter(|| Document::parse(black_box(ENCRYPTED), &options).map(|d| d.root().id()))
+        b.iter(|| Document::parse(black_box(ENCRYPTED), &options).map(|d| d.root().id()));
     });
     let mut parser = Parser::new(options);
     group.bench_function("handstamp, buffers reused", |b| {
@@ -29,10 +29,10 @@ fn parse(c: &mut Criterion) {
         });
     });
     group.bench_function("roxmltree", |b| {
-        b.iter(|| roxmltree::Document::parse(black_box(ENCRYPTED)).map(|d| d.root().id()))
+        b.iter(|| roxmltree::Document::parse(black_box(ENCRYPTED)).map(|d| d.root().id()));
     });
     group.bench_function("quick-xml, namespaces resolved, no tree", |b| {
-        b.iter(|| quick_xml_events(black_box(ENCRYPTED)))
+        b.iter(|| quick_xml_events(black_box(ENCRYPTED)));
     });
     group.finish();
 }
@@ -56,7 +56,7 @@ fn signed(document: &Document) -> Vec<NodeId> {
     ["_2", "_4", "_5", "_6", "_7", "uuid-7d0c9e52-1f7b-4a57-8a53-0a6b1c2d3e4f-7"]
         .iter()
         .map(|id| document.element_by_id(id).expect("a signed element").id())
-        .chain(document.root().descendants().find(|e| e.is(names::DSIG, "SignedInfo")).map(|e| e.id()))
+        .chain(document.root().descendants().find(|e| e.is(names::DSIG, "SignedInfo")).map(Element::id))
         .collect()
 }
 

@@ -57,9 +57,9 @@ impl Xmllint {
             let output = self.run(flag, &names);
             let text = String::from_utf8(output.stdout).expect("canonical forms are UTF-8");
             let mut rest = text.as_str();
-            for i in 0..batch.len() {
+            for (i, document) in batch.iter().enumerate() {
                 let marker = format!("<handstamp-marker n=\"{i}\"></handstamp-marker>");
-                rest = rest.strip_prefix(&marker).unwrap_or_else(|| panic!("no form before {i}: {}", batch[i]));
+                rest = rest.strip_prefix(&marker).unwrap_or_else(|| panic!("no form before {document}"));
                 let next = format!("<handstamp-marker n=\"{}\"></handstamp-marker>", i + 1);
                 let end = rest.find(&next).unwrap_or(rest.len());
                 forms.push(rest[..end].to_owned());
