@@ -75,6 +75,14 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A file has no usable key or certificate.
+    #[error("{}: {problem}", path.display())]
+    UnusableFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with its content.
+        problem: String,
+    },
     /// A key or certificate cannot be used: wrong form, wrong size, wrong kind.
     #[error("{0}")]
     UnusableKey(String),
@@ -101,6 +109,7 @@ impl Error {
             Self::KeyFileMalformed { .. } => "HST-KEYS-FILE-MALFORMED",
             Self::KeyFileExists(_) => "HST-KEYS-FILE-EXISTS",
             Self::File { .. } => "HST-KEYS-FILE",
+            Self::UnusableFile { .. } => "HST-KEYS-FILE-UNUSABLE",
             Self::UnusableKey(_) => "HST-KEYS-UNUSABLE",
             Self::Misuse(_) => "HST-KEYS-MISUSE",
             Self::RandomUnavailable => "HST-KEYS-RANDOM",

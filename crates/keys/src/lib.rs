@@ -60,8 +60,8 @@
 //! * **Secrets** are wiped on drop, compared in constant time, and print as their length or kind.
 //! * **Algorithms** are chosen by the caller. Nothing here reads them out of a message. RSA keys below 2048 bits need a
 //!   [`KeyPolicy`] that says so.
-//! * **Time and randomness** are arguments. Only [`KeyRing`] and [`SigningIdentity::self_signed`] touch files or the system's
-//!   generator beside those.
+//! * **Time and randomness** are arguments. Only [`KeyRing`], [`SigningIdentity::read`] and [`SigningIdentity::create`] touch
+//!   files; new asymmetric keys come from the system's generator.
 
 mod bridge;
 pub mod cipher;
@@ -71,6 +71,7 @@ mod digest;
 mod error;
 mod mac;
 mod pem;
+mod private_file;
 mod private_key;
 mod public_key;
 mod random;

@@ -174,6 +174,31 @@ fn identities_from_pkcs12_of_many_writers() {
 }
 
 #[test]
+fn identities_live_in_files_of_their_owner() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("signing.pem");
+    let made = SigningIdentity::from_pkcs12(&data("modern.p12"), "secrét", &POLICY).expect("readable");
+    made.create(&path).expect("a new file");
+    assert_eq!(std::fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
+    assert!(matches!(made.create(&path), Err(Error::KeyFileExists(_))));
+    let read = SigningIdentity::read(&path, "", &POLICY).expect("our own");
+    assert_eq!((read.certificate(), read.chain()), (made.certificate(), made.chain()));
+
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("ours");
+    let error = SigningIdentity::read(&path, "", &POLICY).expect_err("exposed").to_string();
+    assert!(error.contains("chmod 600"), "{error}");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("ours");
+    std::fs::write(&path, data("legacy.p12")).expect("ours");
+    assert!(SigningIdentity::read(&path, "secret", &POLICY).is_ok());
+    let error = SigningIdentity::read(&path, "wrong", &POLICY).expect_err("wrong password").to_string();
+    assert!(error.contains("signing.pem: the password is wrong"), "{error}");
+    std::fs::write(&path, "hello").expect("ours");
+    let error = SigningIdentity::read(&path, "", &POLICY).expect_err("no key");
+    assert_eq!(error.code(), "HST-KEYS-FILE-UNUSABLE");
+}
+
+#[test]
 fn changed_pkcs12_is_refused() {
     let file = data("tripledes.p12");
     for at in (0..file.len()).step_by(7) {

@@ -1,7 +1,6 @@
 //! A ring of keys: one seals, several open, all age.
 
 mod jwk_set;
-mod key_file;
 mod key_id;
 mod key_set;
 mod policy;
@@ -10,10 +9,10 @@ pub use key_id::KeyId;
 pub use key_set::KeyState;
 pub use policy::RotationPolicy;
 
+use crate::private_file::{PrivateFile, Stamp};
 use crate::{Aes256Gcm, Error, SecureRandom, seal};
 use arc_swap::ArcSwap;
 use handstamp_time::Timestamp;
-use key_file::{KeyFile, Stamp};
 use key_set::{KeySet, Withdrawal};
 use std::fmt;
 use std::path::Path;
@@ -68,7 +67,7 @@ use zeroize::Zeroizing;
 /// ```
 pub struct KeyRing {
     policy: RotationPolicy,
-    file: Option<KeyFile>,
+    file: Option<PrivateFile>,
     snapshot: ArcSwap<Snapshot>,
     /// Held by whoever changes the ring within this process.
     change: Mutex<()>,
@@ -80,14 +79,10 @@ impl KeyRing {
     /// # Errors
     /// [`Error::KeyFileExists`], [`Error::File`], [`Error::RandomUnavailable`].
     pub fn init(path: &Path, policy: RotationPolicy, now: Timestamp, random: &dyn SecureRandom) -> Result<Self, Error> {
-        let file = KeyFile::new(path);
-        let lock = file.lock()?;
-        if file.exists() {
-            return Err(Error::KeyFileExists(file.path().into()));
-        }
         let mut set = KeySet::default();
         set.rotate(Duration::ZERO, &policy, now, random)?;
-        let stamp = file.replace(&jwk_set::write(&set), &lock)?;
+        let file = PrivateFile::new(path);
+        let stamp = file.create(&jwk_set::write(&set))?;
         Self::new(set, policy, Some((file, stamp)))
     }
 
@@ -96,9 +91,9 @@ impl KeyRing {
     /// # Errors
     /// [`Error::File`] when there is none, [`Error::KeyFileExposed`] when others may read it, [`Error::KeyFileMalformed`].
     pub fn open(path: &Path, policy: RotationPolicy) -> Result<Self, Error> {
-        let file = KeyFile::new(path);
+        let file = PrivateFile::new(path);
         let (json, stamp) = file.read()?;
-        let set = jwk_set::parse(&json).map_err(|problem| file.malformed(problem))?;
+        let set = parse(&file, &json)?;
         Self::new(set, policy, Some((file, stamp)))
     }
 
@@ -120,7 +115,7 @@ impl KeyRing {
         Self::new(jwk_set::parse(json).map_err(Error::UnusableKey)?, policy, None)
     }
 
-    fn new(set: KeySet, policy: RotationPolicy, file: Option<(KeyFile, Stamp)>) -> Result<Self, Error> {
+    fn new(set: KeySet, policy: RotationPolicy, file: Option<(PrivateFile, Stamp)>) -> Result<Self, Error> {
         let (file, stamp) = file.unzip();
         let snapshot = Snapshot::new(set, stamp, &[])?;
         Ok(Self { policy, file, snapshot: ArcSwap::from_pointee(snapshot), change: Mutex::new(()) })
@@ -193,7 +188,7 @@ impl KeyRing {
         }
         let _change = self.change.lock().unwrap_or_else(PoisonError::into_inner);
         let (json, stamp) = file.read()?;
-        let set = jwk_set::parse(&json).map_err(|problem| file.malformed(problem))?;
+        let set = parse(file, &json)?;
         let known = self.snapshot.load();
         self.snapshot.store(Arc::new(Snapshot::new(set, Some(stamp), &known.keys)?));
         Ok(true)
@@ -261,10 +256,10 @@ impl KeyRing {
     /// Changes the keys as they are on file now, writes them, and only then shows them to this process.
     fn update<T>(&self, change: impl FnOnce(&mut KeySet) -> Result<T, Error>) -> Result<T, Error> {
         let _change = self.change.lock().unwrap_or_else(PoisonError::into_inner);
-        let lock = self.file.as_ref().map(KeyFile::lock).transpose()?;
+        let lock = self.file.as_ref().map(PrivateFile::lock).transpose()?;
         let known = self.snapshot.load();
         let mut set = match &self.file {
-            Some(file) => jwk_set::parse(&file.read()?.0).map_err(|problem| file.malformed(problem))?,
+            Some(file) => parse(file, &file.read()?.0)?,
             None => known.set.clone(),
         };
         let counts: Vec<u64> = known.keys.iter().map(|key| key.unwritten.load(Ordering::Relaxed)).collect();
@@ -291,7 +286,7 @@ impl fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ids: Vec<KeyId> = self.snapshot.load().keys.iter().map(|key| key.id).collect();
         f.debug_struct("KeyRing")
-            .field("file", &self.file.as_ref().map(KeyFile::path))
+            .field("file", &self.file.as_ref().map(PrivateFile::path))
             .field("keys", &ids)
             .field("policy", &self.policy)
             .finish_non_exhaustive()
@@ -461,6 +456,10 @@ impl RingKey {
         self.unwritten.fetch_sub(1, Ordering::Relaxed);
         Err(Error::KeyExhausted(self.id))
     }
+}
+
+fn parse(file: &PrivateFile, json: &[u8]) -> Result<KeySet, Error> {
+    jwk_set::parse(json).map_err(|problem| Error::KeyFileMalformed { path: file.path().into(), problem })
 }
 
 /// Counts are written to the file in steps. What a crash forgets is small against the half of `max_seals` at which rotation

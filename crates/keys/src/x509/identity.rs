@@ -1,6 +1,9 @@
 use super::certificate::Certificate;
+use crate::der;
+use crate::private_file::PrivateFile;
 use crate::{DigestAlgorithm, Error, KeyKind, KeyPolicy, PrivateKey, SecureRandom, SignatureAlgorithm};
 use handstamp_time::Timestamp;
+use std::path::Path;
 use zeroize::Zeroizing;
 
 /// A private key with its certificate, and the certificates between that and a root: who signs, and decrypts.
@@ -25,6 +28,34 @@ impl SigningIdentity {
             )));
         }
         Ok(Self { key, certificate, chain })
+    }
+
+    /// Reads a file: PKCS#12 with its password, or PEM with key and certificates. It must belong to the user of the process and
+    /// be closed to all others.
+    ///
+    /// # Errors
+    /// [`Error::File`], [`Error::KeyFileExposed`], [`Error::UnusableFile`].
+    pub fn read(path: &Path, password: &str, policy: &KeyPolicy) -> Result<Self, Error> {
+        let (content, _) = PrivateFile::new(path).read()?;
+        let identity = if content.first() == Some(&der::SEQUENCE) {
+            Self::from_pkcs12(&content, password, policy)
+        } else {
+            Self::from_pem(&content, policy)
+        };
+        let unusable = |problem| Error::UnusableFile { path: path.into(), problem };
+        identity.map_err(|problem| match problem {
+            Error::Unauthentic => unusable("the password is wrong, or the file was changed".into()),
+            Error::UnusableKey(problem) => unusable(problem),
+            other => other,
+        })
+    }
+
+    /// Writes a new PEM file that only the user of the process can read.
+    ///
+    /// # Errors
+    /// [`Error::KeyFileExists`], [`Error::File`].
+    pub fn create(&self, path: &Path) -> Result<(), Error> {
+        PrivateFile::new(path).create(self.to_pem()?.as_bytes()).map(|_stamp| ())
     }
 
     /// Reads a private key and its certificates from PEM. The certificate of the key may stand anywhere; the others become

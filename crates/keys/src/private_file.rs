@@ -1,4 +1,4 @@
-//! The file of a key ring: who may read it, how it is replaced, who may replace it.
+//! Files with secrets: who may read them, how they are replaced, who may replace them.
 
 use crate::Error;
 use std::fs::{self, File, OpenOptions};
@@ -9,31 +9,31 @@ use zeroize::Zeroizing;
 
 /// A file with secrets. Several processes may share it: it is only ever replaced as a whole, under a lock.
 #[derive(Debug)]
-pub(super) struct KeyFile {
+pub(crate) struct PrivateFile {
     path: PathBuf,
 }
 
 /// Two equal stamps are the same content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamp([u64; 5]);
+pub(crate) struct Stamp([u64; 5]);
 
 /// Held while the file is read, changed and replaced; released on drop.
-pub(super) struct Lock {
+pub(crate) struct Lock {
     _held: File,
 }
 
-impl KeyFile {
+impl PrivateFile {
     /// Follows symbolic links once, so that replacing the file leaves them in place.
-    pub(super) fn new(path: &Path) -> Self {
+    pub(crate) fn new(path: &Path) -> Self {
         Self { path: fs::canonicalize(path).unwrap_or_else(|_| path.into()) }
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Waits until no other process or thread changes the file.
-    pub(super) fn lock(&self) -> Result<Lock, Error> {
+    pub(crate) fn lock(&self) -> Result<Lock, Error> {
         let path = self.sibling("lock");
         let file = private(OpenOptions::new().create(true).truncate(false).write(true))
             .open(&path)
@@ -42,16 +42,21 @@ impl KeyFile {
         Ok(Lock { _held: file })
     }
 
-    pub(super) fn exists(&self) -> bool {
-        self.path.symlink_metadata().is_ok()
+    /// Makes the file, which must not exist.
+    pub(crate) fn create(&self, content: &[u8]) -> Result<Stamp, Error> {
+        let lock = self.lock()?;
+        if self.path.symlink_metadata().is_ok() {
+            return Err(Error::KeyFileExists(self.path.clone()));
+        }
+        self.replace(content, &lock)
     }
 
     /// What tells one version of the file from the next, without reading it.
-    pub(super) fn stamp(&self) -> Result<Stamp, Error> {
+    pub(crate) fn stamp(&self) -> Result<Stamp, Error> {
         fs::metadata(&self.path).map(|metadata| stamp(&metadata)).map_err(|e| self.error("look at", e))
     }
 
-    pub(super) fn read(&self) -> Result<(Zeroizing<Vec<u8>>, Stamp), Error> {
+    pub(crate) fn read(&self) -> Result<(Zeroizing<Vec<u8>>, Stamp), Error> {
         let file = File::open(&self.path).map_err(|e| self.error("open", e))?;
         let metadata = file.metadata().map_err(|e| self.error("look at", e))?;
         self.check(&metadata)?;
@@ -61,7 +66,7 @@ impl KeyFile {
     }
 
     /// Replaces the file: readers see the old or the new content, also after a power failure.
-    pub(super) fn replace(&self, content: &[u8], _held: &Lock) -> Result<Stamp, Error> {
+    pub(crate) fn replace(&self, content: &[u8], _held: &Lock) -> Result<Stamp, Error> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let temporary = self.sibling(&format!("{}-{number}.tmp", std::process::id()));
@@ -99,16 +104,13 @@ impl KeyFile {
 
     fn check(&self, metadata: &fs::Metadata) -> Result<(), Error> {
         if !metadata.is_file() {
-            return Err(self.malformed("not a regular file".into()));
+            return Err(self.error("read", std::io::Error::other("not a regular file")));
         }
         if metadata.len() > MAX_LEN {
-            return Err(self.malformed(format!("{} bytes is too long for a key file", metadata.len())));
+            let problem = format!("{} bytes are too many for a key file", metadata.len());
+            return Err(self.error("read", std::io::Error::other(problem)));
         }
         self.check_exposure(metadata)
-    }
-
-    pub(super) fn malformed(&self, problem: String) -> Error {
-        Error::KeyFileMalformed { path: self.path.clone(), problem }
     }
 
     #[cfg(unix)]
