@@ -123,6 +123,17 @@ fn keys_are_wrapped_as_dotnet_does() {
     assert!(seen >= 4, "{seen}");
 }
 
+#[test]
+fn oaep_of_openssl_with_unequal_digests_and_a_label() {
+    let read = |file: &str| std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/").to_owned() + file);
+    let pem = read("rsa-pkcs8.pem").expect("made by data/make");
+    let ciphertext = read("oaep.bin").expect("made by data/make");
+    let recipient = PrivateKey::from_pem(&pem, &KeyPolicy::default()).expect("a key");
+    let oaep = Oaep { digest: DigestAlgorithm::Sha256, mgf1: DigestAlgorithm::Sha1, label: b"label" };
+    assert_eq!(oaep.decrypt(&recipient, &ciphertext).expect("made for us").as_bytes(), b"0123456789abcdef");
+    assert!(matches!(Oaep { label: b"", ..oaep }.decrypt(&recipient, &ciphertext), Err(Error::Unauthentic)));
+}
+
 fn decrypt(case: &Value, data: &Value, algorithm: &str) -> Result<Vec<u8>, Error> {
     let algorithm = match algorithm.rsplit('#').next() {
         Some("aes128-cbc") => CbcAlgorithm::Aes128,

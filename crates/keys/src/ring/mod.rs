@@ -209,6 +209,8 @@ impl KeyRing {
 
     /// The key that a token names, if it opens tokens now.
     ///
+    /// After [`Error::UnknownKey`] it may help to [`Self::reload`] once and ask again: another node may just have rotated.
+    ///
     /// # Errors
     /// [`Error::UnknownKey`], [`Error::KeyWithdrawn`].
     pub fn opening_key(&self, id: KeyId, now: Timestamp) -> Result<OpeningKey, Error> {

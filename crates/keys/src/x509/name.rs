@@ -1,3 +1,4 @@
+use crate::der;
 use std::fmt;
 use x509_parser::prelude::{AttributeTypeAndValue, X509Name};
 
@@ -16,10 +17,11 @@ impl DistinguishedName {
         let relative_names: Vec<_> = name.iter_rdn().collect();
         let parts: Vec<Vec<_>> =
             relative_names.iter().rev().map(|relative| relative.iter().map(attribute).collect()).collect();
-        let text = join(&parts, ",", |relative| {
-            join(relative, "+", |(keyword, value)| format!("{keyword}={}", escape(value)))
-        });
-        Self { text, parts: parts.into_iter().map(normalized).collect() }
+        let text = join(&parts, ",", |relative| join(relative, "+", Attribute::to_string));
+        let parts = parts
+            .into_iter()
+            .map(|relative| relative.into_iter().map(|Attribute { keyword, value, .. }| (keyword, value)).collect());
+        Self { text, parts: parts.map(normalized).collect() }
     }
 
     /// Whether `text`, written by some other software, is this name.
@@ -41,27 +43,38 @@ impl fmt::Display for DistinguishedName {
     }
 }
 
-fn attribute(attribute: &AttributeTypeAndValue<'_>) -> (String, String) {
+struct Attribute {
+    keyword: String,
+    value: String,
+    /// The value is no text but `#` and its DER in hexadecimal.
+    hexadecimal: bool,
+}
+
+impl fmt::Display for Attribute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = if self.hexadecimal { self.value.clone() } else { escape(&self.value) };
+        write!(f, "{}={value}", self.keyword)
+    }
+}
+
+fn attribute(attribute: &AttributeTypeAndValue<'_>) -> Attribute {
     let oid = attribute.attr_type().to_id_string();
     let keyword = KEYWORDS.iter().find(|(_, dotted)| *dotted == oid).map(|(keyword, _)| (*keyword).to_owned());
     let value = attribute.attr_value();
     let text = match value.tag().0 {
         BMP_STRING => {
-            let units: Vec<u16> = value
-                .data
-                .chunks(2)
-                .map(|pair| pair.iter().fold(0, |unit, byte| unit << 8 | u16::from(*byte)))
-                .collect();
-            String::from_utf16(&units).ok()
+            let unit = |pair: &[u8]| pair.iter().fold(0, |unit, byte| unit << 8 | u16::from(*byte));
+            String::from_utf16(&value.data.chunks(2).map(unit).collect::<Vec<u16>>()).ok()
         }
         T61_STRING => Some(value.data.iter().copied().map(char::from).collect()),
         _ => attribute.as_str().ok().map(str::to_owned),
     };
-    let text = text.unwrap_or_else(|| {
-        let digits: Vec<String> = value.data.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("#{}", digits.concat())
+    let hexadecimal = text.is_none();
+    let value = text.unwrap_or_else(|| {
+        let der = der::element(value.header.raw_tag().and_then(|tag| tag.first()).map_or(0, |tag| *tag), &[value.data]);
+        format!("#{}", der.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
     });
-    (keyword.unwrap_or(oid), text)
+    Attribute { keyword: keyword.unwrap_or(oid), value, hexadecimal }
 }
 
 fn escape(value: &str) -> String {
@@ -217,6 +230,30 @@ mod tests {
         assert!(!same("CN=a,O=b", "O=b,CN=a"));
         assert!(!same("CN=a", "CN=ab"));
         assert!(!same(r"CN=a\,O=b", "CN=a,O=b"));
+    }
+
+    #[test]
+    fn values_that_are_no_text_become_hexadecimal_and_other_encodings_text() {
+        use x509_parser::prelude::FromDer;
+        let part = |oid: &[u8], tag: u8, value: &[u8]| {
+            let attribute =
+                der::element(der::SEQUENCE, &[&der::element(der::OID, &[oid]), &der::element(tag, &[value])]);
+            der::element(der::SET, &[&attribute])
+        };
+        let common_name = [0x55, 4, 3];
+        let name = der::element(
+            der::SEQUENCE,
+            &[
+                &part(&[0x2a, 3], der::OCTET_STRING, &[0xab, 0xcd]),
+                &part(&common_name, BMP_STRING as u8, &[0x4e, 0x2d]),
+                &part(&common_name, T61_STRING as u8, &[0xe9]),
+                &part(&common_name, 0x0c, b"#a, b"),
+            ],
+        );
+        let (_, parsed) = X509Name::from_der(&name).expect("a name");
+        let name = DistinguishedName::from_x509(&parsed);
+        assert_eq!(name.as_str(), r"CN=\#a\, b,CN=é,CN=中,1.2.3=#0402abcd");
+        assert!(name.matches(name.as_str()));
     }
 
     #[test]
