@@ -1,13 +1,12 @@
 //! A browser, a session layer and an application, in virtual time.
 
 use crate::browser::Browser;
-use crate::fake_format::FakeFormat;
 use handstamp_claims::{Claim, ClaimsIdentity, ClaimsPrincipal, claim_types};
-use handstamp_keys::DeterministicRandom;
+use handstamp_keys::{DeterministicRandom, KeyRing, RotationPolicy, sha256};
+use handstamp_session_token::native::NativeFormat;
 use handstamp_session_token::{
     CachedToken, Carrier, ContextId, EndpointScope, Error as TokenError, MruCache, NewEntry, Revision,
-    SessionSecurityToken, SessionSecurityTokenHandler, SessionSecurityTokenHandlerBuilder, SessionTokenCache,
-    SessionTokenCacheKey, StoreError,
+    SessionSecurityToken, SessionSecurityTokenHandler, SessionTokenCache, SessionTokenCacheKey, StoreError,
 };
 use handstamp_time::{Timestamp, VirtualClock};
 use handstamp_web_session::cookie::{ChunkedCookieHandler, CookieHandler};
@@ -19,7 +18,7 @@ use handstamp_web_session::{
 use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, Request, Response};
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tower::{Layer, ServiceExt, service_fn};
@@ -47,23 +46,13 @@ pub(crate) struct Way {
 
 impl Fixture {
     pub(crate) fn new(way: Way, settings: SessionSettings) -> Self {
-        Self::with(way, settings, |tokens| tokens)
-    }
-
-    pub(crate) fn with(
-        way: Way,
-        settings: SessionSettings,
-        tokens: impl FnOnce(SessionSecurityTokenHandlerBuilder) -> SessionSecurityTokenHandlerBuilder,
-    ) -> Self {
         let clock = Arc::new(VirtualClock::new("2030-01-01T09:00:00Z".parse().unwrap()));
         let (cache, events) = (Arc::<Cache>::default(), Arc::<Recorder>::default());
         let cookies = (way.cookies)();
-        let tokens = tokens(
-            SessionSecurityTokenHandler::builder(Arc::new(FakeFormat::default()))
-                .carrier(Carrier::Cookie(cookies.settings().name().into()))
-                .clock_skew(SKEW)
-                .audience(AUDIENCE),
-        );
+        let tokens = SessionSecurityTokenHandler::builder(Arc::new(native_format()))
+            .carrier(Carrier::Cookie(cookies.settings().name().into()))
+            .clock_skew(SKEW)
+            .audience(AUDIENCE);
         let module = SessionModule::builder(tokens.build().unwrap())
             .settings(settings)
             .cookies(cookies)
@@ -146,6 +135,14 @@ impl Fixture {
     }
 }
 
+/// The native format with keys that nobody else has.
+pub(crate) fn native_format() -> NativeFormat {
+    static SEED: AtomicU64 = AtomicU64::new(1);
+    let random = DeterministicRandom::new(SEED.fetch_add(1, Ordering::Relaxed));
+    let start = "2030-01-01T08:00:00Z".parse().unwrap();
+    NativeFormat::new(Arc::new(KeyRing::in_memory(RotationPolicy::default(), start, &random).unwrap()))
+}
+
 /// What came of a request.
 pub(crate) struct Visit {
     pub(crate) session: Session,
@@ -178,7 +175,8 @@ pub(crate) fn named(name: &str) -> ClaimsPrincipal {
 
 /// Somebody with so many claims that the session takes three cookies of 1000 characters.
 pub(crate) fn many_claims() -> ClaimsPrincipal {
-    let roles = (0..20).map(|i| Claim::new(claim_types::ROLE, format!("role {i:0>90}")));
+    // Values that no compression shortens.
+    let roles = (0..20_u8).map(|i| Claim::new(claim_types::ROLE, format!("{:?}", [sha256(&[i]), sha256(&[i, i])])));
     ClaimsIdentity::new("Federation").with_claim(Claim::new(claim_types::NAME, "bob")).with_claims(roles).into()
 }
 

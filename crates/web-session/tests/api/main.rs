@@ -7,7 +7,6 @@
 mod axum_extractors;
 mod browser;
 mod cookie_handlers;
-mod fake_format;
 mod fixture;
 mod module;
 mod sessions;

@@ -1,14 +1,13 @@
 //! What does not depend on the way of keeping sessions.
 
-use crate::fake_format::FakeFormat;
 use crate::fixture::{
-    AUDIENCE, Cache, Fixture, HOUR, MINUTE, Recorder, Way, alice, cookie_headers, many_claims, named,
+    AUDIENCE, Cache, Fixture, HOUR, MINUTE, Recorder, Way, alice, cookie_headers, many_claims, named, native_format,
 };
 use handstamp_session_token::{
     Carrier, ReplicatedRevocations, Revocation, RevocationCursor, RevocationList, RevocationStore,
     SessionSecurityTokenHandler, SessionSecurityTokenHandlerBuilder,
 };
-use handstamp_time::Timestamp;
+use handstamp_time::{Timestamp, VirtualClock};
 use handstamp_web_session::cookie::{ChunkedCookieHandler, CookieSettings};
 use handstamp_web_session::module::Decision;
 use handstamp_web_session::{
@@ -29,7 +28,7 @@ const NATIVE: Way = Way {
 };
 
 fn tokens() -> SessionSecurityTokenHandlerBuilder {
-    SessionSecurityTokenHandler::builder(Arc::new(FakeFormat::default())).audience(AUDIENCE)
+    SessionSecurityTokenHandler::builder(Arc::new(native_format())).audience(AUDIENCE)
 }
 
 fn by_reference() -> SessionSettings {
@@ -207,6 +206,7 @@ async fn sm_13_sign_outs_reach_the_other_nodes() {
     let (list, published) = (Arc::<RevocationList>::default(), Arc::<Published>::default());
     let module = SessionModule::builder(tokens().revocations(list.clone()).build().unwrap())
         .revocations(Arc::new(ReplicatedRevocations::new(list, published.clone())))
+        .clock(Arc::new(VirtualClock::new("2030-01-01T09:00:00Z".parse().unwrap())))
         .build()
         .unwrap();
     let request = Request::builder().uri("https://app.example/").body(()).unwrap();
