@@ -182,12 +182,17 @@ impl Parser {
         Ok(Document { source, tables, options: self.options, root })
     }
 
-    /// Takes the buffers of a document that is no longer needed.
+    /// Takes the buffers of a document that is no longer needed. Those of unusually large documents are not kept.
     pub fn recycle(&mut self, document: Document) {
         let mut tables = document.tables;
-        tables.clear();
-        self.spare = Some(tables);
+        if tables.nodes.capacity() <= Self::MOST_SPARE_NODES {
+            tables.clear();
+            self.spare = Some(tables);
+        }
     }
+
+    /// About 1 MiB of node records.
+    const MOST_SPARE_NODES: usize = 1 << 14;
 }
 
 /// All that a document knows about its source.

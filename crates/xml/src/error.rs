@@ -243,8 +243,8 @@ pub enum LimitKind {
     /// Different prefixes or namespaces.
     #[error("the number of different prefixes or namespaces")]
     DistinctNamespaces,
-    /// Bytes of a name.
-    #[error("the length of a name")]
+    /// Bytes of a name or of a namespace name.
+    #[error("the length of a name or namespace name")]
     NameLength,
     /// Identifiers.
     #[error("the number of identifiers")]

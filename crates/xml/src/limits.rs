@@ -25,7 +25,10 @@ pub struct Limits {
     pub namespace_declarations: usize,
     /// Different prefixes, and different namespace names. Default 512; never above 16,384.
     pub distinct_namespaces: usize,
-    /// Bytes of one element or attribute name, with its prefix. Default 512; never above 60,000.
+    /// Bytes of one element or attribute name, with its prefix, and of one namespace name. Default 512; never above 60,000.
+    ///
+    /// Exclusive canonicalization may repeat a namespace name for every element that uses it, so this also bounds how much
+    /// larger than the document its canonical form can be.
     pub name_length: usize,
     /// Identifiers (`Id`, `wsu:Id`, …). Default 4,096.
     pub ids: usize,

@@ -142,6 +142,7 @@ fn names_sizes_and_node_counts_are_bounded() {
     assert_limit(format!("<{}/>", "a".repeat(513)), LimitKind::NameLength);
     assert_limit(format!("<{}/>", "é".repeat(300)), LimitKind::NameLength);
     assert_limit(format!("<a {}=''/>", "b".repeat(100_000)), LimitKind::NameLength);
+    assert_limit(format!("<a xmlns:p='urn:{}'/>", "x".repeat(509)), LimitKind::NameLength);
     assert_limit(vec![b' '; (8 << 20) + 1], LimitKind::Size);
     assert_limit(format!("<a>{}</a>", "<b/>".repeat(300_000)), LimitKind::Nodes);
     let mut limits = Limits::default();
@@ -283,4 +284,15 @@ fn every_rule_of_well_formedness_has_its_error() {
         let error = refuse(text);
         assert!(matches!(&error, Error::NotWellFormed { what, .. } if *what == expected), "{text}: {error:?}");
     }
+}
+
+#[test]
+fn canonical_forms_do_not_explode() {
+    // One long namespace name, declared once and used by many: exclusive canonicalization repeats it.
+    let elements = 20_000;
+    let text = format!("<a xmlns:p='urn:{}'>{}</a>", "x".repeat(500), "<p:b/>".repeat(elements));
+    let document = outcome(text).expect("within all limits");
+    let mut form = Vec::new();
+    handstamp_xml::c14n::canonicalize(document.root(), &handstamp_xml::c14n::Method::exclusive(), None, &mut form);
+    assert!(form.len() < elements * (512 + 40), "{}", form.len());
 }

@@ -1,0 +1,98 @@
+//! Qualified names and what their prefixes stand for.
+
+use super::{Failure, Fault, Tokenizer, UNBOUND, exceeds, fail, misuse};
+use crate::arena::{NO_PREFIX, Span, Texts, XMLNS_PREFIX};
+use crate::chars::{ASCII, NAME, START, is_name_char, is_name_start};
+use crate::error::{LimitKind, NamespaceRule, Syntax};
+
+/// A qualified name in the source.
+#[derive(Clone, Copy)]
+pub(super) struct Name {
+    pub(super) start: usize,
+    /// After the colon, or `start`.
+    pub(super) local: usize,
+    pub(super) end: usize,
+}
+
+impl Tokenizer<'_> {
+    /// Reads `Name`, `prefix:local` or `local`.
+    #[inline]
+    pub(super) fn name(&self, start: usize) -> Result<Name, Failure> {
+        let mut at = self.ncname(start)?;
+        let mut local = start;
+        if self.byte(at) == b':' {
+            local = at + 1;
+            at = self.ncname(local).map_err(|failure| match failure.fault {
+                Fault::Syntax(_) => Failure { fault: Fault::Namespaces(NamespaceRule::QualifiedName), ..failure },
+                _ => failure,
+            })?;
+            if self.byte(at) == b':' {
+                return misuse(at, NamespaceRule::QualifiedName);
+            }
+        }
+        if at - start > self.limits.name_length {
+            return exceeds(start, LimitKind::NameLength, self.limits.name_length);
+        }
+        Ok(Name { start, local, end: at })
+    }
+
+    #[inline]
+    pub(super) fn ncname(&self, start: usize) -> Result<usize, Failure> {
+        let class = |at: usize| self.bytes.get(at).map_or(0, |&b| ASCII[usize::from(b)]);
+        let mut at = start;
+        if class(at) & START != 0 {
+            at += 1;
+            while class(at) & NAME != 0 {
+                at += 1;
+            }
+            if self.byte(at) < 0x80 {
+                return Ok(at);
+            }
+        }
+        self.ncname_beyond_ascii(start)
+    }
+
+    #[cold]
+    fn ncname_beyond_ascii(&self, start: usize) -> Result<usize, Failure> {
+        let rest = self.source.get(start..).unwrap_or_default();
+        match rest.chars().next() {
+            Some(c) if is_name_start(c) => {}
+            Some(':') => return misuse(start, NamespaceRule::QualifiedName),
+            Some(_) => return fail(start, Syntax::Name),
+            None => return fail(start, Syntax::UnexpectedEnd),
+        }
+        let mut end = self.bytes.len();
+        for (offset, c) in rest.char_indices() {
+            if !is_name_char(c) {
+                end = start + offset;
+                break;
+            }
+            if offset > self.limits.name_length {
+                return exceeds(start, LimitKind::NameLength, self.limits.name_length);
+            }
+        }
+        Ok(end)
+    }
+
+    #[inline]
+    pub(super) fn prefix_of(&mut self, name: Name) -> Result<u16, Failure> {
+        if name.local == name.start { Ok(NO_PREFIX) } else { self.intern_prefix(name.start, name.local - 1) }
+    }
+
+    pub(super) fn intern_prefix(&mut self, start: usize, end: usize) -> Result<u16, Failure> {
+        let texts = Texts { source: self.source, decoded: &self.tables.decoded };
+        match self.tables.prefixes.intern(texts, Span::source(start, end), &self.limits) {
+            Ok(number) => Ok(number),
+            Err((kind, maximum)) => exceeds(start, kind, maximum),
+        }
+    }
+
+    #[inline]
+    pub(super) fn binding(&self, prefix: u16, at: usize) -> Result<u16, Failure> {
+        match self.scratch.bindings.get(usize::from(prefix)) {
+            Some(&namespace) if namespace != UNBOUND => Ok(namespace),
+            _ if prefix == XMLNS_PREFIX => misuse(at, NamespaceRule::Reserved),
+            _ => misuse(at, NamespaceRule::UndeclaredPrefix),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Start tags and end tags.
+
+use super::{Failure, Open, Tokenizer, exceeds, fail};
+use crate::arena::{Kind, NodeId, flags};
+use crate::chars::is_white;
+use crate::error::{LimitKind, Syntax};
+
+impl Tokenizer<'_> {
+    pub(super) fn end_tag(&mut self, start: usize) -> Result<usize, Failure> {
+        let Some(open) = (if self.is_outside() { None } else { self.scratch.open.pop() }) else {
+            return fail(start, Syntax::EndTag);
+        };
+        let Some(record) = self.tables.nodes.get_mut(open.node.index()) else {
+            return fail(start, Syntax::EndTag);
+        };
+        let name = self.bytes.get(record.start as usize + 1..record.name_end() as usize).unwrap_or_default();
+        let rest = self.bytes.get(start + 2..).unwrap_or_default();
+        if !rest.starts_with(name) {
+            return fail(start, Syntax::EndTag);
+        }
+        let mut at = start + 2 + name.len();
+        if self.bytes.get(at) == Some(&b'>') {
+            record.flags |= flags::CANONICAL_END;
+        } else {
+            while self.bytes.get(at).is_some_and(|&b| is_white(b)) {
+                at += 1;
+            }
+            if self.bytes.get(at) != Some(&b'>') {
+                return fail(start, Syntax::EndTag);
+            }
+        }
+        record.close = start as u32;
+        record.end = (at + 1) as u32;
+        self.restore_bindings(open.undo);
+        Ok(at + 1)
+    }
+
+    #[inline]
+    pub(super) fn restore_bindings(&mut self, mark: usize) {
+        while self.scratch.undo.len() > mark {
+            if let Some((prefix, namespace)) = self.scratch.undo.pop()
+                && let Some(binding) = self.scratch.bindings.get_mut(usize::from(prefix))
+            {
+                *binding = namespace;
+            }
+        }
+    }
+
+    pub(super) fn start_tag(&mut self, start: usize) -> Result<usize, Failure> {
+        if self.is_outside() {
+            if self.region.single && self.roots > 0 {
+                return fail(start, Syntax::OutsideRoot);
+            }
+            self.roots += 1;
+        }
+        // The holder is on the stack too, so its length is the depth of the new element.
+        if self.region.depth + self.scratch.open.len() > self.limits.depth {
+            return exceeds(start, LimitKind::Depth, self.limits.depth);
+        }
+        let name = self.name(start + 1)?;
+        let id = NodeId(self.tables.nodes.len() as u32);
+        let first_attribute = self.tables.attributes.len();
+        let first_declaration = self.tables.declarations.len();
+        let undo = self.scratch.undo.len();
+        let mut tag = flags::CANONICAL;
+        let mut at = name.end;
+        let tag_end = loop {
+            let white = at;
+            at = self.skip_white(at);
+            match self.byte(at) {
+                b'>' => {
+                    if at == white {
+                        tag |= flags::CANONICAL_TAIL;
+                    }
+                    break at + 1;
+                }
+                b'/' if self.byte(at + 1) == b'>' => {
+                    tag |= flags::EMPTY_TAG;
+                    break at + 2;
+                }
+                0 => return fail(at, Syntax::UnexpectedEnd),
+                _ if at == white => return fail(at, Syntax::Tag),
+                _ => {}
+            }
+            if self.tables.attributes.len() - first_attribute + self.tables.declarations.len() - first_declaration
+                >= self.limits.attributes_per_element
+            {
+                return exceeds(at, LimitKind::AttributesPerElement, self.limits.attributes_per_element);
+            }
+            if at != white + 1 || self.byte(white) != b' ' {
+                tag &= !flags::CANONICAL;
+            }
+            let (next, canonical) = self.attribute(at, first_attribute, first_declaration)?;
+            if !canonical {
+                tag &= !flags::CANONICAL;
+            }
+            at = next;
+        };
+        let prefix = self.prefix_of(name)?;
+        let namespace = self.binding(prefix, name.start)?;
+        if self.finish_attributes(first_attribute, id)? {
+            tag |= flags::SORTED;
+        } else {
+            tag &= !flags::CANONICAL;
+        }
+        let attribute_count = (self.tables.attributes.len() - first_attribute) as u16;
+        let declaration_count = (self.tables.declarations.len() - first_declaration) as u16;
+        let record = self.push(Kind::Element, start, tag_end)?;
+        record.flags = tag;
+        record.namespace = namespace;
+        record.prefix = prefix;
+        record.local = name.local as u32;
+        record.local_length = (name.end - name.local) as u16;
+        record.attributes = first_attribute as u32;
+        record.attribute_count = attribute_count;
+        record.declarations = first_declaration as u32;
+        record.declaration_count = declaration_count;
+        if tag & flags::EMPTY_TAG == 0 {
+            self.scratch.open.push(Open { node: id, last_child: NodeId::NONE, undo });
+        } else {
+            self.restore_bindings(undo);
+        }
+        Ok(tag_end)
+    }
+}
