@@ -22,6 +22,9 @@ pub struct Agent {
     pub headers: HeaderMap,
 }
 
+/// Why there is no answer.
+pub type NoAnswer = Box<dyn std::error::Error + Send + Sync>;
+
 /// An answer, read to its end.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -53,7 +56,18 @@ impl Agent {
     }
 
     /// One GET, no redirect followed.
+    ///
+    /// # Panics
+    /// When there is no answer.
     pub async fn get(&mut self, url: &str) -> Answer {
+        self.try_get(url).await.unwrap_or_else(|error| panic!("{url}: {error}"))
+    }
+
+    /// One GET that may fail, because the server is being killed.
+    ///
+    /// # Errors
+    /// There was no whole answer.
+    pub async fn try_get(&mut self, url: &str) -> Result<Answer, NoAnswer> {
         self.send(Method::GET, url, None).await
     }
 
@@ -61,7 +75,7 @@ impl Agent {
     pub async fn post<'a>(&mut self, url: &str, fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Answer {
         let body: Vec<String> =
             fields.into_iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
-        self.send(Method::POST, url, Some(body.join("&"))).await
+        self.send(Method::POST, url, Some(body.join("&"))).await.unwrap_or_else(|error| panic!("{url}: {error}"))
     }
 
     /// GET, then every redirect.
@@ -105,7 +119,7 @@ impl Agent {
             .map(|((_, name), value)| (name.as_str(), value.as_str()))
     }
 
-    async fn send(&mut self, method: Method, url: &str, form: Option<String>) -> Answer {
+    async fn send(&mut self, method: Method, url: &str, form: Option<String>) -> Result<Answer, NoAnswer> {
         let url: Uri = url.parse().unwrap_or_else(|error| panic!("{url}: {error}"));
         let host = url.host().unwrap_or_default().to_owned();
         let mut request = Request::new(Full::from(form.clone().unwrap_or_default()));
@@ -124,14 +138,14 @@ impl Agent {
             headers.insert(COOKIE, cookies.join("; ").parse().expect("cookies are header text"));
         }
 
-        let response = self.client.request(request).await.unwrap_or_else(|error| panic!("{url}: {error:?}"));
+        let response = self.client.request(request).await?;
         let (parts, body) = response.into_parts();
-        let body = body.collect().await.unwrap_or_else(|error| panic!("{url}: {error:?}")).to_bytes();
+        let body = body.collect().await?.to_bytes();
         for line in parts.headers.get_all(SET_COOKIE) {
             self.keep_cookie(&host, line.to_str().expect("cookies are text"));
         }
         let body = String::from_utf8_lossy(&body).into_owned();
-        Answer { url, status: parts.status, headers: parts.headers, body }
+        Ok(Answer { url, status: parts.status, headers: parts.headers, body })
     }
 
     fn keep_cookie(&mut self, host: &str, line: &str) {

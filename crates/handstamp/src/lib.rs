@@ -9,6 +9,7 @@
 //! | [`config`] | `handstamp.toml`: reading, checking, explaining |
 //! | [`gateway`] | listeners, routes, reverse proxy |
 //! | [`sts`] | the built-in security token service |
+//! | [`demo`] | both of them with a sample application |
 //! | [`pages`] | what people see |
 //! | [`admin`] | health and metrics |
 //! | [`cli`] | the command line |
@@ -18,6 +19,7 @@
 pub mod admin;
 pub mod cli;
 pub mod config;
+pub mod demo;
 mod error;
 pub mod gateway;
 pub mod logging;

@@ -3,6 +3,7 @@
 mod account;
 mod completions;
 mod config;
+mod demo;
 mod keys;
 mod serve;
 
@@ -53,6 +54,7 @@ Example:
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::DemoCommand),
     Serve(serve::Serve),
     #[command(subcommand)]
     Config(config::Config),
@@ -66,6 +68,7 @@ enum Command {
 impl Command {
     fn run(self) -> Result<(), Error> {
         match self {
+            Self::Demo(command) => command.run(),
             Self::Serve(command) => command.run(),
             Self::Config(command) => command.run(),
             Self::Keys(command) => command.run(),

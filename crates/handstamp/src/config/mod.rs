@@ -42,6 +42,7 @@ pub use listener::Listener;
 pub use reference::reference;
 pub use service::{Admin, Keys, Log, LogFormat, LogLevel, Shutdown, Store, StoreKind};
 pub use sts::{ClaimRules, Sts, StsRelyingParty, TokenForm};
+pub(crate) use values::parse_duration;
 pub use values::{ByteSize, HostPattern, HttpUrl, Network, PathPrefix, format_duration};
 pub use web::{AuthenticatedCache, ClaimHeaders, HostHeader, SignIn, WebRoute};
 

@@ -1,0 +1,111 @@
+//! From configuration to a running service.
+
+use super::form_guard::FormGuard;
+use super::service::{Desk, Party, SecurityTokenService};
+use super::sign_in::origin_of;
+use super::visited::VisitedParties;
+use super::{
+    AccountStore, Error, PasswordCost, PasswordHasher, SignInLimiter, SignInLimits, load_or_create_signing_identity,
+};
+use crate::config::{HttpUrl, Sts, StsRelyingParty, TokenForm};
+use handstamp_keys::{KeyRing, SecureRandom};
+use handstamp_saml::Version;
+use handstamp_session_token::native::NativeFormat;
+use handstamp_session_token::{Carrier, SessionSecurityTokenHandler};
+use handstamp_time::Clock;
+use handstamp_web_session::cookie::{ChunkedCookieHandler, CookieSettings};
+use handstamp_web_session::module::SessionModuleBuilder;
+use handstamp_web_session::{SessionModule, SessionSettings};
+use handstamp_ws_federation::{Issuer, IssuerSettings, RelyingPartyTrust};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What the service shares with the rest of the program.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// The key ring that seals sessions.
+    pub keys: Arc<KeyRing>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Unpredictable bytes.
+    pub random: Arc<dyn SecureRandom>,
+    /// What one guess at a password costs.
+    pub password_cost: PasswordCost,
+}
+
+impl SecurityTokenService {
+    /// Opens the accounts and the signing key, making what is not there yet, and sets the service up.
+    ///
+    /// `with_sessions` adds what sessions share with the rest of the program, such as revocations.
+    ///
+    /// # Errors
+    /// A file that cannot be used, or settings that fit nothing.
+    pub fn open(
+        settings: &Sts,
+        surroundings: &Surroundings,
+        with_sessions: impl FnOnce(SessionModuleBuilder) -> SessionModuleBuilder,
+    ) -> Result<Self, Error> {
+        let Surroundings { keys, clock, random, password_cost } = surroundings;
+        let signing =
+            load_or_create_signing_identity(&settings.signing_key, &settings.display_name, clock.now(), &**random)?;
+        let base = settings.path.as_str().trim_end_matches('/').to_owned();
+        let origin = origin_of(settings.public_url.as_str());
+        let endpoint = format!("{origin}{base}{}", Desk::ENDPOINT);
+        let trusts = settings.relying_party.values().map(trust).collect();
+        let cookie = |suffix: &str| format!("{}{suffix}", settings.cookie_name);
+        let desk = Desk {
+            display_name: settings.display_name.clone(),
+            base,
+            issuer: Issuer::new(IssuerSettings::new(&settings.entity_id, endpoint), Arc::new(signing), trusts)?,
+            issuer_name: settings.entity_id.as_str().into(),
+            parties: settings.relying_party.iter().map(|(name, party)| Party::of(name, party)).collect(),
+            accounts: AccountStore::open(&settings.accounts)?,
+            passwords: PasswordHasher::new(*password_cost, &**random)?,
+            limiter: SignInLimiter::new(SignInLimits::default()),
+            form: FormGuard::new(&cookie("-form"), settings.cookie_secure, &origin)?,
+            visited: VisitedParties::new(&cookie("-parties"), settings.cookie_secure)?,
+            clock: Arc::clone(clock),
+            random: Arc::clone(random),
+        };
+
+        let tokens = SessionSecurityTokenHandler::builder(Arc::new(NativeFormat::new(Arc::clone(keys))))
+            // Apart from every application's, although the key ring is shared.
+            .audience(settings.entity_id.as_str())
+            .require_endpoint_scope(true)
+            .token_lifetime(settings.session_lifetime)
+            // Written and read by the same clock.
+            .clock_skew(Duration::ZERO)
+            .carrier(Carrier::Cookie(settings.cookie_name.as_str().into()))
+            .build()
+            .map_err(handstamp_web_session::Error::from)?;
+        let cookie = CookieSettings::builder(&settings.cookie_name).secure(settings.cookie_secure).build()?;
+        let sessions = SessionModule::builder(tokens)
+            .settings(SessionSettings::builder().absolute_timeout(settings.session_lifetime).build()?)
+            .cookies(ChunkedCookieHandler::native(cookie))
+            .clock(Arc::clone(clock))
+            .random(Arc::clone(random));
+        Ok(Self::new(with_sessions(sessions).build()?, desk))
+    }
+}
+
+impl Party {
+    fn of(name: &str, party: &StsRelyingParty) -> Self {
+        Self {
+            name: name.to_owned(),
+            realm: party.realm.clone(),
+            display_name: party.display_name.clone().unwrap_or_else(|| name.to_owned()),
+            rules: party.claims.0.clone(),
+        }
+    }
+}
+
+fn trust(party: &StsRelyingParty) -> RelyingPartyTrust {
+    let mut trust = RelyingPartyTrust::new(&party.realm, party.reply_urls.iter().map(HttpUrl::as_str));
+    trust.token_version = match party.token {
+        TokenForm::Saml11 => Version::Saml11,
+        TokenForm::Saml20 => Version::Saml20,
+    };
+    trust.token_lifetime = Some(party.token_lifetime);
+    trust.cleanup_url = party.sign_out_url.as_ref().map(|url| url.as_str().to_owned());
+    trust
+}

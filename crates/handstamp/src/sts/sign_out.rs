@@ -1,0 +1,43 @@
+//! Signing out: here, and at every relying party that got a token.
+
+use super::pages::SignedOutPage;
+use super::service::Desk;
+use super::sign_in::origin_of;
+use crate::pages::{ContentPolicy, respond};
+use handstamp_web_session::Session;
+use handstamp_ws_federation::Parameters;
+use http::header::SET_COOKIE;
+use http::{HeaderMap, Response, StatusCode};
+
+impl Desk {
+    /// Ends the session and shows a page whose images end those at the relying parties.
+    ///
+    /// Browsers that keep third-party cookies to themselves load the images without the session of a relying party on
+    /// another site; there its session lives on until it ends by itself.
+    pub(super) async fn sign_out(
+        &self,
+        headers: &HeaderMap,
+        parameters: &Parameters,
+        session: &Session,
+    ) -> Response<String> {
+        let realms = self.visited.realms(headers, &self.parties);
+        let task = match self.issuer.receive_sign_out_request(parameters, realms) {
+            Ok(task) => task,
+            Err(error) => return self.refuse(&error),
+        };
+        if let Err(error) = session.sign_out().await {
+            // The cookie is deleted all the same; what could not be ended everywhere is for the operator.
+            tracing::error!(code = error.code(), %error, "a session of the token service could not be revoked");
+        }
+        let page = SignedOutPage {
+            service: &self.display_name,
+            cleanups: &task.cleanup_urls,
+            return_url: task.reply.as_deref(),
+        };
+        let policy =
+            task.cleanup_urls.iter().fold(ContentPolicy::default(), |policy, url| policy.allow_image(origin_of(url)));
+        let mut response = respond(StatusCode::OK, &page, &policy);
+        response.headers_mut().extend(self.visited.forget().map(|cookie| (SET_COOKIE, cookie)));
+        response
+    }
+}
