@@ -53,6 +53,7 @@ pub(crate) struct Texts<'t> {
 }
 
 impl<'t> Texts<'t> {
+    #[inline]
     pub(crate) fn get(self, span: Span) -> &'t str {
         let end = span.end as usize;
         let text = if span.start & Span::DECODED == 0 {
@@ -63,6 +64,19 @@ impl<'t> Texts<'t> {
         text.unwrap_or_default()
     }
 
+    /// As [`get`](Self::get), without the check that a text starts and ends between characters.
+    #[inline]
+    pub(crate) fn bytes(self, span: Span) -> &'t [u8] {
+        let end = span.end as usize;
+        let bytes = if span.start & Span::DECODED == 0 {
+            self.source.as_bytes().get(span.start as usize..end)
+        } else {
+            self.decoded.as_bytes().get((span.start & !Span::DECODED) as usize..end)
+        };
+        bytes.unwrap_or_default()
+    }
+
+    #[inline]
     pub(crate) fn source(self, start: u32, end: u32) -> &'t str {
         self.source.get(start as usize..end as usize).unwrap_or_default()
     }
@@ -232,8 +246,8 @@ impl Interner {
     /// The number of the text at `span`.
     #[inline]
     pub(crate) fn intern(&mut self, texts: Texts<'_>, span: Span, limits: &Limits) -> Result<u16, (LimitKind, usize)> {
-        let text = texts.get(span);
-        let hash = hash(text.as_bytes());
+        let text = texts.bytes(span);
+        let hash = hash(text);
         let slot = match self.look_up(texts, text, hash) {
             Ok(number) => return Ok(number),
             Err(slot) => slot,
@@ -254,7 +268,7 @@ impl Interner {
 
     /// The number of a text, if it has one.
     pub(crate) fn find(&self, texts: Texts<'_>, text: &str) -> Option<u16> {
-        self.look_up(texts, text, hash(text.as_bytes())).ok()
+        self.look_up(texts, text.as_bytes(), hash(text.as_bytes())).ok()
     }
 
     pub(crate) fn text<'t>(&self, texts: Texts<'t>, number: u16) -> &'t str {
@@ -267,7 +281,7 @@ impl Interner {
 
     /// The number, or the free slot.
     #[inline]
-    fn look_up(&self, texts: Texts<'_>, text: &str, hash: u32) -> Result<u16, usize> {
+    fn look_up(&self, texts: Texts<'_>, text: &[u8], hash: u32) -> Result<u16, usize> {
         if let Some(number) = self.fixed.find(text, hash) {
             return Ok(number);
         }
@@ -278,7 +292,7 @@ impl Interner {
                 None | Some(0) => return Err(slot),
                 Some(&taken) => {
                     let index = usize::from(taken - 1);
-                    if self.entries.get(index).is_some_and(|&(h, span)| h == hash && texts.get(span) == text) {
+                    if self.entries.get(index).is_some_and(|&(h, span)| h == hash && texts.bytes(span) == text) {
                         return Ok((self.fixed.names.len() + index) as u16);
                     }
                 }
@@ -328,12 +342,12 @@ impl Fixed {
     }
 
     #[inline]
-    fn find(&self, text: &str, hash: u32) -> Option<u16> {
+    fn find(&self, text: &[u8], hash: u32) -> Option<u16> {
         let mut slot = hash as usize % Self::SLOTS;
         loop {
             let number = self.slots[slot];
             let name = self.names.get(usize::from(number))?;
-            if *name == text {
+            if name.as_bytes() == text {
                 return Some(u16::from(number));
             }
             slot = (slot + 1) % Self::SLOTS;
@@ -357,6 +371,7 @@ pub(crate) const XMLNS_NAMESPACE: u16 = 2;
 pub(crate) const WSU_NAMESPACE: u16 = 3;
 
 /// Eight bytes a step. Collisions only cost time, within the limit on distinct names.
+#[inline]
 const fn hash(bytes: &[u8]) -> u32 {
     const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
     let mut state = bytes.len() as u64;

@@ -17,6 +17,7 @@ use crate::limits::{Limits, ParseOptions};
 use crate::reference::Reference;
 use crate::scan::Marks;
 use decoding::Decoding;
+use names::RecentPrefixes;
 
 /// Buffers that one parse leaves for the next.
 #[derive(Debug, Default)]
@@ -28,6 +29,7 @@ pub(crate) struct Scratch {
     undo: Vec<(u16, u16)>,
     open: Vec<Open>,
     order: Vec<AttributeRecord>,
+    recent: RecentPrefixes,
     pub(crate) ids: Vec<IdRecord>,
 }
 
@@ -80,6 +82,7 @@ pub(crate) fn parse(
         }
     }
     scratch.undo.clear();
+    scratch.recent.clear();
     scratch.ids.clear();
     scratch.open.clear();
     scratch.open.push(Open { node: region.holder, last_child: NodeId::NONE, undo: 0 });

@@ -79,10 +79,22 @@ impl Tokenizer<'_> {
         if name.local == name.start { Ok(NO_PREFIX) } else { self.intern_prefix(name.start, name.local - 1) }
     }
 
+    #[inline]
     pub(super) fn intern_prefix(&mut self, start: usize, end: usize) -> Result<u16, Failure> {
+        let key = RecentPrefixes::key(self.bytes, start, end);
+        match self.scratch.recent.get(key) {
+            Some(number) => Ok(number),
+            None => self.intern_new_prefix(start, end, key),
+        }
+    }
+
+    fn intern_new_prefix(&mut self, start: usize, end: usize, key: Option<u64>) -> Result<u16, Failure> {
         let texts = Texts { source: self.source, decoded: &self.tables.decoded };
         match self.tables.prefixes.intern(texts, Span::source(start, end), &self.limits) {
-            Ok(number) => Ok(number),
+            Ok(number) => {
+                self.scratch.recent.put(key, number);
+                Ok(number)
+            }
             Err((kind, maximum)) => exceeds(start, kind, maximum),
         }
     }
@@ -94,5 +106,49 @@ impl Tokenizer<'_> {
             _ if prefix == XMLNS_PREFIX => misuse(at, NamespaceRule::Reserved),
             _ => misuse(at, NamespaceRule::UndeclaredPrefix),
         }
+    }
+}
+
+/// The numbers of short prefixes that were seen lately: most names of a message have one of a few.
+#[derive(Debug, Default)]
+pub(super) struct RecentPrefixes {
+    entries: [(u64, u16); Self::SIZE],
+}
+
+impl RecentPrefixes {
+    const SIZE: usize = 16;
+
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The bytes of a prefix of at most eight bytes, as a number. Names hold no zero bytes, so no other prefix has the same, and
+    /// none has 0.
+    #[inline]
+    fn key(bytes: &[u8], start: usize, end: usize) -> Option<u64> {
+        let length = end - start;
+        if length == 0 || length > 8 {
+            return None;
+        }
+        let word = bytes.get(start..)?.first_chunk::<8>()?;
+        Some(u64::from_le_bytes(*word) & (u64::MAX >> (64 - 8 * length)))
+    }
+
+    #[inline]
+    fn get(&self, key: Option<u64>) -> Option<u16> {
+        let key = key?;
+        let (known, number) = self.entries[Self::slot(key)];
+        (known == key).then_some(number)
+    }
+
+    fn put(&mut self, key: Option<u64>, number: u16) {
+        if let Some(key) = key {
+            self.entries[Self::slot(key)] = (key, number);
+        }
+    }
+
+    #[inline]
+    fn slot(key: u64) -> usize {
+        (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 60) as usize % Self::SIZE
     }
 }
