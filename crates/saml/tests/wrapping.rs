@@ -170,8 +170,7 @@ fn xsw6_the_genuine_assertion_inside_the_moved_signature() {
     for version in VERSIONS {
         let Parts { signature, unsigned, forged, .. } = parts(version);
         let xml = inside(&forged, &at_end_of(&signature, &unsigned));
-        assert!(refusals(&xml).contains(&"HST-SAML-WRAPPED") || refusals(&xml).contains(&"HST-XSEC-UNAUTHENTIC"));
-        assert_eq!(refusals(&xml).len(), 2);
+        assert_eq!(refusals(&xml), ["HST-SAML-WRAPPED", missing(version)]);
     }
 }
 
@@ -192,9 +191,8 @@ fn xsw8_the_genuine_assertion_in_an_object_of_the_moved_signature() {
     for version in VERSIONS {
         let Parts { signature, unsigned, forged, .. } = parts(version);
         let object = format!("<Object xmlns=\"{}\">{unsigned}</Object>", names::DSIG);
-        let codes = refusals(&inside(&forged, &at_end_of(&signature, &object)));
-        assert_eq!(codes.len(), 2);
-        assert!(codes.contains(&"HST-SAML-WRAPPED") || codes.contains(&"HST-XSEC-UNAUTHENTIC"), "{codes:?}");
+        let xml = inside(&forged, &at_end_of(&signature, &object));
+        assert_eq!(refusals(&xml), ["HST-SAML-WRAPPED", missing(version)]);
     }
 }
 

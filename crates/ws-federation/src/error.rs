@@ -63,6 +63,9 @@ pub enum Error {
     /// The token was not accepted; or, at the issuer, not made.
     #[error("token: {0}")]
     Token(#[from] saml::Error),
+    /// The document is no federation metadata of an issuer.
+    #[error("federation metadata: {0}")]
+    MalformedMetadata(&'static str),
     /// A sign-in response came by another method than POST (SM-26).
     #[error("a sign-in response comes by POST, not by {0}")]
     MethodNotAllowed(Untrusted),
@@ -127,6 +130,7 @@ impl Error {
             Self::Xml(error) => error.code(),
             Self::NotATokenResponse(_) => "ID3032",
             Self::MalformedTokenResponse(_) => "HST-WSFED-RSTR",
+            Self::MalformedMetadata(_) => "HST-WSFED-METADATA",
             Self::Token(error) => error.code(),
             Self::MethodNotAllowed(_) => "HST-WSFED-METHOD",
             Self::UnknownState => "HST-WSFED-STATE",

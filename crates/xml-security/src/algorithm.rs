@@ -1,7 +1,7 @@
 //! Algorithm identifiers. Configuration decides which of them may be used; messages never do.
 
 use crate::Error;
-use handstamp_keys::{DigestAlgorithm, KeyKind, SignatureAlgorithm};
+use handstamp_keys::{Curve, DigestAlgorithm, KeyKind, SignatureAlgorithm};
 
 macro_rules! identifiers {
     ($(#[$doc:meta])* $name:ident, $purpose:literal { $($(#[$vdoc:meta])* $variant:ident = $uri:literal,)+ }) => {
@@ -134,6 +134,16 @@ impl DigestMethod {
 }
 
 impl SignatureMethod {
+    /// The usual method for a private key of this kind: RSA with SHA-256, or ECDSA with the SHA-2 of the curve's strength.
+    pub const fn default_for(kind: KeyKind) -> Self {
+        match kind {
+            KeyKind::Ec(Curve::P521) => Self::EcdsaSha512,
+            KeyKind::Ec(Curve::P384) => Self::EcdsaSha384,
+            KeyKind::Ec(Curve::P256) => Self::EcdsaSha256,
+            _ => Self::RsaSha256,
+        }
+    }
+
     /// The hash function under HMAC; none for signatures by private keys.
     pub const fn hmac(self) -> Option<DigestAlgorithm> {
         match self {

@@ -5,7 +5,7 @@ mod saml20;
 
 use crate::read::ORIGINAL_ISSUER_NAMESPACES;
 use crate::{Assertion, Attribute, Conditions, Error, Version};
-use handstamp_keys::{Curve, KeyKind, SigningIdentity};
+use handstamp_keys::SigningIdentity;
 use handstamp_time::Timestamp;
 use handstamp_xml::{Document, ParseOptions, Writer, names};
 use handstamp_xml_security::algorithm::{DigestMethod, SignatureMethod};
@@ -33,13 +33,7 @@ impl Assertion {
     /// # Errors
     /// [`Error::Signing`]; [`Error::Xml`] as for [`Self::to_xml`].
     pub fn sign(&self, identity: &SigningIdentity) -> Result<String, Error> {
-        let method = match identity.key().kind() {
-            KeyKind::Ec(Curve::P256) => SignatureMethod::EcdsaSha256,
-            KeyKind::Ec(Curve::P384) => SignatureMethod::EcdsaSha384,
-            KeyKind::Ec(Curve::P521) => SignatureMethod::EcdsaSha512,
-            _ => SignatureMethod::RsaSha256,
-        };
-        self.sign_with(identity, method)
+        self.sign_with(identity, SignatureMethod::default_for(identity.key().kind()))
     }
 
     /// As [`Self::sign`], with this algorithm: for relying parties that know no other than RSA-SHA1.

@@ -4,7 +4,7 @@
 
 use handstamp_claims::{Claim, ClaimsIdentity, authentication_methods, claim_types, value_types};
 use handstamp_keys::{CertificateTrust, Curve, DeterministicRandom, KeyKind, KeyRing, RotationPolicy, SigningIdentity};
-use handstamp_saml::{IssuerNameRegistry, ReplayEntry, SamlTokenHandler, TrustedIssuer, ValidationSettings};
+use handstamp_saml::{IssuerNameRegistry, SamlTokenHandler, TrustedIssuer, ValidationSettings};
 use handstamp_time::Timestamp;
 use handstamp_ws_federation::{
     Challenge, Error, FormPost, Issuer, IssuerSettings, Limits, Parameters, RelyingParty, RelyingPartySettings,
@@ -108,9 +108,10 @@ impl Pair {
         let cookies = self.cookies.clone();
         let pairs = cookies.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let unconfirmed = self.relying_party.receive_sign_in_response("POST", &fields, pairs, self.now)?;
-        let keys: Vec<String> =
-            unconfirmed.replay_entries().iter().map(|entry: &ReplayEntry| entry.key.clone()).collect();
-        let first_use = keys.into_iter().fold(true, |first, key| self.seen.insert(key) && first);
+        let mut first_use = true;
+        for entry in unconfirmed.replay_entries() {
+            first_use &= self.seen.insert(entry.key.clone());
+        }
         let sign_in = unconfirmed.confirm(first_use)?;
         self.keep(&sign_in.cookies);
         Ok(sign_in)

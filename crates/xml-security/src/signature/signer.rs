@@ -33,6 +33,8 @@ pub struct Signer<'k> {
 /// Where a new signature goes inside the element that it covers.
 #[derive(Debug, Clone, Copy)]
 pub enum Place<'d> {
+    /// Before everything else (SAML 2.0 metadata).
+    FirstChild,
     /// Behind everything else (SAML 1.1).
     LastChild,
     /// Right behind this child (SAML 2.0: behind `Issuer`).
@@ -211,10 +213,36 @@ impl<'k> Signer<'k> {
 }
 
 /// Puts markup into the source of a document. The text around it stays as it is, byte for byte.
+/// Behind the first `>` that stands in no attribute value.
+fn end_of_start_tag(markup: &str) -> Option<usize> {
+    let mut quote = None;
+    markup
+        .bytes()
+        .position(|byte| match (quote, byte) {
+            (None, b'>') => true,
+            (None, b'"' | b'\'') => {
+                quote = Some(byte);
+                false
+            }
+            (Some(open), _) if open == byte => {
+                quote = None;
+                false
+            }
+            _ => false,
+        })
+        .map(|at| at + 1)
+}
+
 fn insert(document: &Document, target: Element<'_>, place: Place<'_>, markup: &str) -> Result<String, Error> {
     let source = document.source();
     let at = match place {
         Place::After(sibling) => sibling.source_range().end,
+        Place::FirstChild => {
+            let range = target.source_range();
+            let end_of_tag = end_of_start_tag(&source[range.clone()]).filter(|_| !target.source().ends_with("/>"));
+            range.start
+                + end_of_tag.ok_or_else(|| Error::malformed("Signature", "its place is an empty-element tag"))?
+        }
         Place::LastChild => {
             let range = target.source_range();
             let end_tag = source[range.clone()].rfind("</").filter(|_| !target.source().ends_with("/>"));
@@ -226,4 +254,17 @@ fn insert(document: &Document, target: Element<'_>, place: Place<'_>, markup: &s
     signed.push_str(markup);
     signed.push_str(&source[at..]);
     Ok(signed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::end_of_start_tag;
+
+    #[test]
+    fn start_tags_end_behind_their_attributes() {
+        for (markup, tag) in [("<a><b/></a>", "<a>"), (r#"<a b="x>'y" c='>"'>t</a>"#, r#"<a b="x>'y" c='>"'>"#)] {
+            assert_eq!(end_of_start_tag(markup), Some(tag.len()));
+        }
+        assert_eq!(end_of_start_tag(r#"<a b=">"#), None);
+    }
 }
