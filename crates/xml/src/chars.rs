@@ -24,6 +24,11 @@ pub(crate) fn is_name_char(c: char) -> bool {
 
 /// `NCName` (Namespaces in XML 1.0): a name without a colon.
 pub(crate) fn is_ncname(name: &str) -> bool {
+    let class = |byte: &u8| ASCII[usize::from(*byte)];
+    let bytes = name.as_bytes();
+    if bytes.first().is_some_and(|byte| class(byte) & START != 0) && bytes.iter().all(|byte| class(byte) & NAME != 0) {
+        return true;
+    }
     let mut chars = name.chars();
     chars.next().is_some_and(is_name_start) && chars.all(is_name_char)
 }

@@ -5,7 +5,8 @@
 //! * document type declarations: always refused here;
 //! * encodings other than UTF-8 and UTF-16: refused here;
 //! * identifiers given twice: refused here (the corpus has none);
-//! * an XML declaration with a version such as `1.x`: libxml2 accepts more spellings than the production `VersionNum`;
+//! * the version `1.` in an XML declaration: libxml2 accepts it, the production `VersionNum` asks for a digit;
+//! * U+0000 after the root element: libxml2 takes it for the end of the document;
 //! * `&` in a namespace name: libxml2 2.9 writes it unescaped, which is not even well-formed (the corpus has none; `vectors/c14n.json`
 //!   has a case);
 //! * namespace names that are not URIs: any text is a namespace name here, as the recommendation asks of a processor.
@@ -15,7 +16,7 @@ mod xmllint;
 
 use corpus::Corpus;
 use handstamp_xml::c14n::{Method, canonicalize_document};
-use handstamp_xml::{Document, Error, ParseOptions};
+use handstamp_xml::{Document, Error, ParseOptions, Syntax};
 use xmllint::Xmllint;
 
 fn options() -> ParseOptions {
@@ -51,8 +52,15 @@ fn the_same_mutations_are_refused() {
     for (document, theirs) in documents.iter().zip(theirs) {
         let ours = Document::parse(document.as_slice(), &options());
         refused += usize::from(ours.is_err());
-        let is_deliberate = matches!(ours, Err(Error::DocumentType { .. } | Error::DuplicateId { .. }))
-            || matches!(&ours, Err(Error::Encoding(_))) && std::str::from_utf8(document).is_ok();
+        let is_deliberate = match &ours {
+            Err(Error::DocumentType { .. } | Error::DuplicateId { .. }) => true,
+            Err(Error::Encoding(_)) => std::str::from_utf8(document).is_ok(),
+            Err(Error::NotWellFormed { what: Syntax::Declaration, .. }) => {
+                ["'1.'", "\"1.\""].iter().any(|version| String::from_utf8_lossy(document).contains(version))
+            }
+            Err(Error::NotWellFormed { what: Syntax::Character, at }) => document.get(at.offset) == Some(&0),
+            _ => false,
+        };
         if ours.is_ok() != theirs && !is_deliberate {
             let verdict = ours.map_or_else(|e| e.to_string(), |_| "accepted".into());
             differences
