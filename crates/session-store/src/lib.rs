@@ -1,1 +1,26 @@
 //! Token caches, replay cache and revocations in memory and in SQLite.
+//!
+//! Sessions in reference mode, revocations and replayed tokens need a place that outlives a request. Every store here
+//! implements the traits of `handstamp-session-token`
+//! ([`SessionTokenCache`](handstamp_session_token::SessionTokenCache), [`ReplayCache`](handstamp_session_token::ReplayCache),
+//! [`RevocationStore`](handstamp_session_token::RevocationStore)) and [`SessionDirectory`], and passes the one suite in
+//! [`conformance`]. A new store is done when it passes, too.
+//!
+//! | Store | Outlives the process | Shared by processes | For |
+//! |---|---|---|---|
+//! | [`MemoryStore`] | no | no | tests, and sessions that may end with the process |
+//! | [`SqliteStore`] | yes, also `kill -9` | of one host, by one file | the gateway |
+//!
+//! Stores hold no plaintext: tokens are sealed with the key ring before they are written, and sessions, subjects and
+//! replays are known by digests.
+
+pub mod conformance;
+mod directory;
+mod follow;
+mod memory;
+mod sqlite;
+
+pub use directory::{SessionDirectory, SessionFilter, StoredSession};
+pub use follow::follow_revocations;
+pub use memory::MemoryStore;
+pub use sqlite::{SqliteOptions, SqliteStore};

@@ -94,6 +94,22 @@ impl MruCache {
         Some(slot.entry.clone())
     }
 
+    /// What `choose` accepts of the entries that have not expired.
+    pub fn entries(&self, now: Timestamp, choose: impl Fn(&CachedToken) -> bool) -> Vec<CachedToken> {
+        let mut entries = Vec::new();
+        for shard in &self.shards {
+            let map = read(shard);
+            let slots = map.values().flatten().filter(|slot| slot.visible_until >= now && choose(&slot.entry));
+            entries.extend(slots.map(|slot| slot.entry.clone()));
+        }
+        entries
+    }
+
+    /// Removes what `choose` accepts and tells how much that was.
+    pub fn evict_where(&self, choose: impl Fn(&CachedToken) -> bool) -> usize {
+        self.retain(|_, slot| !choose(&slot.entry))
+    }
+
     /// Puts an entry as it is, to be found until `visible_until` at the latest.
     pub(crate) fn put(&self, key: &SessionTokenCacheKey, entry: CachedToken, visible_until: Timestamp, now: Timestamp) {
         self.make_room(now);

@@ -1,0 +1,335 @@
+//! Tokens and who they belong to.
+
+use super::{SqliteStore, time};
+use crate::{SessionDirectory, SessionFilter, StoredSession};
+use async_trait::async_trait;
+use handstamp_session_token::{
+    CachedToken, Carrier, ContextId, EndpointScope, Error, Expected, KeyGeneration, NewEntry, Opened, Revision,
+    SessionTokenCache, SessionTokenCacheKey, SubjectId, TokenFormat,
+};
+use handstamp_time::Timestamp;
+use rusqlite::types::Value;
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, Transaction, TransactionBehavior, named_params};
+use std::sync::Arc;
+
+/// What has to be there for a write to happen.
+#[derive(Clone, Copy)]
+enum Condition {
+    Absent,
+    Present,
+    Anything,
+    Revision(u64),
+}
+
+/// A token on its way into the file.
+struct SealedEntry {
+    key: RowKey,
+    signed_in_at: i64,
+    expires: i64,
+    subject: Option<[u8; 32]>,
+    sealed: Vec<u8>,
+}
+
+/// The primary key of a row. No generation at all stands for any.
+#[derive(Clone)]
+struct RowKey {
+    endpoint: String,
+    context: [u8; 32],
+    generation: Option<Vec<u8>>,
+}
+
+impl SqliteStore {
+    async fn write_if(
+        &self,
+        key: &SessionTokenCacheKey,
+        entry: NewEntry,
+        condition: Condition,
+        now: Timestamp,
+    ) -> Result<Option<Revision>, Error> {
+        let exact =
+            SessionTokenCacheKey::new(key.endpoint().clone(), key.context_id().clone(), key.key_generation().cloned());
+        let sealed = SealedEntry {
+            key: RowKey::of(&exact),
+            signed_in_at: entry.token.signed_in_at().ticks(),
+            expires: entry.expires.ticks(),
+            subject: entry.token.subject().map(|subject| *subject.as_bytes()),
+            sealed: self.format.write_whole(&entry.token, &Carrier::Store, now, self.random.as_ref())?,
+        };
+        let write = move |connection: &mut Connection| match try_write(connection, &sealed, condition, now) {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
+                drop_expired(connection, now)?;
+                try_write(connection, &sealed, condition, now)
+            }
+            result => result,
+        };
+        self.writer.run("write a token", write).await
+    }
+
+    /// Opens a row. What no longer opens is as good as gone: the key was revoked, or retired after the longest session.
+    fn open_row(&self, row: TokenRow, now: Timestamp) -> Option<CachedToken> {
+        let scopes = [EndpointScope::from(row.endpoint)];
+        let expected = Expected { carrier: &Carrier::Store, scopes: &scopes, now };
+        match self.format.read(row.sealed, &expected) {
+            Ok(Opened::Token(token)) => {
+                Some(CachedToken { token: Arc::from(token), expires: time(row.expires), revision: row.revision })
+            }
+            Ok(_) => None,
+            Err(error) => {
+                tracing::warn!(code = error.code(), "a stored token does not open any more");
+                None
+            }
+        }
+    }
+
+    async fn rows(&self, key: RowKey, now: Timestamp) -> Result<Vec<TokenRow>, Error> {
+        let read = move |connection: &mut Connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT endpoint, revision, expires, sealed FROM session
+                 WHERE endpoint = :endpoint AND context = :context
+                   AND (:generation IS NULL OR generation = :generation) AND expires >= :now
+                 ORDER BY revision DESC",
+            )?;
+            let rows = statement.query_map(
+                named_params! {
+                    ":endpoint": key.endpoint,
+                    ":context": key.context,
+                    ":generation": key.generation,
+                    ":now": now.ticks(),
+                },
+                TokenRow::of,
+            )?;
+            rows.collect()
+        };
+        self.reader.run("read a token", read).await
+    }
+
+    async fn delete(&self, key: RowKey) -> Result<(), Error> {
+        let delete = move |connection: &mut Connection| {
+            let mut statement = connection.prepare_cached(
+                "DELETE FROM session WHERE endpoint = :endpoint AND context = :context
+                 AND (:generation IS NULL OR generation = :generation)",
+            )?;
+            statement.execute(named_params! {
+                ":endpoint": key.endpoint,
+                ":context": key.context,
+                ":generation": key.generation,
+            })
+        };
+        self.writer.run("remove a token", delete).await.map(|_| ())
+    }
+}
+
+#[async_trait]
+impl SessionTokenCache for SqliteStore {
+    async fn add(&self, key: &SessionTokenCacheKey, entry: NewEntry, now: Timestamp) -> Result<Revision, Error> {
+        self.write_if(key, entry, Condition::Absent, now).await?.ok_or(Error::AlreadyCached)
+    }
+
+    async fn update(&self, key: &SessionTokenCacheKey, entry: NewEntry, now: Timestamp) -> Result<Revision, Error> {
+        self.write_if(key, entry, Condition::Present, now).await?.ok_or(Error::NotCached)
+    }
+
+    async fn add_or_update(
+        &self,
+        key: &SessionTokenCacheKey,
+        entry: NewEntry,
+        now: Timestamp,
+    ) -> Result<Revision, Error> {
+        self.write_if(key, entry, Condition::Anything, now).await?.ok_or(Error::NotCached)
+    }
+
+    async fn compare_and_set(
+        &self,
+        key: &SessionTokenCacheKey,
+        expected: Revision,
+        entry: NewEntry,
+        now: Timestamp,
+    ) -> Result<Option<Revision>, Error> {
+        self.write_if(key, entry, Condition::Revision(expected.0), now).await
+    }
+
+    async fn get(&self, key: &SessionTokenCacheKey, now: Timestamp) -> Result<Option<CachedToken>, Error> {
+        let rows = self.rows(RowKey::of(key), now).await?;
+        Ok(rows.into_iter().next().and_then(|row| self.open_row(row, now)))
+    }
+
+    async fn get_all(
+        &self,
+        endpoint: &EndpointScope,
+        context_id: &ContextId,
+        now: Timestamp,
+    ) -> Result<Vec<CachedToken>, Error> {
+        let rows = self.rows(RowKey::all_of(endpoint, context_id), now).await?;
+        Ok(rows.into_iter().filter_map(|row| self.open_row(row, now)).collect())
+    }
+
+    async fn remove(&self, key: &SessionTokenCacheKey) -> Result<(), Error> {
+        self.delete(RowKey::of(key)).await
+    }
+
+    async fn remove_session(&self, endpoint: &EndpointScope, context_id: &ContextId) -> Result<(), Error> {
+        self.delete(RowKey::all_of(endpoint, context_id)).await
+    }
+
+    async fn remove_endpoint(&self, endpoint: &EndpointScope) -> Result<(), Error> {
+        let endpoint = endpoint.as_str().to_owned();
+        let delete = move |connection: &mut Connection| {
+            connection.prepare_cached("DELETE FROM session WHERE endpoint = ?1")?.execute([endpoint])
+        };
+        self.writer.run("remove the tokens of an endpoint", delete).await.map(|_| ())
+    }
+
+    async fn purge(&self, now: Timestamp) -> Result<usize, Error> {
+        self.writer.run("purge tokens", move |connection| drop_expired(connection, now)).await
+    }
+}
+
+#[async_trait]
+impl SessionDirectory for SqliteStore {
+    async fn sessions(
+        &self,
+        filter: &SessionFilter,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<StoredSession>, Error> {
+        let (condition, value) = condition_of(filter);
+        let read = move |connection: &mut Connection| {
+            let mut statement = connection.prepare_cached(&format!(
+                "SELECT endpoint, revision, expires, sealed, context, subject, signed_in_at FROM session
+                 WHERE {condition} AND expires >= ?2 ORDER BY signed_in_at DESC LIMIT ?3"
+            ))?;
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let rows = statement.query_map((value, now.ticks(), limit), |row| {
+                let subject: Option<[u8; 32]> = row.get("subject")?;
+                Ok((TokenRow::of(row)?, row.get("context")?, subject, row.get("signed_in_at")?))
+            })?;
+            rows.collect::<Result<Vec<(TokenRow, [u8; 32], Option<[u8; 32]>, i64)>, _>>()
+        };
+        let rows = self.reader.run("list sessions", read).await?;
+        let session = |(row, context_digest, subject, signed_in_at): (TokenRow, _, Option<_>, _)| StoredSession {
+            context_digest,
+            subject: subject.map(SubjectId::from_bytes),
+            endpoint: EndpointScope::from(row.endpoint.as_str()),
+            signed_in_at: time(signed_in_at),
+            expires: time(row.expires),
+            token: self.open_row(row, now).map(|entry| entry.token),
+        };
+        Ok(rows.into_iter().map(session).collect())
+    }
+
+    async fn end_sessions(&self, filter: &SessionFilter, now: Timestamp) -> Result<usize, Error> {
+        let (condition, value) = condition_of(filter);
+        let delete = move |connection: &mut Connection| {
+            let mut statement =
+                connection.prepare_cached(&format!("DELETE FROM session WHERE {condition} AND expires >= ?2"))?;
+            statement.execute((value, now.ticks()))
+        };
+        self.writer.run("end sessions", delete).await
+    }
+}
+
+struct TokenRow {
+    endpoint: String,
+    revision: Revision,
+    expires: i64,
+    sealed: Vec<u8>,
+}
+
+impl TokenRow {
+    fn of(row: &Row<'_>) -> Result<Self, rusqlite::Error> {
+        Ok(Self {
+            endpoint: row.get("endpoint")?,
+            revision: Revision(row.get::<_, i64>("revision")?.cast_unsigned()),
+            expires: row.get("expires")?,
+            sealed: row.get("sealed")?,
+        })
+    }
+}
+
+impl RowKey {
+    fn of(key: &SessionTokenCacheKey) -> Self {
+        let generation = key.key_generation().map_or_else(Vec::new, generation_digest);
+        Self {
+            generation: (!key.ignores_key_generation()).then_some(generation),
+            ..Self::all_of(key.endpoint(), key.context_id())
+        }
+    }
+
+    fn all_of(endpoint: &EndpointScope, context_id: &ContextId) -> Self {
+        Self { endpoint: endpoint.as_str().to_owned(), context: context_id.digest(), generation: None }
+    }
+}
+
+fn generation_digest(generation: &KeyGeneration) -> Vec<u8> {
+    generation.as_unique_id().with_text(|text| handstamp_keys::sha256(text.as_bytes()).to_vec())
+}
+
+/// Looks and writes in one transaction that excludes other writers from its beginning.
+fn try_write(
+    connection: &mut Connection,
+    entry: &SealedEntry,
+    condition: Condition,
+    now: Timestamp,
+) -> Result<Option<Revision>, rusqlite::Error> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let existing = existing_revision(&transaction, &entry.key, now)?;
+    let admitted = match condition {
+        Condition::Absent => existing.is_none(),
+        Condition::Present => existing.is_some(),
+        Condition::Anything => true,
+        Condition::Revision(expected) => existing == Some(expected),
+    };
+    if !admitted {
+        return Ok(None);
+    }
+    let revision: i64 = transaction
+        .prepare_cached("UPDATE revision SET last = last + 1 RETURNING last")?
+        .query_row([], |row| row.get(0))?;
+    transaction
+        .prepare_cached(
+            "INSERT OR REPLACE INTO session
+             (endpoint, context, generation, revision, signed_in_at, expires, subject, sealed)
+             VALUES (:endpoint, :context, :generation, :revision, :signed_in_at, :expires, :subject, :sealed)",
+        )?
+        .execute(named_params! {
+            ":endpoint": entry.key.endpoint,
+            ":context": entry.key.context,
+            ":generation": entry.key.generation,
+            ":revision": revision,
+            ":signed_in_at": entry.signed_in_at,
+            ":expires": entry.expires,
+            ":subject": entry.subject,
+            ":sealed": entry.sealed,
+        })?;
+    transaction.commit()?;
+    Ok(Some(Revision(revision.cast_unsigned())))
+}
+
+fn existing_revision(
+    transaction: &Transaction<'_>,
+    key: &RowKey,
+    now: Timestamp,
+) -> Result<Option<u64>, rusqlite::Error> {
+    let revision: Option<i64> = transaction
+        .prepare_cached(
+            "SELECT revision FROM session
+             WHERE endpoint = ?1 AND context = ?2 AND generation = ?3 AND expires >= ?4",
+        )?
+        .query_row((&key.endpoint, key.context, &key.generation, now.ticks()), |row| row.get(0))
+        .optional()?;
+    Ok(revision.map(i64::cast_unsigned))
+}
+
+fn drop_expired(connection: &mut Connection, now: Timestamp) -> Result<usize, rusqlite::Error> {
+    connection.prepare_cached("DELETE FROM session WHERE expires < ?1")?.execute([now.ticks()])
+}
+
+/// A condition on parameter 1, and that parameter.
+fn condition_of(filter: &SessionFilter) -> (&'static str, Value) {
+    match filter {
+        SessionFilter::All => ("?1 IS NULL", Value::Null),
+        SessionFilter::Subject(subject) => ("subject = ?1", Value::Blob(subject.as_bytes().to_vec())),
+        SessionFilter::Context(context_id) => ("context = ?1", Value::Blob(context_id.digest().to_vec())),
+        SessionFilter::Endpoint(endpoint) => ("endpoint = ?1", Value::Text(endpoint.as_str().to_owned())),
+    }
+}
