@@ -4,11 +4,8 @@ mod account;
 mod completions;
 mod config;
 mod demo;
-mod input;
 mod keys;
 mod serve;
-mod token;
-mod xml;
 
 use clap::{Parser, Subcommand};
 
@@ -65,10 +62,6 @@ enum Command {
     Keys(keys::Keys),
     #[command(subcommand)]
     Account(account::Account),
-    #[command(subcommand)]
-    Token(token::Token),
-    #[command(subcommand)]
-    Xml(xml::Xml),
     Completions(completions::Completions),
 }
 
@@ -80,8 +73,6 @@ impl Command {
             Self::Config(command) => command.run(),
             Self::Keys(command) => command.run(),
             Self::Account(command) => command.run(),
-            Self::Token(command) => command.run(),
-            Self::Xml(command) => command.run(),
             Self::Completions(command) => command.run(),
         }
     }

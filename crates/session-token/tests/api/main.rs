@@ -7,3 +7,4 @@ mod construction;
 mod handler;
 mod native_format;
 mod support;
+mod vectors;

@@ -3,7 +3,6 @@
 use crate::algorithm::{DigestMethod, ENVELOPED_SIGNATURE, SignatureMethod};
 use crate::error::Error;
 use crate::key_info::KeyInfo;
-use crate::signature::verified::CoveredPrefixes;
 use handstamp_xml::{Element, NodeId, c14n, names};
 
 /// A `ds:Signature` that is well formed and uses only known algorithms; nothing in it is trusted yet.
@@ -27,7 +26,6 @@ pub(super) struct Reference<'d> {
     pub(super) target: Target<'d>,
     pub(super) omit: Option<NodeId>,
     pub(super) canonicalization: c14n::Method,
-    pub(super) prefixes: CoveredPrefixes<'d>,
     pub(super) digest_method: DigestMethod,
     pub(super) digest: Vec<u8>,
 }
@@ -130,8 +128,6 @@ impl<'d> Reference<'d> {
         let mut children = element.children().peekable();
         let mut omit = None;
         let mut method = None;
-        // XML Signature §4.4.3.2: without a transform that makes octets, inclusive C14N does.
-        let mut prefixes = CoveredPrefixes::All;
         if let Some(transforms) = children.next_if(|child| child.is(names::DSIG, "Transforms")) {
             for (index, transform) in transforms.children().enumerate() {
                 if index == MAX_TRANSFORMS {
@@ -146,11 +142,7 @@ impl<'d> Reference<'d> {
                 if algorithm(transform)? == ENVELOPED_SIGNATURE {
                     omit = Some(signature.id());
                 } else {
-                    let named = canonicalization(transform, Comments::Never)?;
-                    if named.algorithm == c14n::Algorithm::Exclusive {
-                        prefixes = CoveredPrefixes::Listed(prefix_list(transform).unwrap_or_default());
-                    }
-                    method = Some(named);
+                    method = Some(canonicalization(transform, Comments::Never)?);
                 }
             }
         }
@@ -162,8 +154,8 @@ impl<'d> Reference<'d> {
         Ok(Self {
             target,
             omit,
+            // XML Signature §4.4.3.2: without a transform that makes octets, inclusive C14N does.
             canonicalization: method.unwrap_or_else(c14n::Method::inclusive),
-            prefixes,
             digest_method: DigestMethod::from_uri(algorithm(digest_method_element)?)?,
             digest,
         })
@@ -211,11 +203,6 @@ fn canonicalization(element: Element<'_>, comments: Comments) -> Result<c14n::Me
         method = method.with_prefix_list(parameter.attribute("PrefixList").unwrap_or_default());
     }
     Ok(method)
-}
-
-/// The prefixes that a transform names, once [`canonicalization`] has accepted it.
-fn prefix_list(transform: Element<'_>) -> Option<&str> {
-    transform.child(names::EXC_C14N, "InclusiveNamespaces")?.attribute("PrefixList")
 }
 
 fn algorithm(element: Element<'_>) -> Result<&str, Error> {

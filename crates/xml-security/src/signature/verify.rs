@@ -112,6 +112,6 @@ impl<'d> Reference<'d> {
         if !constant_time_eq(digest.as_bytes(), &self.digest) {
             return Err(Error::Unauthentic);
         }
-        Ok(VerifiedElement { element: self.target.element(), omitted: self.omit, prefixes: self.prefixes })
+        Ok(VerifiedElement { element: self.target.element(), omitted: self.omit })
     }
 }
