@@ -7,5 +7,5 @@ mod verify;
 
 pub use signed_info::{MAX_REFERENCES, MAX_TRANSFORMS, Signature};
 pub use signer::{Place, SignedReference, Signer, SigningKey};
-pub use verified::{Verified, VerifiedElement};
-pub use verify::{VerificationKey, VerifyPolicy};
+pub use verified::{Verified, VerifiedElement, VerifiedNodes};
+pub use verify::{SignedReferences, VerificationKey, VerifyPolicy};

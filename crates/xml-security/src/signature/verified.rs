@@ -31,6 +31,47 @@ impl<'d> Verified<'d> {
     pub fn method(&self) -> SignatureMethod {
         self.method
     }
+
+    /// The same without the borrow of the document, so that parts of it can be decrypted in place.
+    pub fn nodes(&self) -> VerifiedNodes {
+        VerifiedNodes {
+            nodes: self.elements.iter().map(|verified| (verified.element.id(), verified.omitted)).collect(),
+        }
+    }
+}
+
+/// Which elements of a document a signature covers: a [`Verified`] without the borrow.
+///
+/// What decryption in place puts into a covered element, or into the place of one, was covered as ciphertext and counts as
+/// covered.
+#[derive(Debug, Clone, Default)]
+pub struct VerifiedNodes {
+    nodes: Vec<(NodeId, Option<NodeId>)>,
+}
+
+impl VerifiedNodes {
+    /// The verified form of exactly `element`, in the document that the signature was verified in; none when no reference
+    /// names it.
+    pub fn element<'d>(&self, element: Element<'d>) -> Option<VerifiedElement<'d>> {
+        let is_named = |node: NodeId| element.document().element(node).is_some_and(|named| named.id() == element.id());
+        let (_, omitted) = self.nodes.iter().find(|(node, _)| is_named(*node))?;
+        Some(VerifiedElement { element, omitted: *omitted })
+    }
+
+    /// How many elements are covered.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether nothing is covered.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// The covered elements, in the order of the references.
+    pub fn ids(&self) -> impl Iterator<Item = NodeId> {
+        self.nodes.iter().map(|(node, _)| *node)
+    }
 }
 
 /// An element whose content a signature covers.

@@ -5,13 +5,15 @@ use crate::error::Error;
 use crate::signature::signed_info::{Reference, Signature, Target};
 use crate::signature::verified::{Verified, VerifiedElement};
 use handstamp_keys::{HmacKey, PublicKey, constant_time_eq};
-use handstamp_xml::c14n::Canonicalizer;
+use handstamp_xml::c14n::{self, Canonicalizer};
+use handstamp_xml::{Document, NodeId};
 
 /// What the configuration allows in a signature. The message has no say in it.
 #[derive(Debug, Clone)]
 pub struct VerifyPolicy {
     signature_methods: Vec<SignatureMethod>,
     digest_methods: Vec<DigestMethod>,
+    by_id_and_exclusive_c14n: bool,
 }
 
 impl VerifyPolicy {
@@ -21,6 +23,7 @@ impl VerifyPolicy {
         Self {
             signature_methods: vec![RsaSha256, RsaSha384, RsaSha512, EcdsaSha256, EcdsaSha384, EcdsaSha512],
             digest_methods: vec![DigestMethod::Sha256, DigestMethod::Sha384, DigestMethod::Sha512],
+            by_id_and_exclusive_c14n: false,
         }
     }
 
@@ -32,6 +35,7 @@ impl VerifyPolicy {
         Self {
             signature_methods: signature_methods.into_iter().collect(),
             digest_methods: digest_methods.into_iter().collect(),
+            by_id_and_exclusive_c14n: false,
         }
     }
 
@@ -42,6 +46,39 @@ impl VerifyPolicy {
         self.signature_methods.push(SignatureMethod::RsaSha1);
         self.digest_methods.push(DigestMethod::Sha1);
         self
+    }
+
+    /// Accepts only what messages of WS-Security need: references by id, and exclusive canonicalization without comments
+    /// as the one transform. No enveloped signatures, no whole documents.
+    #[must_use]
+    pub fn by_id_and_exclusive_c14n(mut self) -> Self {
+        self.by_id_and_exclusive_c14n = true;
+        self
+    }
+
+    fn check(&self, signature: &Signature<'_>) -> Result<(), Error> {
+        if !self.signature_methods.contains(&signature.method) {
+            return Err(Error::AlgorithmNotAllowed { uri: signature.method.uri().to_owned(), purpose: "signatures" });
+        }
+        for reference in &signature.references {
+            if !self.digest_methods.contains(&reference.digest_method) {
+                let uri = reference.digest_method.uri().to_owned();
+                return Err(Error::AlgorithmNotAllowed { uri, purpose: "digests" });
+            }
+            let by_id = matches!(reference.target, Target::Element(_)) && reference.omit.is_none();
+            if self.by_id_and_exclusive_c14n && !by_id {
+                return Err(Error::malformed("Reference", "only elements named by their id can be signed here"));
+            }
+        }
+        let mut methods = signature.references.iter().map(|reference| &reference.canonicalization);
+        let is_exclusive = |method: &c14n::Method| method.algorithm == c14n::Algorithm::Exclusive && !method.comments;
+        if self.by_id_and_exclusive_c14n && !(is_exclusive(&signature.canonicalization) && methods.all(is_exclusive)) {
+            return Err(Error::AlgorithmNotAllowed {
+                uri: signature.canonicalization.uri().to_owned(),
+                purpose: "canonicalization here: it has to be exclusive, for SignedInfo and every reference",
+            });
+        }
+        Ok(())
     }
 }
 
@@ -65,25 +102,21 @@ impl<'d> Signature<'d> {
     /// [`Error::KeyMismatch`] when `key` is of another kind than the algorithm;
     /// [`Error::Unauthentic`] when the signature or a digest does not hold.
     pub fn verify(&self, key: VerificationKey<'_>, policy: &VerifyPolicy) -> Result<Verified<'d>, Error> {
-        if !policy.signature_methods.contains(&self.method) {
-            return Err(Error::AlgorithmNotAllowed { uri: self.method.uri().to_owned(), purpose: "signatures" });
-        }
-        for reference in &self.references {
-            if !policy.digest_methods.contains(&reference.digest_method) {
-                let uri = reference.digest_method.uri().to_owned();
-                return Err(Error::AlgorithmNotAllowed { uri, purpose: "digests" });
-            }
-        }
-        let mut canonicalizer = Canonicalizer::default();
+        self.verify_value(key, policy)?.verify_references(self.element.document())
+    }
+
+    /// The first half of [`verify`](Self::verify): the signature over `SignedInfo`. What comes back no longer borrows the
+    /// document, so that parts of it can be decrypted before [`SignedReferences::verify_references`] digests them.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub fn verify_value(&self, key: VerificationKey<'_>, policy: &VerifyPolicy) -> Result<SignedReferences, Error> {
+        policy.check(self)?;
         let mut octets = Vec::with_capacity(2048);
-        canonicalizer.element(self.signed_info, &self.canonicalization, None, &mut octets);
+        Canonicalizer::default().element(self.signed_info, &self.canonicalization, None, &mut octets);
         self.check_value(key, &octets)?;
-        let mut elements = Vec::with_capacity(self.references.len());
-        for reference in &self.references {
-            octets.clear();
-            elements.push(reference.check(&mut canonicalizer, &mut octets)?);
-        }
-        Ok(Verified { method: self.method, elements })
+        let references = self.references.iter().map(SignedReference::of).collect();
+        Ok(SignedReferences { method: self.method, references })
     }
 
     fn check_value(&self, key: VerificationKey<'_>, octets: &[u8]) -> Result<(), Error> {
@@ -100,18 +133,75 @@ impl<'d> Signature<'d> {
     }
 }
 
-impl<'d> Reference<'d> {
-    fn check(&self, canonicalizer: &mut Canonicalizer, octets: &mut Vec<u8>) -> Result<VerifiedElement<'d>, Error> {
-        match self.target {
-            Target::Document(root) => {
-                canonicalizer.document(root.document(), &self.canonicalization, self.omit, octets);
-            }
-            Target::Element(element) => canonicalizer.element(element, &self.canonicalization, self.omit, octets),
+/// The references of a signature whose value was verified: digests that the holder of the key signed. Nothing is known yet
+/// about the elements.
+#[derive(Debug, Clone)]
+pub struct SignedReferences {
+    method: SignatureMethod,
+    references: Vec<SignedReference>,
+}
+
+#[derive(Debug, Clone)]
+struct SignedReference {
+    whole_document: bool,
+    target: NodeId,
+    omit: Option<NodeId>,
+    canonicalization: c14n::Method,
+    digest_method: DigestMethod,
+    digest: Vec<u8>,
+}
+
+impl SignedReferences {
+    /// Digests the elements as they are now and returns them as verified. `document` is the one that the signature was in.
+    ///
+    /// # Errors
+    /// [`Error::Unauthentic`] when a digest does not hold, or an element is gone or was replaced.
+    pub fn verify_references<'d>(&self, document: &'d Document) -> Result<Verified<'d>, Error> {
+        let mut canonicalizer = Canonicalizer::default();
+        let mut octets = Vec::with_capacity(2048);
+        let mut elements = Vec::with_capacity(self.references.len());
+        for reference in &self.references {
+            octets.clear();
+            elements.push(reference.check(document, &mut canonicalizer, &mut octets)?);
+        }
+        Ok(Verified { method: self.method, elements })
+    }
+
+    /// The elements that the references name, in their order: for deciding whether they may be signed before digesting them.
+    pub fn targets(&self) -> impl Iterator<Item = NodeId> {
+        self.references.iter().map(|reference| reference.target)
+    }
+}
+
+impl SignedReference {
+    fn of(reference: &Reference<'_>) -> Self {
+        Self {
+            whole_document: matches!(reference.target, Target::Document(_)),
+            target: reference.target.element().id(),
+            omit: reference.omit,
+            canonicalization: reference.canonicalization.clone(),
+            digest_method: reference.digest_method,
+            digest: reference.digest.clone(),
+        }
+    }
+
+    fn check<'d>(
+        &self,
+        document: &'d Document,
+        canonicalizer: &mut Canonicalizer,
+        octets: &mut Vec<u8>,
+    ) -> Result<VerifiedElement<'d>, Error> {
+        let element = document.element(self.target).filter(|element| element.id() == self.target);
+        let element = element.ok_or(Error::Unauthentic)?;
+        if self.whole_document {
+            canonicalizer.document(document, &self.canonicalization, self.omit, octets);
+        } else {
+            canonicalizer.element(element, &self.canonicalization, self.omit, octets);
         }
         let digest = self.digest_method.algorithm().digest(octets);
         if !constant_time_eq(digest.as_bytes(), &self.digest) {
             return Err(Error::Unauthentic);
         }
-        Ok(VerifiedElement { element: self.target.element(), omitted: self.omit })
+        Ok(VerifiedElement { element, omitted: self.omit })
     }
 }

@@ -1,0 +1,296 @@
+//! The model of a security binding: what both ends agreed on, as a value.
+//!
+//! Every `authenticationMode` of WCF (SC §6) is such a value, made by a constructor in [`modes`](SecurityBinding::for_mode);
+//! the code that receives and sends knows protections, tokens and roles, and no modes.
+
+mod modes;
+mod settings;
+
+pub use modes::AuthenticationMode;
+pub use settings::{
+    HeaderLayout, KeyEntropyMode, LocalClientSettings, LocalServiceSettings, ProtectionLevel, ProtectionOrder,
+};
+
+use crate::algorithm_suite::AlgorithmSuite;
+use crate::version::MessageSecurityVersion;
+
+/// What protects messages between a client and a service, in both directions.
+///
+/// ```
+/// use handstamp_ws_security::{AuthenticationMode, MessageSecurityVersion, SecurityBinding};
+///
+/// let version = MessageSecurityVersion::WSS11_13_BSP;
+/// let bootstrap = SecurityBinding::for_mode(AuthenticationMode::UserNameForCertificate, version)?;
+/// let binding = SecurityBinding::secure_conversation(bootstrap, version);
+/// assert!(binding.session().is_some_and(|session| session.require_cancellation));
+/// # Ok::<(), handstamp_ws_security::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct SecurityBinding {
+    /// Who signs and encrypts with what.
+    pub protection: Protection,
+    /// Further tokens of requests.
+    pub supporting_tokens: Vec<SupportingToken>,
+    /// The algorithms.
+    pub suite: AlgorithmSuite,
+    /// The specifications.
+    pub version: MessageSecurityVersion,
+    /// The order of the header's children.
+    pub layout: HeaderLayout,
+    /// Whether to sign or to encrypt first.
+    pub protection_order: ProtectionOrder,
+    /// Whether messages carry a timestamp. Replay detection needs one in any case.
+    pub include_timestamp: bool,
+    /// Whether replies confirm the signatures of their request (WSS 1.1).
+    pub require_signature_confirmation: bool,
+    /// Whether the primary token has to be signed too (SC 8.9).
+    pub protect_tokens: bool,
+    /// Who contributes to keys that are issued.
+    pub key_entropy: KeyEntropyMode,
+    /// Whether a transport binding works without TLS: for tests, or behind a proxy that ends TLS.
+    pub allow_insecure_transport: bool,
+    /// Whether a client accepts replies that are not faults without protection.
+    pub enable_unsecured_response: bool,
+    /// Whether a client accepts a reply that brings its signing certificate along (asymmetric bindings).
+    pub allow_serialized_signing_token_on_reply: bool,
+    /// Times and limits of the service.
+    pub local_service: LocalServiceSettings,
+    /// Times and limits of the client.
+    pub local_client: LocalClientSettings,
+}
+
+/// Who signs and encrypts with what.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Protection {
+    /// One token signs and encrypts in both directions.
+    Symmetric {
+        /// Its key protects everything.
+        token: TokenParameters,
+    },
+    /// Each end has a certificate.
+    Asymmetric {
+        /// The client's.
+        initiator: TokenParameters,
+        /// The service's.
+        recipient: TokenParameters,
+    },
+    /// TLS protects; the header carries a timestamp and supporting tokens.
+    Transport,
+}
+
+/// A token and how it is used.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TokenParameters {
+    /// What kind of token.
+    pub kind: TokenKind,
+    /// In which messages it stands.
+    pub inclusion: TokenInclusion,
+    /// Whether keys derived from it protect messages, and not its own key. Of no effect for private keys.
+    pub require_derived_keys: bool,
+}
+
+/// Kinds of tokens.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TokenKind {
+    /// A certificate. As token of a symmetric protection: the service's, with a fresh key encrypted for it.
+    X509,
+    /// A name and a password.
+    UserName,
+    /// A security context that was established under another binding.
+    SecureConversation(Box<SecureConversation>),
+    /// A token of a token service (SAML).
+    Issued(IssuedTokenParameters),
+    /// A security context negotiated through TLS in SOAP messages (SC §7).
+    SslNegotiated {
+        /// Whether the client shows a certificate.
+        client_certificate: bool,
+        /// As in [`SecureConversation::require_cancellation`].
+        require_cancellation: bool,
+    },
+}
+
+/// How security contexts are established and kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SecureConversation {
+    /// What protects the messages that issue and renew contexts.
+    pub bootstrap: SecurityBinding,
+    /// `requireSecurityContextCancellation`: the service remembers contexts and they are cancelled. Otherwise ("stateful")
+    /// they travel as cookies. Default true.
+    pub require_cancellation: bool,
+    /// Whether the client may renew the key. Default true.
+    pub can_renew: bool,
+}
+
+/// What a token of a token service has to be.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct IssuedTokenParameters {
+    /// What proves possession. Default a symmetric key.
+    pub key_type: IssuedKeyType,
+    /// The token type, as a URI; any when there is none.
+    pub token_type: Option<String>,
+    /// The length of the key in bits; the suite's default when there is none.
+    pub key_size: Option<u32>,
+}
+
+/// What proves possession of an issued token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum IssuedKeyType {
+    /// A key that the token service encrypted for the service.
+    #[default]
+    Symmetric,
+    /// The client's private key.
+    Asymmetric,
+    /// Nothing: whoever shows the token is its bearer.
+    Bearer,
+}
+
+/// In which messages a token stands; elsewhere it is referred to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TokenInclusion {
+    /// In those of the client.
+    #[default]
+    AlwaysToRecipient,
+    /// In those of the service.
+    AlwaysToInitiator,
+    /// In none.
+    Never,
+}
+
+/// A token of requests besides the protecting ones.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SupportingToken {
+    /// The token.
+    pub parameters: TokenParameters,
+    /// What it is for.
+    pub role: TokenRole,
+}
+
+/// What a supporting token is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenRole {
+    /// It is covered by the primary signature.
+    Signed,
+    /// It is covered by the primary signature, and encrypted. Under a transport binding TLS does both.
+    SignedEncrypted,
+    /// Its key signs the primary signature; under a transport binding the timestamp.
+    Endorsing,
+    /// Both.
+    SignedEndorsing,
+}
+
+impl TokenParameters {
+    /// Parameters with derived keys.
+    pub fn new(kind: TokenKind, inclusion: TokenInclusion) -> Self {
+        Self { kind, inclusion, require_derived_keys: true }
+    }
+
+    /// Uses the token's own key.
+    #[must_use]
+    pub fn without_derived_keys(mut self) -> Self {
+        self.require_derived_keys = false;
+        self
+    }
+}
+
+impl TokenRole {
+    /// Whether it signs.
+    pub const fn endorses(self) -> bool {
+        matches!(self, Self::Endorsing | Self::SignedEndorsing)
+    }
+
+    /// Whether the primary signature covers it.
+    pub const fn is_signed(self) -> bool {
+        !matches!(self, Self::Endorsing)
+    }
+}
+
+impl SecurityBinding {
+    /// A binding with WCF's defaults.
+    pub fn new(protection: Protection, version: MessageSecurityVersion) -> Self {
+        Self {
+            protection,
+            supporting_tokens: Vec::new(),
+            suite: AlgorithmSuite::default(),
+            version,
+            layout: HeaderLayout::default(),
+            protection_order: ProtectionOrder::default(),
+            include_timestamp: true,
+            require_signature_confirmation: false,
+            protect_tokens: false,
+            key_entropy: KeyEntropyMode::default(),
+            allow_insecure_transport: false,
+            enable_unsecured_response: false,
+            allow_serialized_signing_token_on_reply: false,
+            local_service: LocalServiceSettings::default(),
+            local_client: LocalClientSettings::default(),
+        }
+    }
+
+    /// The binding of messages in a session that `bootstrap` establishes: symmetric with the context as protection token, or,
+    /// when the bootstrap is a transport binding, a transport binding with the context as endorsing token (SC §6).
+    /// `version` decides the namespaces of the exchange.
+    pub fn secure_conversation(bootstrap: Self, version: MessageSecurityVersion) -> Self {
+        let transport = bootstrap.protection == Protection::Transport;
+        let (suite, order) = (bootstrap.suite, bootstrap.protection_order);
+        let conversation = SecureConversation { bootstrap, require_cancellation: true, can_renew: true };
+        let kind = TokenKind::SecureConversation(Box::new(conversation));
+        let token = TokenParameters::new(kind, TokenInclusion::AlwaysToRecipient);
+        let binding = if transport {
+            Self::new(Protection::Transport, version)
+                .with_supporting(token.without_derived_keys(), TokenRole::Endorsing)
+        } else {
+            Self::new(Protection::Symmetric { token }, version)
+        };
+        Self { suite, protection_order: order, ..binding }
+    }
+
+    /// Adds a supporting token.
+    #[must_use]
+    pub fn with_supporting(mut self, parameters: TokenParameters, role: TokenRole) -> Self {
+        self.supporting_tokens.push(SupportingToken { parameters, role });
+        self
+    }
+
+    /// How sessions under this binding are established; none when there are no sessions.
+    pub fn session(&self) -> Option<&SecureConversation> {
+        self.tokens().find_map(|token| match &token.kind {
+            TokenKind::SecureConversation(conversation) => Some(conversation.as_ref()),
+            _ => None,
+        })
+    }
+
+    /// The same, to change it.
+    pub fn session_mut(&mut self) -> Option<&mut SecureConversation> {
+        let protecting = match &mut self.protection {
+            Protection::Symmetric { token } => Some(token),
+            _ => None,
+        };
+        let supporting = self.supporting_tokens.iter_mut().map(|supporting| &mut supporting.parameters);
+        protecting.into_iter().chain(supporting).find_map(|token| match &mut token.kind {
+            TokenKind::SecureConversation(conversation) => Some(conversation.as_mut()),
+            _ => None,
+        })
+    }
+
+    /// The binding of a request that renews the key of a session: the bootstrap with the current context as endorsing
+    /// token (SC 4.3). None when there are no sessions.
+    pub fn renewal(&self) -> Option<Self> {
+        let mut context = self.tokens().find(|token| matches!(token.kind, TokenKind::SecureConversation(_)))?.clone();
+        let bootstrap = self.session()?.bootstrap.clone();
+        context.require_derived_keys &= bootstrap.protection != Protection::Transport;
+        Some(bootstrap.with_supporting(context, TokenRole::Endorsing))
+    }
+
+    /// Whether TLS protects the messages.
+    pub fn is_transport(&self) -> bool {
+        self.protection == Protection::Transport
+    }
+
+    fn tokens(&self) -> impl Iterator<Item = &TokenParameters> {
+        let protecting = match &self.protection {
+            Protection::Symmetric { token } => Some(token),
+            _ => None,
+        };
+        protecting.into_iter().chain(self.supporting_tokens.iter().map(|supporting| &supporting.parameters))
+    }
+}

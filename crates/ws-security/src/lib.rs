@@ -1,0 +1,33 @@
+//! WS-Security for SOAP: bindings as values, tokens and references to them, and receiving as WCF does it.
+//!
+//! | | |
+//! |---|---|
+//! | [`SecurityBinding`] | what both ends agreed on; every `authenticationMode` of WCF is one |
+//! | [`AlgorithmSuite`], [`MessageSecurityVersion`] | the names in it that stand for algorithms and specifications |
+//! | [`token`] | tokens and references, read and written |
+//! | [`soap`], [`addressing`] | the frame |
+//!
+//! Nothing here reads a clock, a file or a random number: the time is an argument, and what a receiver knows comes in
+//! through [`ReplayCache`] and values.
+
+pub mod addressing;
+mod algorithm_suite;
+mod binding;
+mod error;
+mod replay;
+pub mod soap;
+mod timestamp;
+pub mod token;
+mod version;
+
+pub use addressing::AddressingVersion;
+pub use algorithm_suite::AlgorithmSuite;
+pub use binding::{
+    AuthenticationMode, HeaderLayout, IssuedKeyType, IssuedTokenParameters, KeyEntropyMode, LocalClientSettings,
+    LocalServiceSettings, Protection, ProtectionLevel, ProtectionOrder, SecureConversation, SecurityBinding,
+    SupportingToken, TokenInclusion, TokenKind, TokenParameters, TokenRole,
+};
+pub use error::{Error, OutsideFault};
+pub use replay::{MemoryReplayCache, ReplayCache};
+pub use timestamp::{Freshness, MessageTimestamp};
+pub use version::{Generation, MessageSecurityVersion, WssVersion};
