@@ -1,5 +1,16 @@
 //! Writing text and attribute values as Canonical XML wants them (Canonical XML 1.0 §2.3).
 
+/// An attribute value in canonical form, without quotes.
+///
+/// ```
+/// assert_eq!(handstamp_xml::escape::attribute_value("a<\"b\""), "a&lt;&quot;b&quot;");
+/// ```
+pub fn attribute_value(value: &str) -> String {
+    let mut out = Vec::with_capacity(value.len());
+    push_attribute_value(&mut out, value);
+    String::from_utf8(out).expect("references replace whole ASCII characters of a string")
+}
+
 /// Appends text: `&`, `<`, `>` and CR are written as references.
 pub(crate) fn push_text(out: &mut Vec<u8>, text: &str) {
     push(out, text, const { set(b"&<>\r") });
