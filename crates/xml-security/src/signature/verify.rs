@@ -115,7 +115,7 @@ impl<'d> Signature<'d> {
         let mut octets = Vec::with_capacity(2048);
         Canonicalizer::default().element(self.signed_info, &self.canonicalization, None, &mut octets);
         self.check_value(key, &octets)?;
-        let references = self.references.iter().map(SignedReference::of).collect();
+        let references = self.references.iter().map(ReferenceDigest::of).collect();
         Ok(SignedReferences { method: self.method, references })
     }
 
@@ -138,11 +138,11 @@ impl<'d> Signature<'d> {
 #[derive(Debug, Clone)]
 pub struct SignedReferences {
     method: SignatureMethod,
-    references: Vec<SignedReference>,
+    references: Vec<ReferenceDigest>,
 }
 
 #[derive(Debug, Clone)]
-struct SignedReference {
+struct ReferenceDigest {
     whole_document: bool,
     target: NodeId,
     omit: Option<NodeId>,
@@ -173,7 +173,7 @@ impl SignedReferences {
     }
 }
 
-impl SignedReference {
+impl ReferenceDigest {
     fn of(reference: &Reference<'_>) -> Self {
         Self {
             whole_document: matches!(reference.target, Target::Document(_)),
