@@ -1,0 +1,173 @@
+//! One pass through each hot path, for counting instructions (`cargo xtask bench-instructions`).
+//!
+//! `instructions --list` names the scenarios; `instructions NAME` runs one of them. Callgrind counts only what happens inside
+//! [`measured`], after a warm-up outside of it, so that a change of 1 % is a change of the code and not of the machine.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark fails by panicking")]
+
+use handstamp_claims::{Claim, ClaimsIdentity, ClaimsPrincipal, claim_types};
+use handstamp_keys::{DeterministicRandom, KeyRing, RotationPolicy};
+use handstamp_session_token::SessionSecurityTokenHandler;
+use handstamp_session_token::native::NativeFormat;
+use handstamp_time::{Timestamp, VirtualClock};
+use handstamp_web_session::module::Decision;
+use handstamp_web_session::{RequestHead, SessionModule, SignIn};
+use handstamp_xml::{Document, ParseOptions, c14n, names};
+use handstamp_xml_security::algorithm::{DigestMethod, SignatureMethod};
+use handstamp_xml_security::signature::{Signature, Signer, SigningKey, VerificationKey, VerifyPolicy};
+use http::Request;
+use http::header::COOKIE;
+use std::hint::black_box;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+fn main() {
+    let wanted = std::env::args().nth(1).unwrap_or_default();
+    if wanted == "--list" {
+        SCENARIOS.iter().for_each(|(name, _)| println!("{name}"));
+        return;
+    }
+    match SCENARIOS.iter().find(|(name, _)| *name == wanted) {
+        Some((_, scenario)) => scenario(),
+        None => panic!("there is no scenario {wanted:?}; --list names them"),
+    }
+}
+
+const SCENARIOS: &[(&str, fn())] = &[
+    ("xml-parse", xml_parse),
+    ("xml-canonicalize", xml_canonicalize),
+    ("xml-verify-hmac", xml_verify),
+    ("token-seal", token_seal),
+    ("token-open", token_open),
+    ("cookie-to-principal", cookie_to_principal),
+];
+
+/// What callgrind counts.
+#[inline(never)]
+fn measured<R>(work: impl FnOnce() -> R) -> R {
+    work()
+}
+
+fn run<R>(mut work: impl FnMut() -> R) {
+    black_box(work());
+    black_box(measured(&mut work));
+}
+
+fn xml_parse() {
+    let message = soap_message();
+    run(|| Document::parse(message.as_str(), &ParseOptions::default()).unwrap());
+}
+
+fn xml_canonicalize() {
+    let message = soap_message();
+    let document = Document::parse(message.as_str(), &ParseOptions::default()).unwrap();
+    let body = document.root().child(names::SOAP12, "Body").unwrap();
+    let mut canonicalizer = c14n::Canonicalizer::default();
+    let mut octets = Vec::with_capacity(message.len());
+    run(|| {
+        octets.clear();
+        canonicalizer.element(body, &c14n::Method::exclusive(), None, &mut octets);
+        octets.len()
+    });
+}
+
+fn xml_verify() {
+    let message = soap_message();
+    let policy = VerifyPolicy::exactly([SignatureMethod::HmacSha1], [DigestMethod::Sha1]);
+    run(|| {
+        let document = Document::parse(message.as_str(), &ParseOptions::default()).unwrap();
+        let header = document.root().child(names::SOAP12, "Header").unwrap();
+        let signature = Signature::of_child(header.child(names::WSSE, "Security").unwrap()).unwrap().unwrap();
+        signature.verify(VerificationKey::Symmetric(&KEY), &policy).unwrap().elements().len()
+    });
+}
+
+fn token_seal() {
+    let module = session_module();
+    let random = DeterministicRandom::new(2);
+    let now = now();
+    let token = module.tokens().token(principal()).build(now, &random).unwrap();
+    run(|| module.tokens().write(&token, now, &random).unwrap());
+}
+
+fn token_open() {
+    let module = session_module();
+    let random = DeterministicRandom::new(2);
+    let now = now();
+    let token = module.tokens().token(principal()).build(now, &random).unwrap();
+    let sealed = module.tokens().write(&token, now, &random).unwrap();
+    run(|| module.tokens().open(sealed.clone(), now).unwrap());
+}
+
+fn cookie_to_principal() {
+    let module = session_module();
+    let now = now();
+    let mut request = Request::builder().uri("https://orders.example/").body(()).unwrap();
+    let cookie = sign_in(&module, &request, now);
+    request.headers_mut().insert(COOKIE, cookie.parse().unwrap());
+    run(|| match module.decide(RequestHead::from(&request), now) {
+        Decision::Active(active) => active,
+        other => panic!("{other:?}"),
+    });
+}
+
+/// The `Cookie` header of a browser that has just signed in.
+fn sign_in(module: &SessionModule, request: &Request<()>, now: Timestamp) -> String {
+    let browser = module.browser(RequestHead::from(request));
+    let sign_in = pin!(module.sign_in(SignIn::new(principal()), None, browser, now));
+    let Poll::Ready(Ok(admission)) = sign_in.poll(&mut Context::from_waker(Waker::noop())) else {
+        panic!("a self-contained session waits for nothing")
+    };
+    let pairs = admission.set_cookies.iter().filter_map(|cookie| cookie.to_str().ok()?.split("; ").next());
+    pairs.collect::<Vec<_>>().join("; ")
+}
+
+fn session_module() -> SessionModule {
+    let ring = KeyRing::in_memory(RotationPolicy::default(), now(), &DeterministicRandom::new(1)).unwrap();
+    let tokens = SessionSecurityTokenHandler::builder(Arc::new(NativeFormat::new(Arc::new(ring))))
+        .audience("https://orders.example/")
+        .build()
+        .unwrap();
+    SessionModule::builder(tokens).clock(Arc::new(VirtualClock::new(now()))).build().unwrap()
+}
+
+fn principal() -> ClaimsPrincipal {
+    let claims = [
+        (claim_types::NAME, "Alice Example"),
+        (claim_types::EMAIL, "alice@example.com"),
+        (claim_types::UPN, "alice@corp.example.com"),
+        (claim_types::NAME_IDENTIFIER, "Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFyYmE="),
+        (claim_types::ROLE, "Order Clerk"),
+        (claim_types::ROLE, "Order Approver"),
+        (claim_types::ROLE, "Reports"),
+        (claim_types::ROLE, "Users"),
+        (claim_types::GROUPS, "6f1d3a52-5be1-4d0e-9a6e-0a4f7c1e2b3d"),
+        (claim_types::GROUPS, "0b9c2f44-7a8e-4f3b-8c5d-1e2f3a4b5c6d"),
+        (claim_types::AUTHENTICATION_METHOD, PASSWORD),
+        (claim_types::AUTHENTICATION_INSTANT, "2030-01-01T09:00:00.000Z"),
+    ];
+    let claims =
+        claims.map(|(claim_type, value)| Claim::new(claim_type, value).with_issuer("https://sts.example/trust"));
+    ClaimsPrincipal::from(ClaimsIdentity::new("Federation").with_claims(claims))
+}
+
+/// A SOAP message of about 5 KB whose addressing headers, timestamp and body are signed.
+fn soap_message() -> String {
+    let template = include_str!("soap_message.xml").replace("BODY", &"0123456789abcdef".repeat(120));
+    let unsigned = Document::parse(template.as_str(), &ParseOptions::default()).unwrap();
+    let signer =
+        Signer::new(SignatureMethod::HmacSha1, SigningKey::Symmetric(&KEY)).with_digest_method(DigestMethod::Sha1);
+    let references: Vec<_> = ["_1", "_2", "_3", "_4", "_5", "uuid-1"]
+        .iter()
+        .map(|id| signer.reference(id, unsigned.element_by_id(id).unwrap()))
+        .collect();
+    template.replace("SIGNATURE", &signer.sign(&references).unwrap())
+}
+
+fn now() -> Timestamp {
+    "2030-01-01T09:00:00Z".parse().unwrap()
+}
+
+const KEY: [u8; 24] = [7; 24];
+const PASSWORD: &str = "http://schemas.microsoft.com/ws/2008/06/identity/authenticationmethod/password";
