@@ -33,6 +33,7 @@
 mod body;
 mod cbor;
 mod deflate;
+mod identities;
 mod message;
 mod table;
 mod value;
