@@ -141,7 +141,7 @@ fn two_routes_for_the_same_place_are_an_error() {
 #[test]
 fn claims_become_headers_by_short_name_or_uri() {
     let web = "[web.shop]\nupstream = \"http://127.0.0.1:1\"\nsign_in = \"required\"\nfederation = \"shop\"\n";
-    let rest = "[issuer.corp]\nsign_in_url = \"https://sts.example/\"\nthumbprints = [\"aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa\"]\n[federation.shop]\nrealm = \"urn:shop\"\n";
+    let rest = "[issuer.corp]\nsign_in_url = \"https://sts.example/\"\nthumbprints = [\"aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa\"]\n[federation.shop]\nrealm = \"https://shop.example/\"\n";
     let good = format!(
         "{MINIMAL}{rest}{web}[web.shop.claims_to_headers]\nX-User = \"name\"\nX-Dept = \"http://example/dept\"\n"
     );

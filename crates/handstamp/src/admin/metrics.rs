@@ -92,7 +92,7 @@ impl Metrics {
     }
 
     fn render_federations(&self, text: &mut Exposition) {
-        for (name, help, counter) in FederationMetrics::COUNTERS {
+        for Named { name, help, counter } in FederationMetrics::COUNTERS {
             text.family(name, "counter", help);
             self.federations.each(|federation, metrics| {
                 text.sample(name, &[("federation", federation)], counter(metrics).value());
@@ -156,14 +156,31 @@ pub struct FederationMetrics {
 }
 
 impl FederationMetrics {
-    const COUNTERS: [(&'static str, &'static str, fn(&Self) -> &Counter); 6] = [
-        ("handstamp_challenges_total", "Browsers sent to the issuer.", |metrics| &metrics.challenges),
-        ("handstamp_sign_ins_total", "Sessions begun.", |metrics| &metrics.sign_ins),
-        ("handstamp_sessions_slid_total", "Sessions extended because they were used.", |metrics| &metrics.slides),
-        ("handstamp_sign_outs_total", "Sessions ended by their users.", |metrics| &metrics.sign_outs),
-        ("handstamp_issuer_sign_outs_total", "Sessions ended by the issuer.", |metrics| &metrics.issuer_sign_outs),
-        ("handstamp_sessions_expired_total", "Sessions found expired.", |metrics| &metrics.expirations),
+    const COUNTERS: [Named; 6] = [
+        Named::new("handstamp_challenges_total", "Browsers sent to the issuer.", |metrics| &metrics.challenges),
+        Named::new("handstamp_sign_ins_total", "Sessions begun.", |metrics| &metrics.sign_ins),
+        Named::new("handstamp_sessions_slid_total", "Sessions extended because they were used.", |metrics| {
+            &metrics.slides
+        }),
+        Named::new("handstamp_sign_outs_total", "Sessions ended by their users.", |metrics| &metrics.sign_outs),
+        Named::new("handstamp_issuer_sign_outs_total", "Sessions ended by the issuer.", |metrics| {
+            &metrics.issuer_sign_outs
+        }),
+        Named::new("handstamp_sessions_expired_total", "Sessions found expired.", |metrics| &metrics.expirations),
     ];
+}
+
+/// A counter of a federation, and what it is called.
+struct Named {
+    name: &'static str,
+    help: &'static str,
+    counter: fn(&FederationMetrics) -> &Counter,
+}
+
+impl Named {
+    const fn new(name: &'static str, help: &'static str, counter: fn(&FederationMetrics) -> &Counter) -> Self {
+        Self { name, help, counter }
+    }
 }
 
 impl Default for FederationMetrics {

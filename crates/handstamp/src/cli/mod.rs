@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod keys;
 mod serve;
+mod session;
 
 use clap::{Parser, Subcommand};
 
@@ -62,6 +63,8 @@ enum Command {
     Keys(keys::Keys),
     #[command(subcommand)]
     Account(account::Account),
+    #[command(subcommand)]
+    Session(session::Session),
     Completions(completions::Completions),
 }
 
@@ -73,6 +76,7 @@ impl Command {
             Self::Config(command) => command.run(),
             Self::Keys(command) => command.run(),
             Self::Account(command) => command.run(),
+            Self::Session(command) => command.run(),
             Self::Completions(command) => command.run(),
         }
     }

@@ -27,6 +27,9 @@ impl Config {
         self.check_ambiguous_routes(reader);
         if let Some(sts) = &self.sts {
             sts.check(reader);
+            for (index, listener) in sts.listeners.iter().enumerate() {
+                check_name("listener", &self.listener, listener, &format!("sts.listeners[{index}]"), reader);
+            }
         }
     }
 
@@ -102,6 +105,11 @@ impl Config {
             let message = "must be scheme, host and port only, such as \"https://shop.example\"";
             reader.report(FindingKind::Value, &at("public_url"), message);
         }
+        if absolute && federation.public_origin().is_none() {
+            let message =
+                "is required because the realm is no address: set it to the site's, such as \"https://shop.example\"";
+            reader.report(FindingKind::Missing, &at("public_url"), message);
+        }
         let mut own = BTreeMap::new();
         for (key, value) in [
             ("reply_path", &federation.reply_path),
@@ -169,6 +177,7 @@ impl Config {
                 ("required_roles", !route.required_roles.is_empty()),
                 ("public_paths", !route.public_paths.is_empty()),
                 ("claims_to_headers", !route.claims_to_headers.is_empty()),
+                ("session_header", route.session_header.is_some()),
                 ("federation", route.federation.is_some()),
             ] {
                 if given {

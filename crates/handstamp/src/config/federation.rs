@@ -11,8 +11,6 @@ section! {
     pub struct Issuer {
         /// Where people are sent to sign in.
         sign_in_url: HttpUrl,
-        /// Where people are sent to sign out; `sign_in_url` when absent.
-        sign_out_url: Option<HttpUrl>,
         /// Name that claims from this issuer carry; the subject of the certificate when absent.
         name: Option<String>,
         /// Signing certificates, as PEM or DER files. A token must be signed with one of exactly these.
@@ -32,7 +30,7 @@ section! {
         /// The issuer, by name; may be left out when there is exactly one.
         issuer: Option<String>,
         /// The address of the site as browsers see it, such as `https://shop.example`; answers from
-        /// the issuer come back here. The request's own scheme and host when absent.
+        /// the issuer come back here. Scheme and host of the realm when absent.
         public_url: Option<HttpUrl>,
         /// Path to which the issuer posts its answer.
         reply_path: PathPrefix = "/signin-wsfed",
@@ -63,6 +61,16 @@ section! {
         session: Session,
         /// The session's cookie.
         cookie: Cookie,
+    }
+}
+
+impl Federation {
+    /// The address of the site, without a slash at its end; none when neither `public_url` nor the realm tells.
+    pub fn public_origin(&self) -> Option<String> {
+        let realm = || HttpUrl::parse(&self.realm);
+        let url = self.public_url.clone().or_else(realm)?;
+        let scheme = if url.is_https() { "https" } else { "http" };
+        url.authority().map(|authority| format!("{scheme}://{authority}"))
     }
 }
 
@@ -99,7 +107,7 @@ section! {
         /// What the cookie holds.
         mode: SessionMode = "self-contained",
         /// Tolerance for clocks that differ between our own nodes, up to 60 seconds.
-        clock_skew: Duration = "0s",
+        clock_skew: Duration = "30s",
         /// What becomes of a cookie that cannot be read.
         on_unreadable: OnUnreadable = "drop",
     }

@@ -9,8 +9,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use http_body_util::BodyExt;
-use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
@@ -30,9 +28,6 @@ pub enum BodyError {
     /// The connection broke, or what came was not HTTP.
     #[error("the body was cut off: {0}")]
     Connection(#[from] hyper::Error),
-    /// A service in this process failed.
-    #[error("the body could not be made: {0}")]
-    Service(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl BodyError {
@@ -50,15 +45,15 @@ impl BodyError {
 }
 
 /// The body of a request or response.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Body(Kind);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 enum Kind {
+    #[default]
     Empty,
     Whole(Bytes),
     Relayed(Box<Relayed>),
-    Service(UnsyncBoxBody<Bytes, BodyError>),
 }
 
 impl Body {
@@ -82,18 +77,6 @@ impl Body {
     /// The body of an answer from an application.
     pub fn response(incoming: Incoming, idle: Duration) -> Self {
         Self::relayed(incoming, None, idle, true)
-    }
-
-    /// A body made by a service in this process.
-    pub fn service<B>(body: B) -> Self
-    where
-        B: HttpBody<Data = Bytes> + Send + 'static,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
-        if body.is_end_stream() {
-            return Self::empty();
-        }
-        Self(Kind::Service(body.map_err(|error| BodyError::Service(error.into())).boxed_unsync()))
     }
 
     /// A view of how the body moves, for a deadline that begins when the body has passed.
@@ -135,7 +118,6 @@ impl HttpBody for Body {
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
             Kind::Relayed(relayed) => relayed.poll(cx),
-            Kind::Service(body) => Pin::new(body).poll_frame(cx),
         }
     }
 
@@ -144,7 +126,6 @@ impl HttpBody for Body {
             Kind::Empty => true,
             Kind::Whole(_) => false,
             Kind::Relayed(relayed) => relayed.incoming.is_end_stream(),
-            Kind::Service(body) => body.is_end_stream(),
         }
     }
 
@@ -153,7 +134,6 @@ impl HttpBody for Body {
             Kind::Empty => SizeHint::with_exact(0),
             Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Relayed(relayed) => relayed.incoming.size_hint(),
-            Kind::Service(body) => body.size_hint(),
         }
     }
 }

@@ -4,40 +4,47 @@
 //!
 //! 1. [`server`] accepts the connection and reads the head, within limits of size and time;
 //! 2. [`origin`] finds out who asks, and for which host;
-//! 3. [`routes`] names the application;
-//! 4. [`proxy`] passes the request on, [`forwarding`] the headers, [`body`] the body, frame by frame.
+//! 3. [`routes`] names the application, or the relying party whose own path it is;
+//! 4. [`access`] knows the session and decides, [`federation`] signs in and out;
+//! 5. [`proxy`] passes the request on, [`forwarding`] the headers, [`body`] the body, frame by frame.
 //!
 //! Whatever goes wrong on the way becomes a [`problem::Problem`]: an answer with a stable code.
 
+mod access;
 pub mod body;
+mod claim_headers;
+mod federation;
 mod forwarding;
+mod foundation;
 pub mod origin;
 pub mod problem;
 mod proxy;
 pub mod request_id;
 mod routes;
 pub(crate) mod server;
+mod session_header;
+mod site;
+mod timed_cache;
 mod upstream;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use http::{Method, Request, Response};
-use hyper::body::Incoming;
+use http::Response;
 use tokio::net::TcpListener;
 
 use crate::Error;
-use crate::admin::{Admin, Metrics, Readiness, RouteMetrics};
-use crate::config::{self, Config, Network};
+use crate::admin::{Admin, Metrics, Readiness};
+use crate::config::Config;
 use crate::shutdown::{self, Shutdown};
 use body::Body;
+use foundation::Foundation;
 use origin::Origin;
 use problem::{Form, Problem};
-use proxy::Proxy;
-use request_id::{RequestId, RequestIds};
-use routes::{RouteTable, is_ambiguous};
-use server::{Handler, Limits};
+use request_id::RequestId;
+use server::Limits;
+use site::{Site, SiteBuilder};
 
 /// A gateway whose addresses are bound: connections wait in the system's queue until
 /// [`serve`](Gateway::serve) accepts them.
@@ -45,6 +52,7 @@ pub struct Gateway {
     fronts: Vec<Front>,
     admin: Option<AdminFront>,
     metrics: Arc<Metrics>,
+    foundation: Option<Foundation>,
     drain: Duration,
 }
 
@@ -62,34 +70,27 @@ struct AdminFront {
 }
 
 impl Gateway {
-    /// Binds every listener of the configuration.
+    /// Opens keys and stores, sets every relying party up, and binds every listener of the configuration.
     ///
     /// # Errors
-    /// An address cannot be listened on.
+    /// A file that cannot be used, settings that fit nothing, an address that cannot be listened on.
     pub async fn bind(config: &Config) -> Result<Self, Error> {
         let metrics = Arc::new(Metrics::default());
-        let mut sites: Vec<Site> =
-            config.listener.values().map(|listener| Site::new(&listener.trusted_proxies)).collect();
-        for (name, route) in &config.web {
-            let Some(proxy) = Proxy::of(route) else { continue };
-            let target = Arc::new(Route { name: name.clone(), proxy, metrics: metrics.route(name) });
-            for (listener, site) in config.listener.keys().zip(&mut sites) {
-                if route.listeners.is_empty() || route.listeners.contains(listener) {
-                    site.add(route, &target);
-                }
-            }
-        }
+        let foundation = match config.federation.is_empty() && config.sts.is_none() {
+            true => None,
+            false => Some(Foundation::open(config, &metrics).await?),
+        };
+        // Before the relying parties: the first start makes the certificate that they may trust.
+        let sts = match (&config.sts, &foundation) {
+            (Some(settings), Some(foundation)) => Some(foundation.token_service(settings)?),
+            _ => None,
+        };
+        let sites = SiteBuilder { config, metrics: &metrics, foundation: foundation.as_ref(), sts }.build()?;
         let mut fronts = Vec::with_capacity(sites.len());
-        for ((name, settings), mut site) in config.listener.iter().zip(sites) {
+        for ((name, settings), site) in config.listener.iter().zip(sites) {
             let (socket, address) = bind(settings.address).await?;
-            site.metrics = Arc::clone(&metrics);
-            fronts.push(Front {
-                name: name.clone(),
-                socket,
-                address,
-                limits: Limits::from(settings),
-                site: Arc::new(site),
-            });
+            let (name, limits) = (name.clone(), Limits::from(settings));
+            fronts.push(Front { name, socket, address, limits, site: Arc::new(site) });
         }
         let admin = match &config.admin {
             Some(admin) => {
@@ -98,7 +99,7 @@ impl Gateway {
             }
             None => None,
         };
-        Ok(Self { fronts, admin, metrics, drain: config.shutdown.drain })
+        Ok(Self { fronts, admin, metrics, foundation, drain: config.shutdown.drain })
     }
 
     /// The address a listener is bound to, by its name.
@@ -121,7 +122,10 @@ impl Gateway {
         let (done, admin_shutdown) = shutdown::channel();
         let admin = self.admin.map(|front| {
             tracing::info!(address = %front.address, "admin is listening");
-            let readiness: Vec<Box<dyn Readiness>> = vec![Box::new(Ending(shutdown.clone()))];
+            let mut readiness: Vec<Box<dyn Readiness>> = vec![Box::new(Ending(shutdown.clone()))];
+            if let Some(foundation) = &self.foundation {
+                readiness.push(foundation.readiness());
+            }
             let handler = Arc::new(Admin { metrics: Arc::clone(&self.metrics), readiness });
             let open = self.metrics.connections("admin");
             tokio::spawn(server::serve(
@@ -133,6 +137,11 @@ impl Gateway {
                 admin_shutdown,
             ))
         });
+        // Ends with the last request, because it is dropped with this function's other tasks.
+        let mut upkeep = tokio::task::JoinSet::new();
+        if let Some(foundation) = self.foundation {
+            upkeep.spawn(foundation.look_after());
+        }
         let mut serving = tokio::task::JoinSet::new();
         for front in self.fronts {
             tracing::info!(listener = front.name, address = %front.address, "listening");
@@ -165,90 +174,19 @@ impl Readiness for Ending {
     }
 }
 
-/// Everything one listener serves.
-struct Site {
-    trusted_proxies: Vec<Network>,
-    routes: RouteTable<Route>,
-    ids: RequestIds,
-    metrics: Arc<Metrics>,
+/// One request on its way, and what it is answered with.
+#[derive(Clone, Copy)]
+struct Visit<'v> {
+    origin: &'v Origin,
+    form: Form,
+    id: RequestId,
+    metrics: &'v Metrics,
 }
 
-struct Route {
-    name: String,
-    proxy: Proxy,
-    metrics: Arc<RouteMetrics>,
-}
-
-impl Site {
-    fn new(trusted_proxies: &[Network]) -> Self {
-        Self {
-            trusted_proxies: trusted_proxies.to_vec(),
-            routes: RouteTable::default(),
-            ids: RequestIds::new(),
-            metrics: Arc::default(),
-        }
-    }
-
-    fn add(&mut self, route: &config::WebRoute, target: &Arc<Route>) {
-        if route.hosts.is_empty() {
-            self.routes.add(None, route.path.clone(), Arc::clone(target));
-        }
-        for host in &route.hosts {
-            self.routes.add(Some(host), route.path.clone(), Arc::clone(target));
-        }
-    }
-
-    async fn answer(
-        &self,
-        request: Request<Incoming>,
-        peer: SocketAddr,
-        form: Form,
-        id: RequestId,
-    ) -> Result<Response<Body>, Problem> {
-        if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
-            return Err(Problem::method_not_allowed());
-        }
-        let (parts, body) = request.into_parts();
-        let origin = Origin::of(&parts, peer, false, &self.trusted_proxies)?;
-        let path = parts.uri.path();
-        if !path.starts_with('/') || is_ambiguous(path) {
-            return Err(Problem::bad_target());
-        }
-        let route = self.routes.find(origin.host_name(), path).ok_or_else(Problem::no_route)?;
-        tracing::debug!(request = %id, route = route.name, client = %origin.client, method = %parts.method, path);
-        Ok(route.answer(Request::from_parts(parts, body), &origin, form, id, &self.metrics).await)
-    }
-}
-
-impl Route {
-    async fn answer(
-        &self,
-        request: Request<Incoming>,
-        origin: &Origin,
-        form: Form,
-        id: RequestId,
-        metrics: &Metrics,
-    ) -> Response<Body> {
-        let began = Instant::now();
-        let in_flight = self.metrics.in_flight().enter();
-        let response = match self.proxy.admit(request) {
-            Ok(request) => self.proxy.forward(request, origin, id).await,
-            Err(problem) => Err(problem),
-        };
-        drop(in_flight);
-        let response = response.unwrap_or_else(|problem| refuse(&problem, form, id, origin.client, metrics));
-        self.metrics.answered(response.status(), began.elapsed());
-        response
-    }
-}
-
-impl Handler for Site {
-    async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
-        let id = self.ids.next();
-        let form = Form::preferred(request.headers());
-        self.answer(request, peer, form, id)
-            .await
-            .unwrap_or_else(|problem| refuse(&problem, form, id, peer.ip(), &self.metrics))
+impl Visit<'_> {
+    /// Answers that the request goes no further.
+    fn refuse(&self, problem: &Problem) -> Response<Body> {
+        refuse(problem, self.form, self.id, self.origin.client, self.metrics)
     }
 }
 

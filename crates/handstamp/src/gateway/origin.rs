@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use handstamp_web_session::Transport;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
 
@@ -54,6 +55,11 @@ impl Origin {
     /// `http` or `https`.
     pub fn scheme(&self) -> &'static str {
         if self.https { "https" } else { "http" }
+    }
+
+    /// How the browser reached the site, as sessions want to know it.
+    pub(super) fn transport(&self) -> Transport {
+        if self.https { Transport::Tls } else { Transport::Plain }
     }
 
     /// The host without its port.

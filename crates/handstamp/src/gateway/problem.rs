@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use http::header::{ACCEPT, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use super::body::Body;
 use super::request_id::{self, RequestId};
@@ -18,6 +18,7 @@ pub struct Problem {
     title: &'static str,
     detail: Cow<'static, str>,
     actions: Vec<(&'static str, String)>,
+    headers: Vec<(HeaderName, HeaderValue)>,
     close: bool,
 }
 
@@ -29,13 +30,20 @@ impl Problem {
         title: &'static str,
         detail: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { status, code, title, detail: detail.into(), actions: Vec::new(), close: false }
+        Self { status, code, title, detail: detail.into(), actions: Vec::new(), headers: Vec::new(), close: false }
     }
 
     /// Offers something to do next, as a link on the page.
     #[must_use]
     pub fn action(mut self, label: &'static str, href: impl Into<String>) -> Self {
         self.actions.push((label, href.into()));
+        self
+    }
+
+    /// Says more in a header.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
         self
     }
 
@@ -64,6 +72,9 @@ impl Problem {
         };
         let headers = response.headers_mut();
         headers.insert(request_id::HEADER, id.header());
+        for (name, value) in &self.headers {
+            headers.append(name, value.clone());
+        }
         if self.close {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -164,6 +175,26 @@ impl Problem {
             "The body of the request was cut off or malformed.",
         )
         .closing()
+    }
+
+    /// Something here is wrong that should not be; the log says what.
+    pub(super) fn internal(code: &'static str) -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            code,
+            "Something is wrong here",
+            "The site's operators find the reason in the log.",
+        )
+    }
+
+    /// Something the gateway needs does not answer.
+    pub(super) fn unavailable(code: &'static str) -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            code,
+            "Not available at the moment",
+            "The gateway cannot decide about this request now. Try again in a moment.",
+        )
     }
 
     pub(super) fn upstream_unreachable() -> Self {

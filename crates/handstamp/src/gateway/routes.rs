@@ -25,7 +25,16 @@ impl<R> Default for RouteTable<R> {
 impl<R> RouteTable<R> {
     /// Adds a route for `host` (any when none) and everything below `path`.
     pub(super) fn add(&mut self, host: Option<&HostPattern>, path: PathPrefix, route: Arc<R>) {
-        let paths = match host {
+        self.paths_of(host).add(path, route);
+    }
+
+    /// Adds a route for `host` (any when none) and exactly `path`, before everything else.
+    pub(super) fn add_exact(&mut self, host: Option<&HostPattern>, path: &str, route: Arc<R>) {
+        self.paths_of(host).exact.insert(path.to_owned(), route);
+    }
+
+    fn paths_of(&mut self, host: Option<&HostPattern>) -> &mut Paths<R> {
+        match host {
             None => &mut self.any,
             Some(HostPattern::Exact(host)) => self.exact.entry(host.clone()).or_default(),
             Some(HostPattern::Below(domain)) => {
@@ -39,8 +48,7 @@ impl<R> RouteTable<R> {
                 };
                 &mut self.below[at].1
             }
-        };
-        paths.add(path, route);
+        }
     }
 
     /// The route for a request. `host` is without port; `path` is as it was sent. The most specific
@@ -63,25 +71,30 @@ impl<R> RouteTable<R> {
     }
 }
 
-/// The routes of one host, longest path first.
+/// The routes of one host.
 #[derive(Debug)]
-struct Paths<R>(Vec<(PathPrefix, Arc<R>)>);
+struct Paths<R> {
+    exact: HashMap<String, Arc<R>>,
+    /// Longest first.
+    prefixes: Vec<(PathPrefix, Arc<R>)>,
+}
 
 impl<R> Default for Paths<R> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self { exact: HashMap::new(), prefixes: Vec::new() }
     }
 }
 
 impl<R> Paths<R> {
     fn add(&mut self, path: PathPrefix, route: Arc<R>) {
         let longer = |(known, _): &(PathPrefix, _)| known.as_str().len() >= path.as_str().len();
-        let at = self.0.partition_point(longer);
-        self.0.insert(at, (path, route));
+        let at = self.prefixes.partition_point(longer);
+        self.prefixes.insert(at, (path, route));
     }
 
     fn find(&self, path: &str) -> Option<&Arc<R>> {
-        self.0.iter().find(|(prefix, _)| prefix.matches(path)).map(|(_, route)| route)
+        let below = || self.prefixes.iter().find(|(prefix, _)| prefix.matches(path)).map(|(_, route)| route);
+        self.exact.get(path).or_else(below)
     }
 }
 
@@ -139,6 +152,14 @@ mod tests {
     fn a_host_without_a_matching_path_falls_back_to_less_specific_hosts() {
         let table = table(&[(Some("shop.example"), "/api", "api"), (None, "/", "any")]);
         assert_eq!(table.find("shop.example", "/x").map(|route| **route), Some("any"));
+    }
+
+    #[test]
+    fn an_exact_path_comes_first_and_covers_nothing_below() {
+        let mut table = table(&[(None, "/signout", "app")]);
+        table.add_exact(None, "/signout", Arc::new("own"));
+        assert_eq!(table.find("a", "/signout").map(|route| **route), Some("own"));
+        assert_eq!(table.find("a", "/signout/x").map(|route| **route), Some("app"));
     }
 
     #[test]

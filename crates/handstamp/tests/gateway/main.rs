@@ -2,10 +2,13 @@
 
 mod admin;
 mod bodies;
+mod browser;
 mod headers;
 mod limits;
 mod malformed;
 mod routing;
 mod shutdown;
+mod sign_in;
 mod support;
+mod survival;
 mod websocket;

@@ -116,9 +116,7 @@ impl Running {
 
     /// Writes bytes and reads until the gateway closes the connection.
     pub(crate) async fn exchange(&self, bytes: impl AsRef<[u8]>) -> String {
-        let mut client = self.connect().await;
-        client.write_all(bytes.as_ref()).await.expect("written");
-        read_to_end(&mut client).await
+        exchange(self.address, bytes).await.expect("connected")
     }
 
     /// A GET with further header lines, each ended by `\r\n`.
@@ -129,6 +127,13 @@ impl Running {
     pub(crate) async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.expect("connected")
     }
+}
+
+/// Writes bytes and reads until the other end closes the connection.
+pub(crate) async fn exchange(address: SocketAddr, bytes: impl AsRef<[u8]>) -> std::io::Result<String> {
+    let mut client = TcpStream::connect(address).await?;
+    client.write_all(bytes.as_ref()).await?;
+    Ok(read_to_end(&mut client).await)
 }
 
 /// What still comes, as text; a reset connection ends it too.

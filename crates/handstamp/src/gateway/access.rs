@@ -1,0 +1,125 @@
+//! Who may pass to an application: the session, the roles, and what becomes of those who have none.
+
+use std::sync::Arc;
+
+use http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue};
+use http::{Request, Response, StatusCode};
+
+use super::Visit;
+use super::body::Body;
+use super::claim_headers::ClaimHeaderWriter;
+use super::federation::Federation;
+use super::problem::Problem;
+use super::proxy::Proxy;
+use super::session_header;
+use crate::config::{AuthenticatedCache, PathPrefix, SignIn, WebRoute};
+use handstamp_web_session::{ActiveSession, Session};
+
+/// The rules of one route.
+#[derive(Debug)]
+pub(super) struct Access {
+    federation: Arc<Federation>,
+    required: bool,
+    public_paths: Vec<PathPrefix>,
+    required_roles: Vec<String>,
+    claim_headers: ClaimHeaderWriter,
+    session_header: Option<HeaderName>,
+    no_store: bool,
+}
+
+impl Access {
+    pub(super) fn new(route: &WebRoute, federation: Arc<Federation>) -> Self {
+        Self {
+            federation,
+            required: route.sign_in == SignIn::Required,
+            public_paths: route.public_paths.clone(),
+            required_roles: route.required_roles.clone(),
+            claim_headers: ClaimHeaderWriter::new(&route.claims_to_headers, route.session_header.as_ref()),
+            session_header: route.session_header.clone(),
+            no_store: route.authenticated_cache == AuthenticatedCache::NoStore,
+        }
+    }
+
+    /// Passes the request on if its session allows it.
+    pub(super) async fn answer(&self, request: Request<Body>, proxy: &Proxy, visit: Visit<'_>) -> Response<Body> {
+        let federation = &self.federation;
+        federation
+            .with_session(request, visit, |request, session| async move {
+                if federation.is_sign_out_cleanup(&request) {
+                    return federation.clean_up(&request.into_parts().0, &session).await;
+                }
+                self.pass(request, &session, proxy, visit).await
+            })
+            .await
+    }
+
+    async fn pass(
+        &self,
+        mut request: Request<Body>,
+        session: &Session,
+        proxy: &Proxy,
+        visit: Visit<'_>,
+    ) -> Result<Response<Body>, Problem> {
+        let active = session.active();
+        let path = request.uri().path();
+        let is_public = !self.required || self.public_paths.iter().any(|public| public.matches(path));
+        if !is_public {
+            match &active {
+                None => return self.federation.challenge(request.method(), request.uri(), request.headers(), session),
+                Some(active) => self.check_roles(active)?,
+            }
+        }
+        // An application that asks for sign-in itself, with 401, gets it as WIF's did (SM §3.10).
+        let challenged_by_application = (active.is_none() && !self.required)
+            .then(|| (request.method().clone(), request.uri().clone(), request.headers().clone()));
+
+        self.claim_headers.write(request.headers_mut(), active.as_ref().map(ActiveSession::principal));
+        if let (Some(name), Some(active)) = (&self.session_header, &active)
+            && let Some(value) = session_header::value(active)
+        {
+            request.headers_mut().insert(name, value);
+        }
+        self.federation.remove_own_cookies(request.headers_mut());
+        let mut response = proxy.forward(request, visit.origin, visit.id).await?;
+
+        if response.status() == StatusCode::UNAUTHORIZED
+            && let Some((method, uri, headers)) = challenged_by_application
+            && self.federation.is_worth_a_challenge(&method, &headers)
+        {
+            return self.federation.challenge(&method, &uri, &headers, session);
+        }
+        self.federation.keep_own_cookies(response.headers_mut());
+        if self.no_store && active.is_some() {
+            forbid_storing(response.headers_mut());
+        }
+        Ok(response)
+    }
+
+    /// SM-37: no redirect, because signing in again would change nothing.
+    fn check_roles(&self, active: &ActiveSession) -> Result<(), Problem> {
+        let principal = active.principal();
+        if self.required_roles.is_empty() || self.required_roles.iter().any(|role| principal.is_in_role(role)) {
+            return Ok(());
+        }
+        let name = principal.identity().and_then(|identity| identity.name()).unwrap_or("somebody without a name");
+        let detail = format!(
+            "You are signed in as {name}, but without a role that may see this. Ask for the role, then sign out and in again."
+        );
+        Err(Problem::new(StatusCode::FORBIDDEN, "HST-GATEWAY-ROLE", "You may not see this", detail)
+            .action("Sign out", self.federation.sign_out_path()))
+    }
+}
+
+/// Keeps an answer out of every cache, also out of the one behind the back button, unless the application itself says that
+/// anybody may have it.
+fn forbid_storing(headers: &mut HeaderMap) {
+    let for_anybody = headers
+        .get_all(CACHE_CONTROL)
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','))
+        .any(|directive| matches!(directive.trim(), "public" | "immutable"));
+    if !for_anybody {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+}

@@ -1,0 +1,143 @@
+//! Telling the application who is there, in headers that nobody else can have set.
+
+use std::collections::HashSet;
+
+use handstamp_claims::{ArcStr, Claim, ClaimsPrincipal};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+use crate::config::ClaimHeaders;
+
+/// Writes claims into the headers of requests.
+#[derive(Debug, Default)]
+pub(super) struct ClaimHeaderWriter {
+    headers: Vec<(HeaderName, ArcStr)>,
+    /// All names that only the gateway may set.
+    names: Vec<HeaderName>,
+    /// The names as an application might see them, see [`as_seen`].
+    reserved: HashSet<String>,
+}
+
+impl ClaimHeaderWriter {
+    /// A writer of these headers, which keeps `other` free from what clients send, too.
+    pub(super) fn new(headers: &ClaimHeaders, other: Option<&HeaderName>) -> Self {
+        let names: Vec<HeaderName> = headers.iter().map(|(name, _)| name).chain(other).cloned().collect();
+        Self {
+            headers: headers.iter().map(|(name, claim_type)| (name.clone(), claim_type.clone())).collect(),
+            reserved: names.iter().map(as_seen).collect(),
+            names,
+        }
+    }
+
+    /// Removes what the client sent under one of the names, in any spelling, and writes the claims of `principal`. A claim
+    /// type of which there is no claim has no header.
+    pub(super) fn write(&self, headers: &mut HeaderMap, principal: Option<&ClaimsPrincipal>) {
+        if self.names.is_empty() {
+            return;
+        }
+        self.remove_foreign(headers);
+        let Some(principal) = principal else { return };
+        for (name, claim_type) in &self.headers {
+            let mut values = principal.claims().filter(|claim| claim.claim_type() == claim_type).map(Claim::value);
+            let Some(first) = values.next() else { continue };
+            let mut text = encode(first);
+            for value in values {
+                text.push(',');
+                text.push_str(&encode(value));
+            }
+            // What is encoded is printable ASCII, and so a header value.
+            if let Ok(value) = HeaderValue::try_from(text) {
+                headers.insert(name, value);
+            }
+        }
+    }
+
+    fn remove_foreign(&self, headers: &mut HeaderMap) {
+        for name in &self.names {
+            headers.remove(name);
+        }
+        let odd = |name: &&HeaderName| name.as_str().bytes().any(|byte| !byte.is_ascii_alphanumeric() && byte != b'-');
+        let disguised: Vec<HeaderName> =
+            headers.keys().filter(odd).filter(|name| self.reserved.contains(&as_seen(name))).cloned().collect();
+        for name in disguised {
+            headers.remove(name);
+        }
+    }
+}
+
+/// A name as applications may see it: many servers hand headers on as environment variables, in which everything but letters
+/// and digits becomes an underscore, so that `X_User` and `X.User` arrive as `X-User` does.
+fn as_seen(name: &HeaderName) -> String {
+    name.as_str().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
+}
+
+/// What is percent-encoded inside a value: whatever is not printable ASCII, the comma between values, and the percent sign
+/// itself.
+const ENCODED: &AsciiSet = &CONTROLS.add(b',').add(b'%');
+
+fn encode(value: &str) -> String {
+    utf8_percent_encode(value, ENCODED).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use handstamp_claims::{ClaimsIdentity, claim_types};
+
+    use super::*;
+    use crate::config::Config;
+
+    fn writer() -> ClaimHeaderWriter {
+        let text = "[listener.a]\naddress = \"127.0.0.1:0\"\n\
+            [issuer.i]\nsign_in_url = \"https://i.example/\"\nfingerprints = [\"FP\"]\n\
+            [federation.f]\nrealm = \"https://a.example/\"\n\
+            [web.a]\nupstream = \"http://127.0.0.1:1\"\nsign_in = \"required\"\n\
+            claims_to_headers = { X-User = \"name\", X-Roles = \"role\" }\n"
+            .replace("FP", &"ab".repeat(32));
+        let config = Config::parse(&text, Path::new("test.toml")).expect("a good configuration");
+        ClaimHeaderWriter::new(&config.web["a"].claims_to_headers, None)
+    }
+
+    fn principal(claims: &[(ArcStr, &str)]) -> ClaimsPrincipal {
+        let identity = ClaimsIdentity::new("Federation");
+        claims
+            .iter()
+            .fold(identity, |identity, (claim_type, value)| identity.with_claim(Claim::new(claim_type.clone(), *value)))
+            .into()
+    }
+
+    #[test]
+    fn what_a_client_sends_under_a_claims_name_goes_in_every_spelling() {
+        let mut headers = HeaderMap::new();
+        for name in ["x-user", "x_user", "x.user", "x-roles", "X_Roles", "x-use", "xuser"] {
+            headers.append(HeaderName::try_from(name).expect("a name"), HeaderValue::from_static("root"));
+        }
+        writer().write(&mut headers, None);
+        let mut left: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["x-use", "xuser"]);
+    }
+
+    #[test]
+    fn values_are_joined_and_stay_apart() {
+        let mut headers = HeaderMap::new();
+        let principal = principal(&[
+            (claim_types::NAME, "Müller, Hans 100%\r\nX-Admin: 1"),
+            (claim_types::ROLE, "a,b"),
+            (claim_types::ROLE, "c"),
+        ]);
+        writer().write(&mut headers, Some(&principal));
+        assert_eq!(headers["x-user"], "M%C3%BCller%2C Hans 100%25%0D%0AX-Admin: 1");
+        assert_eq!(headers["x-roles"], "a%2Cb,c");
+    }
+
+    #[test]
+    fn a_claim_nobody_made_has_no_header() {
+        let mut headers =
+            HeaderMap::from_iter([(HeaderName::from_static("x-roles"), HeaderValue::from_static("root"))]);
+        writer().write(&mut headers, Some(&principal(&[(claim_types::NAME, "alice")])));
+        assert_eq!(headers["x-user"], "alice");
+        assert!(!headers.contains_key("x-roles"));
+    }
+}

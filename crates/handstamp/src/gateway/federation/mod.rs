@@ -1,0 +1,189 @@
+//! One relying party at work: its sessions, the way to its issuer and back, and the end.
+
+mod events;
+mod setup;
+mod sign_in;
+mod sign_out;
+
+use std::fmt;
+use std::sync::Arc;
+
+use handstamp_keys::SystemRandom;
+use handstamp_session_token::ReplayCache;
+use handstamp_web_session::cookie::RequestCookies;
+use handstamp_web_session::layer::SessionService;
+use handstamp_web_session::{Session, SessionModule};
+use handstamp_ws_federation::RelyingParty;
+use http::header::{COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
+use http::{Method, Request, Response, StatusCode};
+use tower::Service;
+
+use super::Visit;
+use super::body::Body;
+use super::problem::Problem;
+use crate::admin::FederationMetrics;
+use crate::config::{ChallengeMode, OnUnreadable};
+
+pub(super) use setup::Shared;
+
+/// A relying party.
+pub(super) struct Federation {
+    name: String,
+    sessions: Arc<SessionModule>,
+    party: RelyingParty,
+    replays: Arc<dyn ReplayCache>,
+    challenge_mode: ChallengeMode,
+    on_unreadable: OnUnreadable,
+    reply_path: String,
+    sign_out_path: String,
+    signed_out_path: String,
+    /// Whether the session's cookie outlives the browser.
+    persistent: bool,
+    /// What the names of the sign-in state's cookies begin with.
+    state_prefix: String,
+    metrics: Arc<FederationMetrics>,
+    random: SystemRandom,
+}
+
+impl Federation {
+    /// Its name in the configuration.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The paths that are the relying party's own, on every host it serves.
+    pub(super) fn own_paths(&self) -> [&str; 3] {
+        [&self.reply_path, &self.sign_out_path, &self.signed_out_path]
+    }
+
+    pub(super) fn sign_out_path(&self) -> &str {
+        &self.sign_out_path
+    }
+
+    /// Answers on one of its own paths.
+    pub(super) async fn answer(&self, request: Request<Body>, visit: Visit<'_>) -> Response<Body> {
+        self.with_session(request, visit, |request, session| async move {
+            let path = request.uri().path();
+            if self.is_sign_out_cleanup(&request) {
+                self.clean_up(&request.into_parts().0, &session).await
+            } else if path == self.reply_path {
+                self.receive_sign_in(request, &session, visit).await
+            } else if path == self.sign_out_path {
+                self.sign_out(&request.into_parts().0, &session).await
+            } else {
+                Ok(self.signed_out(visit))
+            }
+        })
+        .await
+    }
+
+    /// Lets `serve` answer a request whose session is known. Cookies that come of it are in the answer, whatever it is.
+    pub(super) async fn with_session<F>(
+        &self,
+        mut request: Request<Body>,
+        visit: Visit<'_>,
+        serve: impl Fn(Request<Body>, Session) -> F + Clone,
+    ) -> Response<Body>
+    where
+        F: Future<Output = Result<Response<Body>, Problem>>,
+    {
+        request.extensions_mut().insert(visit.origin.transport());
+        let inner = tower::service_fn(|request: Request<Body>| {
+            let session = request.extensions().get::<Session>().cloned();
+            let serve = serve.clone();
+            async move {
+                let answer = match session {
+                    Some(session) => match self.refuse_unreadable(&session) {
+                        Ok(()) => serve(request, session).await,
+                        Err(problem) => Err(problem),
+                    },
+                    // The layer gives every request a session, be it an anonymous one.
+                    None => Err(Problem::internal("HST-GATEWAY-SESSION")),
+                };
+                Ok::<_, std::convert::Infallible>(answer.unwrap_or_else(|problem| visit.refuse(&problem)))
+            }
+        });
+        let answer = SessionService::new(inner, Arc::clone(&self.sessions)).call(request).await;
+        match answer {
+            Ok(response) => response,
+        }
+    }
+
+    /// The strict policy: a cookie that cannot be read is the client's mistake, and is said to be.
+    fn refuse_unreadable(&self, session: &Session) -> Result<(), Problem> {
+        match session.rejection() {
+            Some(error) if self.on_unreadable == OnUnreadable::Refuse => Err(Problem::new(
+                StatusCode::BAD_REQUEST,
+                error.code(),
+                "Unreadable session",
+                "The session cookie cannot be used. Delete the cookies of this site and try again.",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes the cookies of session and sign-in out of a request, so that the application never has them.
+    pub(super) fn remove_own_cookies(&self, headers: &mut HeaderMap) {
+        let cookies = RequestCookies::new(headers);
+        if !cookies.iter().any(|(name, _)| self.owns(name)) {
+            return;
+        }
+        let mut kept = Vec::new();
+        for (name, value) in cookies.iter().filter(|(name, _)| !self.owns(name)) {
+            if !kept.is_empty() {
+                kept.extend_from_slice(b"; ");
+            }
+            kept.extend_from_slice(name);
+            kept.push(b'=');
+            kept.extend_from_slice(value);
+        }
+        headers.remove(COOKIE);
+        if !kept.is_empty()
+            && let Ok(value) = HeaderValue::from_bytes(&kept)
+        {
+            headers.insert(COOKIE, value);
+        }
+    }
+
+    /// Drops what an application tries to set under the names of session and sign-in.
+    pub(super) fn keep_own_cookies(&self, headers: &mut HeaderMap) {
+        let name = |line: &HeaderValue| {
+            let end = line.as_bytes().iter().position(|byte| matches!(byte, b'=' | b';')).unwrap_or(line.len());
+            self.owns(line.as_bytes()[..end].trim_ascii())
+        };
+        if !headers.get_all(SET_COOKIE).iter().any(name) {
+            return;
+        }
+        let foreign: Vec<HeaderValue> =
+            headers.get_all(SET_COOKIE).iter().filter(|line| !name(line)).cloned().collect();
+        headers.remove(SET_COOKIE);
+        for line in foreign {
+            headers.append(SET_COOKIE, line);
+        }
+    }
+
+    fn owns(&self, cookie: &[u8]) -> bool {
+        cookie.starts_with(self.state_prefix.as_bytes()) || self.sessions.cookies().owns(cookie)
+    }
+}
+
+impl fmt::Debug for Federation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Federation").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// A redirect that no cache keeps.
+fn redirect(status: StatusCode, location: &str) -> Result<Response<Body>, Problem> {
+    let location = HeaderValue::from_str(location).map_err(|_| Problem::internal("HST-GATEWAY-LOCATION"))?;
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response.headers_mut().insert(http::header::LOCATION, location);
+    response.headers_mut().insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// Whether a request only reads.
+fn is_safe(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}

@@ -1,0 +1,213 @@
+//! From configuration to a relying party at work.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use handstamp_claims::ArcStr;
+use handstamp_keys::{Certificate, CertificateTrust, KeyRing, SystemRandom};
+use handstamp_saml::{IssuerNameRegistry, SamlTokenHandler, TrustedIssuer, ValidationSettings};
+use handstamp_session_token::native::NativeFormat;
+use handstamp_session_token::{Carrier, SessionSecurityTokenHandler};
+use handstamp_web_session::cookie::{ChunkedCookieHandler, CookieSettings, SameSite};
+use handstamp_web_session::module::{OnUnreadable, SessionMode, SessionModule, SessionSettings};
+use handstamp_ws_federation::{RelyingParty, RelyingPartySettings, Unsolicited};
+
+use super::Federation;
+use super::events::Counting;
+use crate::Error;
+use crate::admin::Metrics;
+use crate::config::{self, Config};
+use crate::gateway::foundation::Stores;
+
+/// What all relying parties of a process share.
+pub(in crate::gateway) struct Shared<'s> {
+    pub(in crate::gateway) config: &'s Config,
+    pub(in crate::gateway) keys: &'s Arc<KeyRing>,
+    pub(in crate::gateway) stores: &'s Stores,
+    pub(in crate::gateway) metrics: &'s Metrics,
+}
+
+impl Federation {
+    /// Sets a relying party up.
+    ///
+    /// # Errors
+    /// Certificates that cannot be read, and settings that fit nothing.
+    pub(in crate::gateway) fn open(
+        name: &str,
+        settings: &config::Federation,
+        shared: &Shared<'_>,
+    ) -> Result<Self, Error> {
+        let place = format!("federation.{name}");
+        let public_url = settings.public_origin().ok_or_else(|| Error::Setup {
+            code: "HST-CONFIG-MISSING",
+            message: format!("{place}.public_url: is required: the realm is no address"),
+        })?;
+        let metrics = shared.metrics.federation(name);
+        let sessions = sessions(settings, shared)
+            .map_err(|error| setup_error(&place, error.code(), &error))?
+            .events(Arc::new(Counting(Arc::clone(&metrics))))
+            .build()
+            .map_err(|error| setup_error(&place, error.code(), &error))?;
+        let (issuer_name, issuer) = shared.config.issuer_of(settings).ok_or_else(|| Error::Setup {
+            code: "HST-CONFIG-MISSING",
+            message: format!("{place}.issuer: there is no such issuer"),
+        })?;
+        let party = relying_party(settings, issuer, &public_url);
+        let state_prefix = if party.secure_cookies { "__Host-signin-" } else { "signin-" };
+        let tokens = token_handler(issuer_name, issuer, settings, &public_url)?;
+        let party = RelyingParty::new(party, tokens, Arc::clone(shared.keys))
+            .map_err(|error| setup_error(&place, error.code(), &error))?;
+        Ok(Self {
+            name: name.to_owned(),
+            sessions: Arc::new(sessions),
+            party,
+            replays: Arc::clone(&shared.stores.replays),
+            challenge_mode: settings.challenge.mode,
+            on_unreadable: settings.session.on_unreadable,
+            reply_path: settings.reply_path.as_str().to_owned(),
+            sign_out_path: settings.sign_out_path.as_str().to_owned(),
+            signed_out_path: settings.signed_out_path.as_str().to_owned(),
+            persistent: settings.cookie.persistent.is_some(),
+            state_prefix: state_prefix.to_owned(),
+            metrics,
+            random: SystemRandom,
+        })
+    }
+}
+
+fn sessions(
+    settings: &config::Federation,
+    shared: &Shared<'_>,
+) -> Result<handstamp_web_session::module::SessionModuleBuilder, handstamp_web_session::Error> {
+    let config::Federation { session, cookie, .. } = settings;
+    let revocations = &shared.stores.revocations;
+    let tokens = SessionSecurityTokenHandler::builder(Arc::new(NativeFormat::new(Arc::clone(shared.keys))))
+        .audience(settings.realm.as_str())
+        .require_endpoint_scope(true)
+        .token_lifetime(session.absolute_timeout)
+        .clock_skew(session.clock_skew)
+        .carrier(Carrier::Cookie(ArcStr::from(cookie.name.as_str())))
+        .revocations(Arc::clone(revocations.list()))
+        .build()?;
+
+    let mut cookies =
+        CookieSettings::builder(&cookie.name).path(cookie.path.as_str()).secure(cookie.secure).same_site(match cookie
+            .same_site
+        {
+            config::SameSite::Strict => SameSite::Strict,
+            config::SameSite::Lax => SameSite::Lax,
+            config::SameSite::None => SameSite::None,
+        });
+    if let Some(domain) = &cookie.domain {
+        cookies = cookies.domain(domain);
+    }
+    if let Some(lifetime) = cookie.persistent {
+        cookies = cookies.persistent_lifetime(lifetime);
+    }
+    let (chunk_size, max_chunks) = (cookie.chunk_size as usize, cookie.max_chunks as usize);
+    let cookies = ChunkedCookieHandler::native(cookies.build()?)
+        .with_chunk_size(chunk_size)?
+        .with_limits(max_chunks, chunk_size.saturating_mul(max_chunks).min(MAX_COOKIE_BYTES))?;
+
+    let mut sessions = SessionSettings::builder()
+        .absolute_timeout(session.absolute_timeout)
+        .cap_to_issuer_lifetime(session.cap_to_issuer_lifetime)
+        .mode(match session.mode {
+            config::SessionMode::SelfContained => SessionMode::SelfContained,
+            config::SessionMode::Reference => SessionMode::Reference,
+        })
+        .on_unreadable(match session.on_unreadable {
+            config::OnUnreadable::Drop => OnUnreadable::Drop,
+            config::OnUnreadable::Refuse => OnUnreadable::Strict,
+        });
+    if let Some(idle) = session.idle_timeout {
+        sessions = sessions.idle_timeout(idle).slide_after(idle * session.slide_after / 100);
+    }
+    Ok(SessionModule::builder(tokens)
+        .settings(sessions.build()?)
+        .cookies(cookies)
+        .cache(Arc::clone(&shared.stores.cache))
+        .revocations(Arc::clone(revocations)))
+}
+
+/// SM §2.3: what servers and browsers on the way surely carry.
+const MAX_COOKIE_BYTES: usize = 14 << 10;
+
+fn relying_party(settings: &config::Federation, issuer: &config::Issuer, public_url: &str) -> RelyingPartySettings {
+    let mut party = RelyingPartySettings::new(issuer.sign_in_url.as_str(), settings.realm.as_str());
+    party.reply = Some(format!("{public_url}{}", settings.reply_path.as_str()));
+    party.sign_out_reply = Some(format!("{public_url}{}", settings.signed_out_path.as_str()));
+    party.home_realm.clone_from(&settings.home_realm);
+    party.freshness = settings.freshness.map(|age| u32::try_from(age.as_secs() / 60).unwrap_or(u32::MAX));
+    party.authentication_type.clone_from(&settings.authentication_type);
+    // The configuration check was here before, and lets loopback addresses pass.
+    party.require_https = false;
+    if settings.allow_unsolicited {
+        party.unsolicited = Unsolicited::Accept { return_urls: Vec::new() };
+    }
+    party.secure_cookies = settings.cookie.secure;
+    party
+}
+
+fn token_handler(
+    name: &str,
+    issuer: &config::Issuer,
+    settings: &config::Federation,
+    public_url: &str,
+) -> Result<SamlTokenHandler, Error> {
+    let mut trust = CertificateTrust::none();
+    for (index, fingerprint) in issuer.fingerprints.iter().enumerate() {
+        let digest = hex(fingerprint).ok_or_else(|| not_hex(name, "fingerprints", index))?;
+        trust = trust.with_sha256(digest);
+    }
+    for (index, thumbprint) in issuer.thumbprints.iter().enumerate() {
+        let digest = hex(thumbprint).ok_or_else(|| not_hex(name, "thumbprints", index))?;
+        trust = trust.with_sha1(digest);
+    }
+    let mut trusted = TrustedIssuer::new(issuer.name.as_deref().unwrap_or_default(), trust);
+    for (index, file) in issuer.certificates.iter().enumerate() {
+        for certificate in certificates(file, &format!("issuer.{name}.certificates[{index}]"))? {
+            trusted = trusted.with_certificate(certificate);
+        }
+    }
+    let audiences =
+        if settings.audiences.is_empty() { std::slice::from_ref(&settings.realm) } else { &settings.audiences };
+    let mut validation = ValidationSettings::new(audiences);
+    validation.max_clock_skew = settings.clock_skew;
+    validation.detect_replay = settings.detect_replay;
+    validation.recipients = vec![format!("{public_url}{}", settings.reply_path.as_str())];
+    Ok(SamlTokenHandler::new(IssuerNameRegistry::new().with_issuer(trusted), validation))
+}
+
+fn certificates(file: &Path, key: &str) -> Result<Vec<Certificate>, Error> {
+    let content = std::fs::read(file).map_err(|error| Error::Setup {
+        code: "HST-CONFIG-FILE",
+        message: format!("{key}: {} cannot be read: {error}", file.display()),
+    })?;
+    let found = Certificate::read_all(&content)
+        .map_err(|error| Error::Setup { code: error.code(), message: format!("{key}: {}: {error}", file.display()) })?;
+    if found.is_empty() {
+        let message = format!("{key}: {} holds no certificate", file.display());
+        return Err(Error::Setup { code: "HST-CONFIG-FILE", message });
+    }
+    Ok(found)
+}
+
+/// Reads hexadecimal digits, with spaces or colons between them.
+fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let digits: Vec<u8> =
+        text.chars().filter(char::is_ascii_hexdigit).filter_map(|c| c.to_digit(16)).map(|digit| digit as u8).collect();
+    let bytes: Vec<u8> = digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();
+    bytes.try_into().ok()
+}
+
+fn not_hex(issuer: &str, key: &str, index: usize) -> Error {
+    Error::Setup {
+        code: "HST-CONFIG-VALUE",
+        message: format!("issuer.{issuer}.{key}[{index}]: must be hexadecimal digits"),
+    }
+}
+
+fn setup_error(place: &str, code: &'static str, error: &dyn std::error::Error) -> Error {
+    Error::Setup { code, message: format!("{place}: {error}") }
+}

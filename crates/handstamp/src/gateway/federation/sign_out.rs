@@ -1,0 +1,98 @@
+//! The end of a session: by its user, and by the issuer.
+
+use handstamp_web_session::Session;
+use handstamp_ws_federation::{CleanupResponse, Limits, Parameters, SIGN_OUT_IMAGE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::request::Parts;
+use http::{Request, Response, StatusCode};
+
+use super::{Federation, is_safe, redirect};
+use crate::gateway::Visit;
+use crate::gateway::body::Body;
+use crate::gateway::problem::{Form, Problem};
+use crate::pages::{self, ContentPolicy, MessagePage};
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+impl Federation {
+    /// Ends the session here, then sends the browser to end it at the issuer.
+    pub(super) async fn sign_out(&self, request: &Parts, session: &Session) -> Result<Response<Body>, Problem> {
+        let foreign = request.headers.get(SEC_FETCH_SITE).is_some_and(|site| site == "cross-site");
+        if foreign && !session.is_anonymous() {
+            return Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                "HST-GATEWAY-FOREIGN-SIGN-OUT",
+                "Sign out?",
+                "Another site sent you here. Sign out only if you mean to.",
+            )
+            .action("Sign out", self.sign_out_path.as_str())
+            .action("Stay signed in", "/"));
+        }
+        if !session.is_anonymous() {
+            self.metrics.sign_outs.add();
+        }
+        if let Err(error) = session.sign_out().await {
+            // The cookie is deleted; what stays is a copy of it that somebody may have made.
+            tracing::error!(federation = self.name, code = error.code(), %error, "a session could not be ended everywhere");
+        }
+        let location = self.party.sign_out_url(None).map_err(|error| {
+            tracing::error!(federation = self.name, code = error.code(), %error, "no way to the issuer's sign-out");
+            Problem::internal(error.code())
+        })?;
+        redirect(StatusCode::SEE_OTHER, &location)
+    }
+
+    /// Tells people that they are signed out.
+    pub(super) fn signed_out(&self, visit: Visit<'_>) -> Response<Body> {
+        if visit.form == Form::Json {
+            let mut response = Response::new(Body::whole(r#"{"signed_out":true}"#));
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            return response;
+        }
+        let page = MessagePage::new("You are signed out")
+            .paragraph("Your session here has ended, also on copies of its cookie.")
+            .action("Sign in again", "/");
+        pages::respond(StatusCode::OK, &page, &ContentPolicy::default()).map(Body::whole)
+    }
+
+    /// Whether the issuer asks, through the user's browser, that the session ends (SM §3.9).
+    pub(in crate::gateway) fn is_sign_out_cleanup(&self, request: &Request<Body>) -> bool {
+        is_safe(request.method())
+            && request.uri().query().is_some_and(|query| query.split('&').any(|pair| pair == "wa=wsignoutcleanup1.0"))
+    }
+
+    /// Ends the session because the issuer asks; the answer is the same without one (SM-40, SM-41).
+    pub(in crate::gateway) async fn clean_up(
+        &self,
+        request: &Parts,
+        session: &Session,
+    ) -> Result<Response<Body>, Problem> {
+        let bad = |error: handstamp_ws_federation::Error| {
+            Problem::new(
+                StatusCode::BAD_REQUEST,
+                error.code(),
+                "Bad request",
+                "This is no sign-out message of WS-Federation.",
+            )
+        };
+        let query = request.uri.query().unwrap_or_default();
+        let parameters = Parameters::parse(query, &Limits::default()).map_err(bad)?;
+        let answer = self.party.receive_sign_out_cleanup(&parameters).map_err(bad)?;
+        if !session.is_anonymous() {
+            self.metrics.issuer_sign_outs.add();
+        }
+        if let Err(error) = session.sign_out_by_issuer().await {
+            tracing::error!(federation = self.name, code = error.code(), %error, "a session could not be ended everywhere");
+        }
+        match answer {
+            CleanupResponse::Redirect(location) => redirect(StatusCode::FOUND, &location),
+            CleanupResponse::Image => {
+                let mut response = Response::new(Body::whole(&SIGN_OUT_IMAGE[..]));
+                response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("image/gif"));
+                response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+                Ok(response)
+            }
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What all relying parties of a process stand on: keys, the store, and somebody who looks after both.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use handstamp_keys::{KeyRing, SystemRandom};
+use handstamp_session_store::{MemoryStore, SqliteOptions, SqliteStore, follow_revocations};
+use handstamp_session_token::native::NativeFormat;
+use handstamp_session_token::{
+    Error as TokenError, ReplayCache, ReplicatedRevocations, RevocationList, RevocationStore, SessionTokenCache,
+    TwoLevelCache,
+};
+use handstamp_time::{Clock, SystemClock};
+
+use super::timed_cache::TimedCache;
+use crate::Error;
+use crate::admin::{Metrics, Readiness};
+use crate::config::{Config, StoreKind, Sts};
+use crate::sts::{PasswordCost, SecurityTokenService, Surroundings};
+
+/// Keys and store of a process.
+pub(crate) struct Foundation {
+    keys: Arc<KeyRing>,
+    stores: Stores,
+    clock: Arc<dyn Clock>,
+    store_fails: Arc<AtomicBool>,
+}
+
+/// The parts of the store, each behind its own trait.
+pub(crate) struct Stores {
+    /// Sessions in reference mode.
+    pub(crate) cache: Arc<dyn SessionTokenCache>,
+    /// What was seen before.
+    pub(crate) replays: Arc<dyn ReplayCache>,
+    /// What is revoked: asked in memory, kept in the store.
+    pub(crate) revocations: Arc<ReplicatedRevocations>,
+    revocation_store: Arc<dyn RevocationStore>,
+}
+
+impl Foundation {
+    /// Opens the key ring and the store, and takes over what was revoked before.
+    ///
+    /// # Errors
+    /// A file that cannot be used.
+    pub(crate) async fn open(config: &Config, metrics: &Metrics) -> Result<Self, Error> {
+        let keys = Arc::new(open_key_ring(config)?);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let stores = Stores::open(config, &keys, metrics)?;
+        stores.revocations.poll(clock.now()).await.map_err(|error| store_error(&error))?;
+        Ok(Self { keys, stores, clock, store_fails: Arc::default() })
+    }
+
+    pub(crate) fn keys(&self) -> &Arc<KeyRing> {
+        &self.keys
+    }
+
+    pub(crate) fn stores(&self) -> &Stores {
+        &self.stores
+    }
+
+    /// Sets the built-in security token service up.
+    ///
+    /// # Errors
+    /// A file that cannot be used, or settings that fit nothing.
+    pub(crate) fn token_service(&self, settings: &Sts) -> Result<SecurityTokenService, Error> {
+        let surroundings = Surroundings {
+            keys: Arc::clone(&self.keys),
+            clock: Arc::clone(&self.clock),
+            random: Arc::new(SystemRandom),
+            password_cost: PasswordCost::default(),
+        };
+        Ok(SecurityTokenService::open(settings, &surroundings, |sessions| sessions)?)
+    }
+
+    /// Whether sessions can be sealed and kept.
+    pub(crate) fn readiness(&self) -> Box<dyn Readiness> {
+        Box::new(FoundationReadiness {
+            keys: Arc::clone(&self.keys),
+            clock: Arc::clone(&self.clock),
+            store_fails: Arc::clone(&self.store_fails),
+        })
+    }
+
+    /// Looks after keys and store, for ever.
+    pub(crate) async fn look_after(self) {
+        let follow = follow_revocations(Arc::clone(&self.stores.revocations), Arc::clone(&self.clock), FOLLOW);
+        let keep_up = async {
+            let mut ticks = tokio::time::interval(UPKEEP);
+            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                self.look_after_keys().await;
+                self.purge().await;
+            }
+        };
+        tokio::join!(follow, keep_up);
+    }
+
+    async fn look_after_keys(&self) {
+        let (keys, now) = (Arc::clone(&self.keys), self.clock.now());
+        match tokio::task::spawn_blocking(move || keys.upkeep(now, &SystemRandom)).await {
+            Ok(Ok(done)) => {
+                if done.reloaded {
+                    tracing::info!("the key ring changed and was read again");
+                }
+                if let Some(key) = done.rotated {
+                    tracing::info!(%key, "a fresh key was added to the ring");
+                }
+            }
+            Ok(Err(error)) => tracing::error!(code = error.code(), %error, "the key ring could not be looked after"),
+            Err(error) => tracing::error!(%error, "the key ring could not be looked after"),
+        }
+    }
+
+    async fn purge(&self) {
+        let now = self.clock.now();
+        let purged = async {
+            self.stores.cache.purge(now).await?;
+            self.stores.replays.purge_replays(now).await?;
+            self.stores.revocation_store.purge_revocations(now).await
+        };
+        let purged = purged.await;
+        self.store_fails.store(purged.is_err(), Ordering::Relaxed);
+        if let Err(error) = purged {
+            tracing::error!(code = error.code(), %error, "the store does not answer");
+        }
+    }
+}
+
+/// How often revocations of other processes are taken over.
+const FOLLOW: Duration = Duration::from_secs(1);
+/// How often keys and store are looked after.
+const UPKEEP: Duration = Duration::from_secs(60);
+
+fn open_key_ring(config: &Config) -> Result<KeyRing, Error> {
+    let path = &config.keys.path;
+    if !path.exists() {
+        return Err(Error::Setup {
+            code: "HST-KEYS-FILE",
+            message: format!("{}: there is no key ring yet: make one with `handstamp keys init`", path.display()),
+        });
+    }
+    Ok(KeyRing::open(path, config.rotation_policy())?)
+}
+
+impl Stores {
+    fn open(config: &Config, keys: &Arc<KeyRing>, metrics: &Metrics) -> Result<Self, Error> {
+        match (config.store.kind, &config.store.path) {
+            (StoreKind::Sqlite, Some(path)) => {
+                let format = NativeFormat::new(Arc::clone(keys));
+                let store = SqliteStore::open(path, format, SqliteOptions::default());
+                let store = Arc::new(store.map_err(|error| store_error(&error))?);
+                let timed = Arc::new(TimedCache::new(Arc::clone(&store), metrics));
+                Ok(Self::of(Arc::new(TwoLevelCache::new(timed)), store))
+            }
+            _ => {
+                let store = Arc::new(MemoryStore::new());
+                Ok(Self::of(Arc::clone(&store) as Arc<dyn SessionTokenCache>, store))
+            }
+        }
+    }
+
+    fn of<S: ReplayCache + RevocationStore + 'static>(cache: Arc<dyn SessionTokenCache>, store: Arc<S>) -> Self {
+        let list = Arc::new(RevocationList::new());
+        let revocation_store: Arc<dyn RevocationStore> = Arc::clone(&store) as Arc<dyn RevocationStore>;
+        Self {
+            cache,
+            replays: store,
+            revocations: Arc::new(ReplicatedRevocations::new(list, Arc::clone(&revocation_store))),
+            revocation_store,
+        }
+    }
+}
+
+fn store_error(error: &TokenError) -> Error {
+    Error::Setup { code: error.code(), message: format!("store: {error}") }
+}
+
+struct FoundationReadiness {
+    keys: Arc<KeyRing>,
+    clock: Arc<dyn Clock>,
+    store_fails: Arc<AtomicBool>,
+}
+
+impl Readiness for FoundationReadiness {
+    fn obstacle(&self) -> Option<String> {
+        if let Err(error) = self.keys.sealing_key(self.clock.now()) {
+            return Some(format!("no session can be sealed: {}", error.code()));
+        }
+        self.store_fails.load(Ordering::Relaxed).then(|| "the store does not answer".to_owned())
+    }
+}

@@ -1,0 +1,204 @@
+//! Everything one listener serves.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::{Method, Request, Response};
+use hyper::body::Incoming;
+
+use super::access::Access;
+use super::body::Body;
+use super::federation::{Federation, Shared};
+use super::foundation::Foundation;
+use super::origin::Origin;
+use super::problem::{Form, Problem};
+use super::proxy::Proxy;
+use super::request_id::{RequestId, RequestIds};
+use super::routes::{RouteTable, is_ambiguous};
+use super::server::Handler;
+use super::{Visit, refuse};
+use crate::Error;
+use crate::admin::{Metrics, RouteMetrics};
+use crate::config::{Config, HostPattern, Network, SignIn, WebRoute};
+use crate::sts::SecurityTokenService;
+
+/// The routes of one listener.
+pub(super) struct Site {
+    trusted_proxies: Vec<Network>,
+    routes: RouteTable<Route>,
+    ids: RequestIds,
+    metrics: Arc<Metrics>,
+}
+
+/// Where requests go, and what is counted of them.
+#[derive(Debug)]
+struct Route {
+    name: String,
+    metrics: Arc<RouteMetrics>,
+    target: Target,
+}
+
+#[derive(Debug)]
+enum Target {
+    /// An application, for anybody.
+    Open(Proxy),
+    /// An application, for those who may.
+    Guarded(Proxy, Access),
+    /// A relying party's own paths.
+    Federation(Arc<Federation>),
+    /// The built-in security token service.
+    Sts(SecurityTokenService),
+}
+
+impl Site {
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+        form: Form,
+        id: RequestId,
+    ) -> Result<Response<Body>, Problem> {
+        if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
+            return Err(Problem::method_not_allowed());
+        }
+        let (parts, body) = request.into_parts();
+        let origin = Origin::of(&parts, peer, false, &self.trusted_proxies)?;
+        let path = parts.uri.path();
+        if !path.starts_with('/') || is_ambiguous(path) {
+            return Err(Problem::bad_target());
+        }
+        let route = self.routes.find(origin.host_name(), path).ok_or_else(Problem::no_route)?;
+        tracing::debug!(request = %id, route = route.name, client = %origin.client, method = %parts.method, path);
+        let visit = Visit { origin: &origin, form, id, metrics: &self.metrics };
+        Ok(route.answer(Request::from_parts(parts, body), visit).await)
+    }
+}
+
+impl Handler for Site {
+    async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+        let id = self.ids.next();
+        let form = Form::preferred(request.headers());
+        self.answer(request, peer, form, id)
+            .await
+            .unwrap_or_else(|problem| refuse(&problem, form, id, peer.ip(), &self.metrics))
+    }
+}
+
+impl Route {
+    async fn answer(&self, request: Request<Incoming>, visit: Visit<'_>) -> Response<Body> {
+        let began = Instant::now();
+        let in_flight = self.metrics.in_flight().enter();
+        let response = self.dispatch(request, visit).await.unwrap_or_else(|problem| visit.refuse(&problem));
+        drop(in_flight);
+        self.metrics.answered(response.status(), began.elapsed());
+        response
+    }
+
+    async fn dispatch(&self, request: Request<Incoming>, visit: Visit<'_>) -> Result<Response<Body>, Problem> {
+        match &self.target {
+            Target::Open(proxy) => proxy.forward(proxy.admit(request)?, visit.origin, visit.id).await,
+            Target::Guarded(proxy, access) => Ok(access.answer(proxy.admit(request)?, proxy, visit).await),
+            Target::Federation(federation) => {
+                let request = request.map(|body| Body::request(body, OWN_BODY_LIMIT, OWN_BODY_IDLE));
+                Ok(federation.answer(request, visit).await)
+            }
+            Target::Sts(service) => {
+                let mut request = request.map(|body| Body::request(body, OWN_BODY_LIMIT, OWN_BODY_IDLE));
+                request.extensions_mut().insert(visit.origin.transport());
+                Ok(service.answer(request, visit.origin.client).await.map(Body::whole))
+            }
+        }
+    }
+}
+
+/// What the gateway itself reads at most; tighter limits may apply to what it reads it for.
+const OWN_BODY_LIMIT: u64 = 4 << 20;
+const OWN_BODY_IDLE: Duration = Duration::from_secs(10);
+
+/// Builds the sites of all listeners.
+pub(super) struct SiteBuilder<'s> {
+    pub(super) config: &'s Config,
+    pub(super) metrics: &'s Arc<Metrics>,
+    pub(super) foundation: Option<&'s Foundation>,
+    pub(super) sts: Option<SecurityTokenService>,
+}
+
+impl SiteBuilder<'_> {
+    /// One site for each listener, in their order.
+    ///
+    /// # Errors
+    /// A file that cannot be used, settings that fit nothing.
+    pub(super) fn build(mut self) -> Result<Vec<Site>, Error> {
+        let mut sites: Vec<Site> = self
+            .config
+            .listener
+            .values()
+            .map(|listener| Site {
+                trusted_proxies: listener.trusted_proxies.clone(),
+                routes: RouteTable::default(),
+                ids: RequestIds::new(),
+                metrics: Arc::clone(self.metrics),
+            })
+            .collect();
+        let federations = self.federations()?;
+        for (name, settings) in &self.config.web {
+            // The configuration check has made sure of host and federation.
+            let Some(proxy) = Proxy::of(settings) else { continue };
+            let federation = self.config.federation_of(settings).and_then(|(name, _)| federations.get(name));
+            let target = match federation.filter(|_| settings.sign_in != SignIn::Off) {
+                Some(federation) => Target::Guarded(proxy, Access::new(settings, Arc::clone(federation))),
+                None if settings.sign_in == SignIn::Off => Target::Open(proxy),
+                None => continue,
+            };
+            let own = federation.filter(|_| settings.sign_in != SignIn::Off);
+            let route = Arc::new(self.route(name.clone(), target));
+            for (listener, site) in self.config.listener.keys().zip(&mut sites) {
+                if settings.listeners.is_empty() || settings.listeners.contains(listener) {
+                    self.add(site, settings, &route, own);
+                }
+            }
+        }
+        if let (Some(settings), Some(service)) = (&self.config.sts, self.sts.take()) {
+            let route = Arc::new(self.route("sts".to_owned(), Target::Sts(service)));
+            for (listener, site) in self.config.listener.keys().zip(&mut sites) {
+                if settings.listeners.is_empty() || settings.listeners.contains(listener) {
+                    for host in hosts(&settings.hosts) {
+                        site.routes.add(host, settings.path.clone(), Arc::clone(&route));
+                    }
+                }
+            }
+        }
+        Ok(sites)
+    }
+
+    fn add(&self, site: &mut Site, settings: &WebRoute, route: &Arc<Route>, own: Option<&Arc<Federation>>) {
+        for host in hosts(&settings.hosts) {
+            site.routes.add(host, settings.path.clone(), Arc::clone(route));
+            let Some(federation) = own else { continue };
+            let name = format!("federation.{}", federation.name());
+            let route = Arc::new(self.route(name, Target::Federation(Arc::clone(federation))));
+            for path in federation.own_paths() {
+                site.routes.add_exact(host, path, Arc::clone(&route));
+            }
+        }
+    }
+
+    fn route(&self, name: String, target: Target) -> Route {
+        Route { metrics: self.metrics.route(&name), name, target }
+    }
+
+    fn federations(&self) -> Result<BTreeMap<&str, Arc<Federation>>, Error> {
+        let Some(foundation) = self.foundation else { return Ok(BTreeMap::new()) };
+        let shared =
+            Shared { config: self.config, keys: foundation.keys(), stores: foundation.stores(), metrics: self.metrics };
+        let open = |(name, settings)| Ok((name, Arc::new(Federation::open(name, settings, &shared)?)));
+        self.config.federation.iter().map(|(name, settings)| (name.as_str(), settings)).map(open).collect()
+    }
+}
+
+/// The hosts of a route; none stands for any.
+fn hosts(patterns: &[HostPattern]) -> Vec<Option<&HostPattern>> {
+    if patterns.is_empty() { vec![None] } else { patterns.iter().map(Some).collect() }
+}
