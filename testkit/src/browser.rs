@@ -70,12 +70,19 @@ impl Browser {
 
     /// The visible text of the first element that matches a CSS selector, waiting until there is one.
     pub async fn text(&self, css: &str) -> String {
-        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await;
-        let element = match found {
-            Ok(element) => element,
-            Err(error) => panic!("no {css} on {}: {error}", self.url().await),
-        };
-        element.text().await.expect("an element has text")
+        loop {
+            let found = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await;
+            let element = match found {
+                Ok(element) => element,
+                Err(error) => panic!("no {css} on {}: {error}", self.url().await),
+            };
+            match element.text().await {
+                Ok(text) => return text,
+                // It went with its page, and the next one is coming.
+                Err(error) if error.is_stale_element_reference() => {}
+                Err(error) => panic!("{css} has no text: {error}"),
+            }
+        }
     }
 
     /// Waits until the page's address starts with `prefix`.

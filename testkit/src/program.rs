@@ -10,6 +10,9 @@ use tokio::process::{Child, ChildStdout, Command};
 /// How long a program may take until it says it is ready. Only ever reached by a program that hangs.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// What the program logs.
+const LOG: &str = "HANDSTAMP_LOG";
+
 /// A running program that printed one line of JSON when it was ready. Dropping it kills it.
 #[derive(Debug)]
 pub struct Program {
@@ -24,7 +27,12 @@ impl Program {
     /// # Panics
     /// When it cannot be started, ends early, or prints something else.
     pub async fn start<A: AsRef<OsStr>>(program: impl AsRef<OsStr>, arguments: impl IntoIterator<Item = A>) -> Self {
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        if std::env::var_os(LOG).is_none() {
+            // What the tests do to it is worth a thousand warnings.
+            command.env(LOG, "error");
+        }
+        let mut child = command
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

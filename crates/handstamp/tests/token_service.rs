@@ -230,9 +230,10 @@ fn open(folder: &Path, clock: &Arc<VirtualClock>, keys: &Arc<KeyRing>) -> Securi
         keys: Arc::clone(keys),
         clock: clock.clone(),
         random: Arc::new(SystemRandom),
+        revocations: None,
         password_cost: CHEAP,
     };
-    SecurityTokenService::open(&config.sts.unwrap(), &surroundings, |sessions| sessions).unwrap()
+    SecurityTokenService::open(&config.sts.unwrap(), &surroundings).unwrap()
 }
 
 /// A browser, as far as the service sees it.

@@ -74,6 +74,7 @@ sign_out_path = "{SIGN_OUT_PATH}"
 mode = "{mode}"
 absolute_timeout = "{lifetime}"
 cap_to_issuer_lifetime = false
+clock_skew = "0s"
 
 [federation.demo.cookie]
 name = "handstamp-demo"

@@ -68,9 +68,10 @@ impl Foundation {
             keys: Arc::clone(&self.keys),
             clock: Arc::clone(&self.clock),
             random: Arc::new(SystemRandom),
+            revocations: Some(Arc::clone(&self.stores.revocations)),
             password_cost: PasswordCost::default(),
         };
-        Ok(SecurityTokenService::open(settings, &surroundings, |sessions| sessions)?)
+        Ok(SecurityTokenService::open(settings, &surroundings)?)
     }
 
     /// Whether sessions can be sealed and kept.

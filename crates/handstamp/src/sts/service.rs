@@ -12,6 +12,7 @@ use handstamp_web_session::layer::SessionService;
 use handstamp_web_session::{Session, SessionModule};
 use handstamp_ws_federation::{Action, Issuer, Parameters};
 use http::header::ALLOW;
+use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use std::convert::Infallible;
 use std::fmt;
@@ -110,13 +111,14 @@ impl Desk {
             // The layer in `SecurityTokenService::answer` puts one into every request.
             return self.message(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong", "Please try again.");
         };
-        let path = request.uri().path().strip_prefix(self.base.as_str()).unwrap_or_default();
-        let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-        let posts = *request.method() == Method::POST;
+        let (head, body) = request.into_parts();
+        let path = head.uri.path().strip_prefix(self.base.as_str()).unwrap_or_default();
+        let reads = matches!(head.method, Method::GET | Method::HEAD);
+        let posts = head.method == Method::POST;
         match path {
             "" | "/" if reads => self.home(&session),
-            Self::ENDPOINT if reads => self.passive(&request, &session).await,
-            Self::ENDPOINT if posts => self.credentials(request, &session, client).await,
+            Self::ENDPOINT if reads => self.passive(&head, &session).await,
+            Self::ENDPOINT if posts => self.credentials(&head, body, &session, client).await,
             "" | "/" => method_not_allowed("GET, HEAD", &self.display_name),
             Self::ENDPOINT => method_not_allowed("GET, HEAD, POST", &self.display_name),
             _ => self.message(StatusCode::NOT_FOUND, "Nothing here", "There is no such page at this service."),
@@ -124,8 +126,8 @@ impl Desk {
     }
 
     /// A message of the protocol that came as a link or a redirect.
-    async fn passive<B>(&self, request: &Request<B>, session: &Session) -> Response<String> {
-        let query = request.uri().query().unwrap_or_default();
+    async fn passive(&self, request: &Parts, session: &Session) -> Response<String> {
+        let query = request.uri.query().unwrap_or_default();
         let parameters = match Parameters::parse(query, &self.issuer.settings().limits) {
             Ok(parameters) => parameters,
             Err(error) => return self.refuse(&error),
@@ -133,7 +135,7 @@ impl Desk {
         match parameters.get("wa").and_then(Action::from_wa) {
             Some(Action::SignIn) => self.sign_in(request, &parameters, session).await,
             Some(Action::SignOut | Action::SignOutCleanup) => {
-                self.sign_out(request.headers(), &parameters, session).await
+                self.sign_out(&request.headers, &parameters, session).await
             }
             _ => self.message(
                 StatusCode::BAD_REQUEST,

@@ -11,10 +11,9 @@ use crate::config::{HttpUrl, Sts, StsRelyingParty, TokenForm};
 use handstamp_keys::{KeyRing, SecureRandom};
 use handstamp_saml::Version;
 use handstamp_session_token::native::NativeFormat;
-use handstamp_session_token::{Carrier, SessionSecurityTokenHandler};
+use handstamp_session_token::{Carrier, ReplicatedRevocations, SessionSecurityTokenHandler};
 use handstamp_time::Clock;
 use handstamp_web_session::cookie::{ChunkedCookieHandler, CookieSettings};
-use handstamp_web_session::module::SessionModuleBuilder;
 use handstamp_web_session::{SessionModule, SessionSettings};
 use handstamp_ws_federation::{Issuer, IssuerSettings, RelyingPartyTrust};
 use std::sync::Arc;
@@ -29,6 +28,8 @@ pub struct Surroundings {
     pub clock: Arc<dyn Clock>,
     /// Unpredictable bytes.
     pub random: Arc<dyn SecureRandom>,
+    /// Where sign-outs are noted, so that copies of a cookie end too; on this node only when absent.
+    pub revocations: Option<Arc<ReplicatedRevocations>>,
     /// What one guess at a password costs.
     pub password_cost: PasswordCost,
 }
@@ -36,16 +37,10 @@ pub struct Surroundings {
 impl SecurityTokenService {
     /// Opens the accounts and the signing key, making what is not there yet, and sets the service up.
     ///
-    /// `with_sessions` adds what sessions share with the rest of the program, such as revocations.
-    ///
     /// # Errors
     /// A file that cannot be used, or settings that fit nothing.
-    pub fn open(
-        settings: &Sts,
-        surroundings: &Surroundings,
-        with_sessions: impl FnOnce(SessionModuleBuilder) -> SessionModuleBuilder,
-    ) -> Result<Self, Error> {
-        let Surroundings { keys, clock, random, password_cost } = surroundings;
+    pub fn open(settings: &Sts, surroundings: &Surroundings) -> Result<Self, Error> {
+        let Surroundings { keys, clock, random, revocations, password_cost } = surroundings;
         let signing =
             load_or_create_signing_identity(&settings.signing_key, &settings.display_name, clock.now(), &**random)?;
         let base = settings.path.as_str().trim_end_matches('/').to_owned();
@@ -68,23 +63,28 @@ impl SecurityTokenService {
             random: Arc::clone(random),
         };
 
-        let tokens = SessionSecurityTokenHandler::builder(Arc::new(NativeFormat::new(Arc::clone(keys))))
+        let mut tokens = SessionSecurityTokenHandler::builder(Arc::new(NativeFormat::new(Arc::clone(keys))))
             // Apart from every application's, although the key ring is shared.
             .audience(settings.entity_id.as_str())
             .require_endpoint_scope(true)
             .token_lifetime(settings.session_lifetime)
             // Written and read by the same clock.
             .clock_skew(Duration::ZERO)
-            .carrier(Carrier::Cookie(settings.cookie_name.as_str().into()))
-            .build()
-            .map_err(handstamp_web_session::Error::from)?;
+            .carrier(Carrier::Cookie(settings.cookie_name.as_str().into()));
+        if let Some(revocations) = revocations {
+            tokens = tokens.revocations(Arc::clone(revocations.list()));
+        }
+        let tokens = tokens.build().map_err(handstamp_web_session::Error::from)?;
         let cookie = CookieSettings::builder(&settings.cookie_name).secure(settings.cookie_secure).build()?;
-        let sessions = SessionModule::builder(tokens)
+        let mut sessions = SessionModule::builder(tokens)
             .settings(SessionSettings::builder().absolute_timeout(settings.session_lifetime).build()?)
             .cookies(ChunkedCookieHandler::native(cookie))
             .clock(Arc::clone(clock))
             .random(Arc::clone(random));
-        Ok(Self::new(with_sessions(sessions).build()?, desk))
+        if let Some(revocations) = revocations {
+            sessions = sessions.revocations(Arc::clone(revocations));
+        }
+        Ok(Self::new(sessions.build()?, desk))
     }
 }
 

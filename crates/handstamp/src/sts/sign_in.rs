@@ -9,7 +9,8 @@ use handstamp_time::Timestamp;
 use handstamp_web_session::{ActiveSession, Session, SignIn};
 use handstamp_ws_federation::{FormPost, Parameters, SignInTask};
 use http::header::{RETRY_AFTER, SET_COOKIE};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::request::Parts;
+use http::{HeaderValue, Response, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use std::net::IpAddr;
 use zeroize::Zeroizing;
@@ -28,9 +29,9 @@ enum Alert {
 impl Desk {
     /// A sign-in request that came by link or redirect: answered at once for somebody who is signed in here, else with the
     /// sign-in page.
-    pub(super) async fn sign_in<B>(
+    pub(super) async fn sign_in(
         &self,
-        request: &Request<B>,
+        request: &Parts,
         parameters: &Parameters,
         session: &Session,
     ) -> Response<String> {
@@ -38,24 +39,24 @@ impl Desk {
             Ok(task) => task,
             Err(error) => return self.refuse(&error),
         };
-        let head = FormHead::of(request);
         if let Some(active) = session.active()
             && !task.needs_credentials(active.signed_in_at(), self.clock.now())
         {
             match self.account_of(&active).await {
-                Ok(Some(account)) => return self.send_token(&head, &task, &account, active.signed_in_at()),
+                Ok(Some(account)) => return self.send_token(request, &task, &account, active.signed_in_at()),
                 // The account is gone, disabled, or has a new password: ask again.
                 Ok(None) => {}
                 Err(error) => return self.failed(&error),
             }
         }
-        self.ask(&head, &task, "", None)
+        self.ask(request, &task, "", None)
     }
 
     /// The posted sign-in form. The request it answers is still in the address.
     pub(super) async fn credentials<B>(
         &self,
-        request: Request<B>,
+        request: &Parts,
+        body: B,
         session: &Session,
         client: IpAddr,
     ) -> Response<String>
@@ -63,8 +64,8 @@ impl Desk {
         B: http_body::Body,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let head = FormHead::of(&request);
-        let parameters = Parameters::parse(&head.query, &self.issuer.settings().limits);
+        let query = request.uri.query().unwrap_or_default();
+        let parameters = Parameters::parse(query, &self.issuer.settings().limits);
         let parameters = match parameters {
             Ok(parameters) => parameters,
             Err(error) => return self.refuse(&error),
@@ -73,12 +74,12 @@ impl Desk {
             Ok(task) => task,
             Err(error) => return self.refuse(&error),
         };
-        let form = match Limited::new(request.into_body(), MAX_FORM_BYTES).collect().await {
+        let form = match Limited::new(body, MAX_FORM_BYTES).collect().await {
             Ok(body) => Credentials::parse(&Zeroizing::new(body.to_bytes().to_vec())),
-            Err(_) => return self.ask(&head, &task, "", Some(Alert::Refused)),
+            Err(_) => return self.ask(request, &task, "", Some(Alert::Refused)),
         };
-        if !self.form.admits(&head.headers, form.csrf.as_deref()) {
-            return self.ask(&head, &task, &form.user_name, Some(Alert::Stale));
+        if !self.form.admits(&request.headers, form.csrf.as_deref()) {
+            return self.ask(request, &task, &form.user_name, Some(Alert::Stale));
         }
         match self.check(&form, client.into()).await {
             Ok(Ok(account)) => {
@@ -86,12 +87,12 @@ impl Desk {
                 match session.sign_in(SignIn::new(principal)).await {
                     Ok(active) => {
                         tracing::info!(subject = %account.subject, realm = task.relying_party().realm, "signed in");
-                        self.send_token(&head, &task, &account, active.signed_in_at())
+                        self.send_token(request, &task, &account, active.signed_in_at())
                     }
                     Err(error) => self.failed(&error.into()),
                 }
             }
-            Ok(Err(alert)) => self.ask(&head, &task, &form.user_name, Some(alert)),
+            Ok(Err(alert)) => self.ask(request, &task, &form.user_name, Some(alert)),
             Err(error) => self.failed(&error),
         }
     }
@@ -155,7 +156,7 @@ impl Desk {
     /// The page that posts the token to the relying party.
     fn send_token(
         &self,
-        head: &FormHead,
+        request: &Parts,
         task: &SignInTask<'_>,
         account: &Account,
         signed_in_at: Timestamp,
@@ -180,15 +181,15 @@ impl Desk {
         };
         let policy = ContentPolicy::default().allow_form(origin_of(&post.action)).allow_script(FormPost::SCRIPT);
         let mut response = respond(StatusCode::OK, &page, &policy);
-        if let Some(cookie) = self.visited.add(&head.headers, party, &self.parties) {
+        if let Some(cookie) = self.visited.add(&request.headers, party, &self.parties) {
             response.headers_mut().append(SET_COOKIE, cookie);
         }
         response
     }
 
     /// The sign-in page.
-    fn ask(&self, head: &FormHead, task: &SignInTask<'_>, user_name: &str, alert: Option<Alert>) -> Response<String> {
-        let token = match self.form.issue(&head.headers, &*self.random) {
+    fn ask(&self, request: &Parts, task: &SignInTask<'_>, user_name: &str, alert: Option<Alert>) -> Response<String> {
+        let token = match self.form.issue(&request.headers, &*self.random) {
             Ok(token) => token,
             Err(error) => return self.failed(&error),
         };
@@ -197,7 +198,7 @@ impl Desk {
             service: &self.display_name,
             application: self.party(&task.relying_party().realm).map(|party| party.display_name.as_str()),
             alert: text.as_deref(),
-            action: &format!("{}?{}", head.path, head.query),
+            action: &format!("{}?{}", request.uri.path(), request.uri.query().unwrap_or_default()),
             csrf: &token.text,
             username: user_name,
         };
@@ -239,23 +240,6 @@ impl Alert {
             Self::TooMany(refused) => Some(refused.retry_after.as_secs().max(1)),
             Self::Busy => Some(5),
             Self::Refused | Self::Stale => None,
-        }
-    }
-}
-
-/// What of a request is still needed after its body was read.
-struct FormHead {
-    headers: HeaderMap,
-    path: String,
-    query: String,
-}
-
-impl FormHead {
-    fn of<B>(request: &Request<B>) -> Self {
-        Self {
-            headers: request.headers().clone(),
-            path: request.uri().path().to_owned(),
-            query: request.uri().query().unwrap_or_default().to_owned(),
         }
     }
 }

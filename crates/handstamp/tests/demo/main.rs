@@ -1,0 +1,6 @@
+//! The demo over plain HTTP: what a browser is too slow for.
+
+mod kill;
+mod sign_in;
+mod support;
+mod tampering;
