@@ -7,7 +7,7 @@
 use handstamp_testkit::vectors;
 use handstamp_xml::binary::{
     ArrayItems, DateTime, DateTimeKind, Decimal, Error, Guid, Name, Node, Reader, SessionDictionary, StaticDictionary,
-    Value, WCF_DICTIONARY, Writer, list_records, to_text,
+    Value, WCF_DICTIONARY, Writer, from_text, list_records, to_text,
 };
 use serde_json::Value as Json;
 use std::sync::LazyLock;
@@ -224,6 +224,43 @@ fn write_message(text: &str, mut writer: Writer<'_>) -> Vec<u8> {
     };
     write().unwrap();
     writer.finish().unwrap()
+}
+
+/// Types are lost in text, so the bytes may differ; the text must not.
+#[test]
+fn text_survives_the_way_through_binary() {
+    for case in [cases("cases"), cases("decodeCases")].concat() {
+        let Some(text) = case["text"].as_str().filter(|text| text.starts_with('<') && !text.starts_with("<!--")) else {
+            continue;
+        };
+        if case["name"] == "array-of-bool" {
+            assert_eq!(from_text(text, None, None).unwrap_err().code(), "HST-NBFX-TEXT", "several roots");
+            continue;
+        }
+        let mut session = SessionDictionary::with_max_size(1 << 20);
+        let plain = from_text(text, dictionary_of(&case), None).unwrap_or_else(|e| panic!("{}: {e}", case["name"]));
+        assert_eq!(to_text(Reader::new(&plain, dictionary_of(&case))).unwrap(), text, "{}", case["name"]);
+        let numbered = from_text(text, dictionary_of(&case), Some(&mut session)).unwrap();
+        let reader = Reader::new(&numbered, dictionary_of(&case)).with_session(&session);
+        assert_eq!(to_text(reader).unwrap(), text, "{}", case["name"]);
+    }
+}
+
+#[test]
+fn text_that_says_everything_gives_the_golden_bytes() {
+    let untyped =
+        ["nested-elements", "default-namespace-dictionary", "mixed-content-text", "text-zero-one", "text-markup"];
+    let untyped = cases("cases").iter().filter(|case| {
+        let name = case["name"].as_str().unwrap();
+        untyped.contains(&name) || name.starts_with("chars8") || name.starts_with("prefix-dictionary-elements")
+    });
+    let mut count = 0;
+    for case in untyped {
+        let Some(text) = case["text"].as_str() else { continue };
+        assert!(from_text(text, dictionary_of(case), None).unwrap() == bytes_of(case), "{}", case["name"]);
+        count += 1;
+    }
+    assert!(count > 10, "{count}");
 }
 
 #[test]

@@ -4,9 +4,12 @@ mod account;
 mod completions;
 mod config;
 mod demo;
+mod input;
 mod keys;
 mod serve;
 mod session;
+mod token;
+mod xml;
 
 use clap::{Parser, Subcommand};
 
@@ -65,6 +68,10 @@ enum Command {
     Account(account::Account),
     #[command(subcommand)]
     Session(session::Session),
+    #[command(subcommand)]
+    Token(token::Token),
+    #[command(subcommand)]
+    Xml(xml::Xml),
     Completions(completions::Completions),
 }
 
@@ -77,6 +84,8 @@ impl Command {
             Self::Keys(command) => command.run(),
             Self::Account(command) => command.run(),
             Self::Session(command) => command.run(),
+            Self::Token(command) => command.run(),
+            Self::Xml(command) => command.run(),
             Self::Completions(command) => command.run(),
         }
     }

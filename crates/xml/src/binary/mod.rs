@@ -9,7 +9,7 @@
 //! |---|---|
 //! | read records as XML nodes, borrowing from the input | [`Reader`] |
 //! | write the records that .NET's writer would write, byte for byte | [`Writer`] |
-//! | turn binary XML into text XML | [`to_text`] |
+//! | turn binary XML into text XML and back | [`to_text`], [`from_text`] |
 //! | look at the records themselves | [`list_records`] |
 //! | take WCF's messages apart | [`WCF_DICTIONARY`], [`SessionDictionary::receive`], [`SessionDictionary::announce`] |
 //!
@@ -41,6 +41,7 @@ mod attribute_value;
 mod decimal;
 mod dictionary;
 mod error;
+mod from_text;
 mod guid;
 mod namespaces;
 mod number_text;
@@ -59,6 +60,7 @@ pub use array_items::ArrayItems;
 pub use decimal::Decimal;
 pub use dictionary::StaticDictionary;
 pub use error::Error;
+pub use from_text::from_text;
 pub use guid::Guid;
 pub use reader::{Attribute, ElementStart, Limits, Node, Reader};
 pub use record_list::list_records;
