@@ -65,7 +65,7 @@ pub fn is_addressing_header(block: Element<'_>) -> bool {
 }
 
 /// The text of an addressing header, trimmed: for routing *before* a message is verified. What the application acts on comes
-/// from the verified message.
+/// from the verified message ([`Unprotected::header`](crate::Unprotected::header)).
 pub fn unverified_header<'d>(header: Element<'d>, local_name: &str) -> Option<Cow<'d, str>> {
     let block = header.children().find(|block| is_addressing_header(*block) && block.local_name() == local_name)?;
     Some(trimmed(block.text()))

@@ -137,4 +137,8 @@ impl Error {
     pub(crate) fn malformed(requirement: &'static str, element: &'static str, problem: impl Into<String>) -> Self {
         Self::Malformed { requirement, element, problem: problem.into() }
     }
+
+    pub(crate) fn refused(requirement: &'static str, element: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::Refused { requirement, element: element.into(), problem: problem.into() }
+    }
 }

@@ -4,16 +4,19 @@
 //! |---|---|
 //! | [`SecurityBinding`] | what both ends agreed on; every `authenticationMode` of WCF is one |
 //! | [`AlgorithmSuite`], [`MessageSecurityVersion`] | the names in it that stand for algorithms and specifications |
+//! | [`Receiver`] | opens a protected message: the order of checks that WCF has (SC §9) |
+//! | [`Unprotected`] | what is left then: everything that may be read, and by whom it was said |
 //! | [`token`] | tokens and references, read and written |
 //! | [`soap`], [`addressing`] | the frame |
 //!
 //! Nothing here reads a clock, a file or a random number: the time is an argument, and what a receiver knows comes in
-//! through [`ReplayCache`] and values.
+//! through [`SessionKeys`], [`UserNameValidator`], [`ReplayCache`] and values.
 
 pub mod addressing;
 mod algorithm_suite;
 mod binding;
 mod error;
+mod receive;
 mod replay;
 pub mod soap;
 mod timestamp;
@@ -28,6 +31,10 @@ pub use binding::{
     SupportingToken, TokenInclusion, TokenKind, TokenParameters, TokenRole,
 };
 pub use error::{Error, OutsideFault};
+pub use receive::{
+    Caller, Expectation, IssuedKey, IssuedTokenValidator, ProofKey, Receiver, RequestContext, SessionKeyError,
+    SessionKeys, Unprotected, UserNameValidator, WrappedKey,
+};
 pub use replay::{MemoryReplayCache, ReplayCache};
 pub use timestamp::{Freshness, MessageTimestamp};
 pub use version::{Generation, MessageSecurityVersion, WssVersion};

@@ -1,0 +1,153 @@
+//! The keys that a message can name: those of its tokens, and those that the receiver knows.
+
+use crate::error::Error;
+use crate::receive::Receiver;
+use crate::receive::knowledge::SessionKeyError;
+use crate::receive::unprotected::RequestContext;
+use crate::token::{ContextReference, ReferenceTarget, SecurityTokenReference};
+use handstamp_keys::{Certificate, SymmetricKey};
+use handstamp_time::Timestamp;
+use handstamp_xml_security::key_info::{KeyInfo, KeyInfoClause};
+
+/// A key, and where it comes from.
+#[derive(Debug, Clone)]
+pub(super) struct Key {
+    pub(super) origin: Origin,
+    pub(super) material: Material,
+    /// Whether it was derived from the key of its origin.
+    pub(super) derived: bool,
+    /// The place in the header of the token that was named.
+    pub(super) position: Option<usize>,
+}
+
+/// Which token a key comes from in the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Origin {
+    EncryptedKey([u8; 20]),
+    Context(ContextReference),
+    Certificate(Certificate),
+    Issued(String),
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Material {
+    Symmetric(SymmetricKey),
+    Public(Certificate),
+    /// A token that proves nothing by a key.
+    None,
+}
+
+/// One token of the header.
+#[derive(Debug)]
+pub(super) struct Token {
+    pub(super) id: Option<String>,
+    pub(super) key: Key,
+    pub(super) used: bool,
+}
+
+/// All tokens of the header, and what the receiver knows besides.
+#[derive(Debug, Default)]
+pub(super) struct KeyTable {
+    pub(super) tokens: Vec<Token>,
+}
+
+impl KeyTable {
+    pub(super) fn add(&mut self, id: Option<&str>, key: Key) {
+        self.tokens.push(Token { id: id.map(str::to_owned), key, used: false });
+    }
+
+    /// The key that a reference names.
+    pub(super) fn resolve(
+        &mut self,
+        reference: &SecurityTokenReference,
+        receiver: &Receiver<'_>,
+        request: Option<&RequestContext>,
+        now: Timestamp,
+    ) -> Result<Key, Error> {
+        if let Some(key) = self.take(&reference.target) {
+            return Ok(key);
+        }
+        let known = |origin, key: &SymmetricKey| Key {
+            origin,
+            material: Material::Symmetric(key.clone()),
+            derived: false,
+            position: None,
+        };
+        let found = match &reference.target {
+            ReferenceTarget::EncryptedKeySha1(sha1) => request
+                .and_then(|request| request.encrypted_key.as_ref())
+                .filter(|wrapped| wrapped.sha1 == sha1.as_slice())
+                .map(|wrapped| known(Origin::EncryptedKey(wrapped.sha1), &wrapped.key)),
+            ReferenceTarget::SamlAssertion { id, .. } => request
+                .and_then(|request| request.issued_token.as_ref())
+                .filter(|issued| issued.assertion_id == *id)
+                .map(|issued| known(Origin::Issued(id.clone()), &issued.key)),
+            ReferenceTarget::SecurityContext { identifier, instance, generation } => {
+                let context = ContextReference {
+                    generation: *generation,
+                    identifier: identifier.clone(),
+                    instance: instance.clone(),
+                };
+                let sessions = receiver.sessions.ok_or_else(|| unknown(&context))?;
+                let key = sessions.by_reference(&context, now).map_err(|error| session_error(error, &context))?;
+                Some(known(Origin::Context(context), &key))
+            }
+            target => receiver.peer_certificate.filter(|certificate| target.names_certificate(certificate)).map(
+                |certificate| Key {
+                    origin: Origin::Certificate(certificate.clone()),
+                    material: Material::Public(certificate.clone()),
+                    derived: false,
+                    position: None,
+                },
+            ),
+        };
+        found.ok_or_else(|| Error::refused("SC 9 step 5", reference.to_string(), "no such key or token is known"))
+    }
+
+    /// The key of the header's token that a reference names. That token and the one its key comes from count as used.
+    fn take(&mut self, target: &ReferenceTarget) -> Option<Key> {
+        let named = self.tokens.iter().position(|token| token.is_named_by(target))?;
+        let key = self.tokens.get(named)?.key.clone();
+        for (index, token) in self.tokens.iter_mut().enumerate() {
+            token.used |= index == named || (!token.key.derived && token.key.origin == key.origin);
+        }
+        Some(key)
+    }
+}
+
+impl Token {
+    fn is_named_by(&self, target: &ReferenceTarget) -> bool {
+        if let ReferenceTarget::Local { id, .. } = target {
+            return self.id.as_deref() == Some(id.as_str());
+        }
+        !self.key.derived
+            && match (&self.key.origin, target) {
+                (Origin::EncryptedKey(own), ReferenceTarget::EncryptedKeySha1(sha1)) => own == sha1.as_slice(),
+                (Origin::Context(context), ReferenceTarget::SecurityContext { identifier, instance, .. }) => {
+                    context.identifier == *identifier && context.instance == *instance
+                }
+                (Origin::Issued(own), ReferenceTarget::SamlAssertion { id, .. }) => own == id,
+                (Origin::Certificate(certificate), target) => target.names_certificate(certificate),
+                _ => false,
+            }
+    }
+}
+
+/// The one `SecurityTokenReference` that a `KeyInfo` of a message consists of.
+pub(super) fn single_reference(key_info: &KeyInfo<'_>) -> Result<SecurityTokenReference, Error> {
+    match key_info.clauses() {
+        [KeyInfoClause::SecurityTokenReference(element)] => SecurityTokenReference::parse(*element),
+        _ => Err(Error::malformed("WSS 7", "KeyInfo", "it is not one SecurityTokenReference")),
+    }
+}
+
+pub(super) fn session_error(error: SessionKeyError, context: &ContextReference) -> Error {
+    match error {
+        SessionKeyError::Unknown => unknown(context),
+        SessionKeyError::Refused(problem) => Error::refused("SC 10.4", "SecurityContextToken", problem),
+    }
+}
+
+pub(super) fn unknown(context: &ContextReference) -> Error {
+    Error::UnknownContext { identifier: context.identifier.chars().take(128).collect() }
+}

@@ -1,0 +1,245 @@
+//! Receiving: taking the protection off a message, in the order of checks that WCF has (SC §9).
+
+mod header;
+mod keys;
+mod knowledge;
+mod opening;
+mod parts;
+mod signatures;
+mod unprotected;
+
+pub use knowledge::{IssuedTokenValidator, ProofKey, SessionKeyError, SessionKeys, UserNameValidator};
+pub use unprotected::{Caller, IssuedKey, RequestContext, Unprotected, WrappedKey};
+
+use crate::binding::{ProtectionLevel, SecurityBinding};
+use crate::error::Error;
+use crate::replay::ReplayCache;
+use crate::timestamp::Freshness;
+use handstamp_keys::{Certificate, CertificateTrust, KeyPolicy, SigningIdentity};
+use handstamp_time::Timestamp;
+use handstamp_xml::Document;
+use opening::Opening;
+use std::fmt;
+
+/// Opens protected messages under one binding, as a service or as a client.
+///
+/// A service opens requests:
+///
+/// ```
+/// use handstamp_ws_security::{
+///     AuthenticationMode, Expectation, MemoryReplayCache, MessageSecurityVersion, Receiver, SecurityBinding,
+/// };
+/// use handstamp_xml::{Document, ParseOptions};
+///
+/// let version = MessageSecurityVersion::default();
+/// let binding = SecurityBinding::for_mode(AuthenticationMode::AnonymousForCertificate, version)?;
+/// let replays = MemoryReplayCache::new(900_000);
+/// let receiver = Receiver::service(&binding).with_replay_cache(&replays);
+/// let message = r#"<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body/></s:Envelope>"#;
+/// let message = Document::parse(message, &ParseOptions::default())?;
+/// let now = "2026-11-21T17:23:13Z".parse()?;
+/// let error = receiver.open(message, &Expectation::request(), now).unwrap_err();
+/// assert!(error.to_string().contains("Security"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct Receiver<'a> {
+    binding: &'a SecurityBinding,
+    role: Role,
+    identity: Option<&'a SigningIdentity>,
+    peer_certificate: Option<&'a Certificate>,
+    peer_trust: Option<&'a CertificateTrust>,
+    key_policy: KeyPolicy,
+    user_names: Option<&'a dyn UserNameValidator>,
+    sessions: Option<&'a dyn SessionKeys>,
+    issued_tokens: Option<&'a dyn IssuedTokenValidator>,
+    replays: Option<&'a dyn ReplayCache>,
+    protected_channel: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Service,
+    Client,
+}
+
+/// What the receiver knows about the message before it comes: the contract of the operation, and the request of a reply.
+#[derive(Debug, Clone, Copy)]
+pub struct Expectation<'a> {
+    body: ProtectionLevel,
+    derived_keys_are_optional: bool,
+    request: Option<&'a RequestContext>,
+}
+
+impl<'a> Receiver<'a> {
+    /// A service, which opens requests.
+    pub fn service(binding: &'a SecurityBinding) -> Self {
+        Self::new(binding, Role::Service)
+    }
+
+    /// A client, which opens replies.
+    pub fn client(binding: &'a SecurityBinding) -> Self {
+        Self::new(binding, Role::Client)
+    }
+
+    fn new(binding: &'a SecurityBinding, role: Role) -> Self {
+        Self {
+            binding,
+            role,
+            identity: None,
+            peer_certificate: None,
+            peer_trust: None,
+            key_policy: KeyPolicy::default(),
+            user_names: None,
+            sessions: None,
+            issued_tokens: None,
+            replays: None,
+            protected_channel: false,
+        }
+    }
+
+    /// The own certificate and private key: decrypts keys.
+    #[must_use]
+    pub fn with_identity(mut self, identity: &'a SigningIdentity) -> Self {
+        self.identity = Some(identity);
+        self
+    }
+
+    /// The certificate of the other side, known beforehand; messages may refer to it without including it.
+    #[must_use]
+    pub fn with_peer_certificate(mut self, certificate: &'a Certificate) -> Self {
+        self.peer_certificate = Some(certificate);
+        self
+    }
+
+    /// Which other certificates are trusted. Without this, only the peer's certificate is.
+    #[must_use]
+    pub fn with_trust(mut self, trust: &'a CertificateTrust) -> Self {
+        self.peer_trust = Some(trust);
+        self
+    }
+
+    /// Which public keys are strong enough. Default: RSA from 2048 bits.
+    #[must_use]
+    pub fn with_key_policy(mut self, policy: KeyPolicy) -> Self {
+        self.key_policy = policy;
+        self
+    }
+
+    /// Who decides about names and passwords.
+    #[must_use]
+    pub fn with_user_names(mut self, validator: &'a dyn UserNameValidator) -> Self {
+        self.user_names = Some(validator);
+        self
+    }
+
+    /// Where the keys of security contexts are.
+    #[must_use]
+    pub fn with_sessions(mut self, sessions: &'a dyn SessionKeys) -> Self {
+        self.sessions = Some(sessions);
+        self
+    }
+
+    /// Who decides about tokens of token services.
+    #[must_use]
+    pub fn with_issued_tokens(mut self, validator: &'a dyn IssuedTokenValidator) -> Self {
+        self.issued_tokens = Some(validator);
+        self
+    }
+
+    /// Where accepted messages are remembered. Needed unless the binding's `detectReplays` is off, or it is a transport binding.
+    #[must_use]
+    pub fn with_replay_cache(mut self, replays: &'a dyn ReplayCache) -> Self {
+        self.replays = Some(replays);
+        self
+    }
+
+    /// Says that the message came over TLS. Transport bindings need that, or `allowInsecureTransport`.
+    #[must_use]
+    pub fn over_protected_channel(mut self) -> Self {
+        self.protected_channel = true;
+        self
+    }
+
+    /// Takes the protection off a message. `now` is the receiver's clock.
+    ///
+    /// # Errors
+    /// [`Error`], whose [`outside`](Error::outside) is what the sender may learn. [`Error::Configuration`] when this receiver
+    /// lacks what its binding needs.
+    pub fn open(&self, message: Document, expected: &Expectation<'_>, now: Timestamp) -> Result<Unprotected, Error> {
+        if self.binding.is_transport() && !self.protected_channel && !self.binding.allow_insecure_transport {
+            return Err(Error::Configuration(
+                "the binding leaves protection to TLS, but the message did not come over TLS: use HTTPS, or set \
+                 allowInsecureTransport where a proxy ends TLS"
+                    .to_owned(),
+            ));
+        }
+        if self.detects_replays() && self.replays.is_none() {
+            return Err(Error::Configuration(
+                "detectReplays is on, but there is no replay cache: give the receiver one, or turn it off".to_owned(),
+            ));
+        }
+        Opening::new(self, expected, message, now)?.open()
+    }
+
+    fn detects_replays(&self) -> bool {
+        let detect = match self.role {
+            Role::Service => self.binding.local_service.detect_replays,
+            Role::Client => self.binding.local_client.detect_replays,
+        };
+        detect && !self.binding.is_transport()
+    }
+
+    fn freshness(&self) -> Freshness {
+        match self.role {
+            Role::Service => self.binding.local_service.freshness,
+            Role::Client => self.binding.local_client.freshness,
+        }
+    }
+
+    fn check_trust(&self, certificate: &Certificate, now: Timestamp) -> Result<(), Error> {
+        if self.peer_certificate == Some(certificate) {
+            return Ok(());
+        }
+        let trust = self.peer_trust.ok_or_else(|| Error::TokenRejected {
+            token: "certificate",
+            reason: "it is not the peer's, and no others are trusted".to_owned(),
+        })?;
+        let checked = trust.check(certificate, &[], now);
+        checked.map(drop).map_err(|error| Error::TokenRejected { token: "certificate", reason: error.to_string() })
+    }
+}
+
+/// The binding and the role; nothing that is a secret.
+impl fmt::Debug for Receiver<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver").field("binding", self.binding).field("role", &self.role).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Expectation<'a> {
+    /// A request whose body has to be encrypted and signed.
+    pub fn request() -> Self {
+        Self { body: ProtectionLevel::EncryptAndSign, derived_keys_are_optional: false, request: None }
+    }
+
+    /// The reply to this request, with the same protection.
+    pub fn reply(request: &'a RequestContext) -> Self {
+        Self { request: Some(request), ..Self::request() }
+    }
+
+    /// The least protection that the contract demands of the body.
+    #[must_use]
+    pub fn with_body(mut self, level: ProtectionLevel) -> Self {
+        self.body = level;
+        self
+    }
+
+    /// Cancel and its reply (SC 4.4): the body is only signed, and peers may sign with the context's own key.
+    #[must_use]
+    pub fn cancel(mut self) -> Self {
+        self.body = ProtectionLevel::Sign;
+        self.derived_keys_are_optional = true;
+        self
+    }
+}
