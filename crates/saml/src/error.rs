@@ -303,6 +303,12 @@ pub enum AttributeFault {
     /// The prefix of `xsi:type` is not declared.
     #[error("the prefix of its xsi:type is not declared")]
     UnknownValueType,
+    /// The namespace of `xsi:type` is neither well known nor covered by the signature.
+    #[error(
+        "the signature does not cover the namespace of its xsi:type: let the issuer sign with an InclusiveNamespaces \
+         PrefixList that names the prefix, or use a type of XML Schema"
+    )]
+    UnsignedValueType,
 }
 
 impl AttributeFault {
@@ -319,6 +325,7 @@ impl AttributeFault {
             Self::MalformedActor => "HST-SAML-ACTOR",
             Self::ActorsTooDeep => "HST-SAML-ACTOR-DEPTH",
             Self::UnknownValueType => "HST-SAML-VALUE-TYPE",
+            Self::UnsignedValueType => "HST-SAML-VALUE-TYPE-UNSIGNED",
         }
     }
 }

@@ -49,6 +49,7 @@
 //! |---|---|
 //! | *Signature wrapping*: a signed assertion is moved aside and a forged one put where the program looks | [`Assertion::read`] takes a [`VerifiedElement`](handstamp_xml_security::signature::VerifiedElement), which only verification makes; the signature must be the assertion's own child and refer to it by its id, and to nothing else; an id occurs once in a document |
 //! | *A comment in a name* cuts it short: `alice@corp<!-- -->.evil` | text is all text, as the signature covers it |
+//! | *A value's type* changed by another declaration of its prefix, which exclusive canonicalization does not cover | a type is well known, or its prefix covered (`PrefixList`, which we write) |
 //! | *A key of one's own* in `KeyInfo` | a certificate is looked up in the [`IssuerNameRegistry`] before its key is used |
 //! | *Another application's assertion* | the audience is checked, always by default |
 //! | *The same assertion again* | [`AcceptedToken::replay`] goes into a cache that all nodes share |

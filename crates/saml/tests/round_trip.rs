@@ -33,6 +33,7 @@ fn alice() -> ClaimsIdentity {
         .with_claim(claim(&claim_types::UPN, "alice@corp").with_original_issuer("AD AUTHORITY"))
         .with_claim(claim("http://claims.example/age", "42").with_value_type(value_types::INTEGER))
         .with_claim(claim("http://claims.example/born", "1988-02-29").with_value_type(value_types::DATE))
+        .with_claim(claim("http://claims.example/shoe", "38").with_value_type("urn:contoso:types#shoe-size"))
         .with_claim(claim("http://claims.example/xml", "<a b='c'>]]></a>"))
         .with_claim(claim(&claim_types::AUTHENTICATION_METHOD, &authentication_methods::PASSWORD))
         .with_claim(

@@ -1,6 +1,6 @@
 //! The extractors, in an axum application.
 
-use crate::fixture::{Fixture, Way, alice};
+use crate::fixture::{Fixture, Way, alice, native_format};
 use axum::{Router, body::Body, routing::get};
 use handstamp_web_session::cookie::{ChunkedCookieHandler, CookieSettings};
 use handstamp_web_session::{ActiveSession, Session, SessionLayer, SessionMode, SessionSettings, SignIn};
@@ -33,7 +33,8 @@ async fn get_page(router: &Router, path: &str, fixture: &mut Fixture) -> (Status
 #[tokio::test]
 async fn handlers_get_the_session_they_ask_for() {
     for mode in [SessionMode::SelfContained, SessionMode::Reference] {
-        let way = Way { cookies: || ChunkedCookieHandler::native(CookieSettings::default()), mode };
+        let way =
+            Way { cookies: || ChunkedCookieHandler::native(CookieSettings::default()), format: native_format, mode };
         let mut fixture = Fixture::new(way, SessionSettings::builder().mode(mode).build().unwrap());
         let app = router().layer(SessionLayer::new(fixture.module.clone()));
         assert_eq!(get_page(&app, "/name", &mut fixture).await, (StatusCode::UNAUTHORIZED, "sign in first".to_owned()));
@@ -46,7 +47,11 @@ async fn handlers_get_the_session_they_ask_for() {
 
 #[tokio::test]
 async fn a_forgotten_layer_is_a_server_error_that_says_so() {
-    let way = Way { cookies: || ChunkedCookieHandler::native(CookieSettings::default()), mode: SessionMode::Reference };
+    let way = Way {
+        cookies: || ChunkedCookieHandler::native(CookieSettings::default()),
+        format: native_format,
+        mode: SessionMode::Reference,
+    };
     let mut fixture = Fixture::new(way, SessionSettings::default());
     let page = get_page(&router(), "/name", &mut fixture).await;
     assert_eq!(page, (StatusCode::INTERNAL_SERVER_ERROR, "this route has no session layer".to_owned()));

@@ -2,11 +2,14 @@
 
 use crate::browser::Browser;
 use handstamp_claims::{Claim, ClaimsIdentity, ClaimsPrincipal, claim_types};
-use handstamp_keys::{DeterministicRandom, KeyRing, RotationPolicy, sha256};
+use handstamp_keys::{DeterministicRandom, KeyRing, RotationPolicy, SecureRandom, sha256};
 use handstamp_session_token::native::NativeFormat;
+use handstamp_session_token::wif::WifFormat;
+use handstamp_session_token::wif::transforms::{CookieTransforms, Deflate, MachineKey, MachineKeyTransform};
 use handstamp_session_token::{
     CachedToken, Carrier, ContextId, EndpointScope, Error as TokenError, MruCache, NewEntry, Revision,
     SessionSecurityToken, SessionSecurityTokenHandler, SessionTokenCache, SessionTokenCacheKey, StoreError,
+    TokenFormat,
 };
 use handstamp_time::{Timestamp, VirtualClock};
 use handstamp_web_session::cookie::{ChunkedCookieHandler, CookieHandler};
@@ -41,6 +44,7 @@ pub(crate) struct Fixture {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Way {
     pub(crate) cookies: fn() -> ChunkedCookieHandler,
+    pub(crate) format: fn() -> Arc<dyn TokenFormat>,
     pub(crate) mode: SessionMode,
 }
 
@@ -49,7 +53,7 @@ impl Fixture {
         let clock = Arc::new(VirtualClock::new("2030-01-01T09:00:00Z".parse().unwrap()));
         let (cache, events) = (Arc::<Cache>::default(), Arc::<Recorder>::default());
         let cookies = (way.cookies)();
-        let tokens = SessionSecurityTokenHandler::builder(Arc::new(native_format()))
+        let tokens = SessionSecurityTokenHandler::builder((way.format)())
             .carrier(Carrier::Cookie(cookies.settings().name().into()))
             .clock_skew(SKEW)
             .audience(AUDIENCE);
@@ -136,11 +140,28 @@ impl Fixture {
 }
 
 /// The native format with keys that nobody else has.
-pub(crate) fn native_format() -> NativeFormat {
-    static SEED: AtomicU64 = AtomicU64::new(1);
-    let random = DeterministicRandom::new(SEED.fetch_add(1, Ordering::Relaxed));
+pub(crate) fn native_format() -> Arc<dyn TokenFormat> {
     let start = "2030-01-01T08:00:00Z".parse().unwrap();
-    NativeFormat::new(Arc::new(KeyRing::in_memory(RotationPolicy::default(), start, &random).unwrap()))
+    let ring = KeyRing::in_memory(RotationPolicy::default(), start, &fresh_random()).unwrap();
+    Arc::new(NativeFormat::new(Arc::new(ring)))
+}
+
+/// The format of WIF behind a machine key that nobody else has.
+pub(crate) fn wif_format() -> Arc<dyn TokenFormat> {
+    let mut key = [0; 32];
+    fresh_random().fill(&mut key).unwrap();
+    let key: String = key.iter().map(|byte| format!("{byte:02X}")).collect();
+    let xml = format!(
+        r#"<machineKey validation="HMACSHA256" decryption="AES" validationKey="{key}" decryptionKey="{key}" />"#
+    );
+    let machine_key = MachineKeyTransform::new(&[MachineKey::from_xml(&xml).unwrap()]).unwrap();
+    let transforms = CookieTransforms::new(vec![Arc::new(Deflate::default()), Arc::new(machine_key)]).unwrap();
+    Arc::new(WifFormat::new(transforms))
+}
+
+fn fresh_random() -> DeterministicRandom {
+    static SEED: AtomicU64 = AtomicU64::new(1);
+    DeterministicRandom::new(SEED.fetch_add(1, Ordering::Relaxed))
 }
 
 /// What came of a request.

@@ -24,11 +24,12 @@ use tower::{Layer, ServiceExt, service_fn};
 
 const NATIVE: Way = Way {
     cookies: || ChunkedCookieHandler::native(CookieSettings::default()).with_chunk_size(1000).unwrap(),
+    format: native_format,
     mode: SessionMode::SelfContained,
 };
 
 fn tokens() -> SessionSecurityTokenHandlerBuilder {
-    SessionSecurityTokenHandler::builder(Arc::new(native_format())).audience(AUDIENCE)
+    SessionSecurityTokenHandler::builder(native_format()).audience(AUDIENCE)
 }
 
 fn by_reference() -> SessionSettings {

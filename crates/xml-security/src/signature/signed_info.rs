@@ -26,6 +26,8 @@ pub(super) struct Reference<'d> {
     pub(super) target: Target<'d>,
     pub(super) omit: Option<NodeId>,
     pub(super) canonicalization: c14n::Method,
+    /// The `InclusiveNamespaces` of the transform.
+    pub(super) prefix_list: Option<NodeId>,
     pub(super) digest_method: DigestMethod,
     pub(super) digest: Vec<u8>,
 }
@@ -128,6 +130,7 @@ impl<'d> Reference<'d> {
         let mut children = element.children().peekable();
         let mut omit = None;
         let mut method = None;
+        let mut prefix_list = None;
         if let Some(transforms) = children.next_if(|child| child.is(names::DSIG, "Transforms")) {
             for (index, transform) in transforms.children().enumerate() {
                 if index == MAX_TRANSFORMS {
@@ -143,6 +146,7 @@ impl<'d> Reference<'d> {
                     omit = Some(signature.id());
                 } else {
                     method = Some(canonicalization(transform, Comments::Never)?);
+                    prefix_list = transform.child(names::EXC_C14N, "InclusiveNamespaces").map(Element::id);
                 }
             }
         }
@@ -156,6 +160,7 @@ impl<'d> Reference<'d> {
             omit,
             // XML Signature §4.4.3.2: without a transform that makes octets, inclusive C14N does.
             canonicalization: method.unwrap_or_else(c14n::Method::inclusive),
+            prefix_list,
             digest_method: DigestMethod::from_uri(algorithm(digest_method_element)?)?,
             digest,
         })

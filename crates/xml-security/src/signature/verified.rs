@@ -55,7 +55,8 @@ impl VerifiedNodes {
     pub fn element<'d>(&self, element: Element<'d>) -> Option<VerifiedElement<'d>> {
         let is_named = |node: NodeId| element.document().element(node).is_some_and(|named| named.id() == element.id());
         let (_, omitted) = self.nodes.iter().find(|(node, _)| is_named(*node))?;
-        Some(VerifiedElement { element, omitted: *omitted })
+        // Which further prefixes the signature listed is not kept: count none as covered.
+        Some(VerifiedElement { element, omitted: *omitted, prefixes: CoveredPrefixes::Listed("") })
     }
 
     /// How many elements are covered.
@@ -83,13 +84,23 @@ impl VerifiedNodes {
 pub struct VerifiedElement<'d> {
     pub(super) element: Element<'d>,
     pub(super) omitted: Option<NodeId>,
+    pub(super) prefixes: CoveredPrefixes<'d>,
+}
+
+/// Which namespace declarations are covered though no name uses them.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum CoveredPrefixes<'d> {
+    /// All: the canonicalization is an inclusive one, or the element is trusted as it stands.
+    All,
+    /// Those of this `PrefixList`.
+    Listed(&'d str),
 }
 
 impl<'d> VerifiedElement<'d> {
     /// Takes an element as authentic for another reason than an XML signature: it came over a channel that
     /// authenticates the sender, or the caller has just made it. The name is long so that reviews find it.
     pub fn trusted_without_signature(element: Element<'d>) -> Self {
-        Self { element, omitted: None }
+        Self { element, omitted: None, prefixes: CoveredPrefixes::All }
     }
 
     /// The local name.
@@ -119,11 +130,10 @@ impl<'d> VerifiedElement<'d> {
 
     /// The child elements that are covered.
     pub fn children(self) -> impl Iterator<Item = VerifiedElement<'d>> {
-        let omitted = self.omitted;
         self.element
             .children()
-            .filter(move |child| Some(child.id()) != omitted)
-            .map(move |element| VerifiedElement { element, omitted })
+            .filter(move |child| Some(child.id()) != self.omitted)
+            .map(move |element| VerifiedElement { element, ..self })
     }
 
     /// The first covered child of this name.
@@ -150,14 +160,50 @@ impl<'d> VerifiedElement<'d> {
         Cow::Owned(text)
     }
 
-    /// The namespace bound to `prefix` here, for names in content such as `xsi:type`.
+    /// The namespace bound to `prefix` here, for names in content such as `xsi:type`. Anybody may have changed the binding on
+    /// the way, unless the signature [covers](Self::covers_prefix) it.
     pub fn namespace_of_prefix(self, prefix: &str) -> Option<&'d str> {
         self.element.namespace_of_prefix(prefix)
+    }
+
+    /// Whether the signature covers what `prefix` is bound to here. Exclusive canonicalization leaves a declaration out unless a
+    /// name of an element or attribute uses it, or `PrefixList` names it.
+    pub fn covers_prefix(self, prefix: &str) -> bool {
+        let is_used = self.element.prefix() == prefix
+            || (!prefix.is_empty() && self.element.attributes().any(|attribute| attribute.prefix() == prefix));
+        is_used
+            || match self.prefixes {
+                CoveredPrefixes::All => true,
+                CoveredPrefixes::Listed(list) => {
+                    let name = if prefix.is_empty() { "#default" } else { prefix };
+                    list.split_ascii_whitespace().any(|listed| listed == name)
+                }
+            }
     }
 
     /// The underlying element, for handing it to code that has a reason to see unverified surroundings,
     /// such as decryption in place.
     pub fn element(self) -> Element<'d> {
         self.element
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use handstamp_xml::{Document, ParseOptions};
+
+    #[test]
+    fn prefixes_are_covered_when_they_are_used_or_listed() {
+        let xml = "<a xmlns='urn:d' xmlns:p='urn:p' xmlns:q='urn:q' xmlns:r='urn:r'><p:b q:c=''/></a>";
+        let document = Document::parse(xml, &ParseOptions::default()).unwrap();
+        let element = document.root().children().next().unwrap();
+        let covered = |prefixes| {
+            let element = VerifiedElement { element, omitted: None, prefixes };
+            ["", "p", "q", "r"].map(|prefix| element.covers_prefix(prefix))
+        };
+        assert_eq!(covered(CoveredPrefixes::Listed("")), [false, true, true, false]);
+        assert_eq!(covered(CoveredPrefixes::Listed("x r #default")), [true; 4]);
+        assert_eq!(covered(CoveredPrefixes::All), [true; 4]);
     }
 }

@@ -3,7 +3,7 @@
 use crate::algorithm::{DigestMethod, SignatureMethod};
 use crate::error::Error;
 use crate::signature::signed_info::{Reference, Signature, Target};
-use crate::signature::verified::{Verified, VerifiedElement};
+use crate::signature::verified::{CoveredPrefixes, Verified, VerifiedElement};
 use handstamp_keys::{HmacKey, PublicKey, constant_time_eq};
 use handstamp_xml::c14n::{self, Canonicalizer};
 use handstamp_xml::{Document, NodeId};
@@ -147,6 +147,7 @@ struct ReferenceDigest {
     target: NodeId,
     omit: Option<NodeId>,
     canonicalization: c14n::Method,
+    prefix_list: Option<NodeId>,
     digest_method: DigestMethod,
     digest: Vec<u8>,
 }
@@ -180,6 +181,7 @@ impl ReferenceDigest {
             target: reference.target.element().id(),
             omit: reference.omit,
             canonicalization: reference.canonicalization.clone(),
+            prefix_list: reference.prefix_list,
             digest_method: reference.digest_method,
             digest: reference.digest.clone(),
         }
@@ -202,6 +204,14 @@ impl ReferenceDigest {
         if !constant_time_eq(digest.as_bytes(), &self.digest) {
             return Err(Error::Unauthentic);
         }
-        Ok(VerifiedElement { element, omitted: self.omit })
+        Ok(VerifiedElement { element, omitted: self.omit, prefixes: self.prefixes(document) })
+    }
+
+    fn prefixes<'d>(&self, document: &'d Document) -> CoveredPrefixes<'d> {
+        if self.canonicalization.algorithm == c14n::Algorithm::Inclusive {
+            return CoveredPrefixes::All;
+        }
+        let list = self.prefix_list.and_then(|id| document.element(id)?.attribute("PrefixList"));
+        CoveredPrefixes::Listed(list.unwrap_or_default())
     }
 }
