@@ -146,12 +146,12 @@ impl Opening<'_, '_> {
     }
 
     fn read_encrypted_key(&mut self, element: Element<'_>, position: usize) -> Result<EntryKind, Error> {
-        let identity = self.receiver.identity.filter(|_| self.expects_encrypted_key());
-        let identity = identity.ok_or_else(|| {
-            Error::refused(
-                "SC 9 step 5",
-                "EncryptedKey",
-                "the binding has none in this direction, or no identity is configured",
+        if !self.expects_encrypted_key() {
+            return Err(Error::refused("SC 9 step 5", "EncryptedKey", "the binding has none in this direction"));
+        }
+        let identity = self.receiver.identity.ok_or_else(|| {
+            Error::Configuration(
+                "the binding needs an identity (certificate and private key) to open this message".to_owned(),
             )
         })?;
         if self.header.of_kind(EntryKind::EncryptedKey).next().is_some() {

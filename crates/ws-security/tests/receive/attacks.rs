@@ -1,7 +1,9 @@
 //! What an attacker on the line may try with a recorded message: wrapping, stripping, substituting, replaying, guessing.
 //! Each is refused, and the outside learns the same from each.
 
-use crate::recorded::{Alice, Conversation, RecordedKeys, created, parse, text};
+use crate::recorded::{Conversation, created, parse, text};
+use crate::trusted::{Alice, RecordedKeys};
+use handstamp_time::Timestamp;
 use handstamp_ws_security::{
     Error, Expectation, MemoryReplayCache, OutsideFault, ProtectionLevel, Receiver, SecurityBinding, Unprotected,
 };
@@ -25,6 +27,10 @@ impl Target {
         text(&self.conversation.case["messages"][self.message], "wire")
     }
 
+    fn created(&self) -> Timestamp {
+        created(&self.conversation.case["messages"][self.message]).unwrap()
+    }
+
     fn open(&self, wire: &str) -> Result<Unprotected, Error> {
         self.open_under(wire, |_| {}, &Expectation::request())
     }
@@ -41,7 +47,7 @@ impl Target {
         change(&mut binding);
         let replays = MemoryReplayCache::new(10);
         let sessions = RecordedKeys::of(&self.conversation.case);
-        let now = created(&parse(self.wire()));
+        let now = self.created();
         Receiver::service(&binding)
             .with_identity(&self.conversation.parties.service)
             .with_peer_certificate(self.conversation.parties.client.certificate())
@@ -280,7 +286,7 @@ fn sc_13_2_a_message_counts_once() {
     let message = &target.conversation.case["messages"][target.message];
     let binding = target.conversation.binding(text(message, "action"));
     let (replays, sessions) = (MemoryReplayCache::new(10), RecordedKeys::of(&target.conversation.case));
-    let now = created(&parse(target.wire()));
+    let now = target.created();
     let receiver = Receiver::service(&binding).with_sessions(&sessions).with_replay_cache(&replays);
     let open = |wire: &str| receiver.open(parse(wire), &Expectation::request(), now);
     let forged = target.wire().replacen("http://server.example", "http://other.example", 1);
@@ -296,7 +302,7 @@ fn sc_13_1_old_messages_are_stale() {
     let binding = target.conversation.binding("http://tempuri.org/IEcho/Echo");
     let (replays, sessions) = (MemoryReplayCache::new(10), RecordedKeys::of(&target.conversation.case));
     let receiver = Receiver::service(&binding).with_sessions(&sessions).with_replay_cache(&replays);
-    let late = created(&parse(target.wire())).saturating_add(std::time::Duration::from_secs(601));
+    let late = target.created().saturating_add(std::time::Duration::from_secs(601));
     let error = receiver.open(parse(target.wire()), &Expectation::request(), late).unwrap_err();
     assert!(matches!(error, Error::Stale { .. }), "{error}");
 }
@@ -315,7 +321,7 @@ fn what_the_contract_leaves_open_is_not_read() {
 fn receivers_without_what_they_need_say_so() {
     let target = visible();
     let binding = target.conversation.binding("http://tempuri.org/IEcho/Echo");
-    let now = created(&parse(target.wire()));
+    let now = target.created();
     let error = Receiver::service(&binding).open(parse(target.wire()), &Expectation::request(), now).unwrap_err();
     assert!(matches!(error, Error::Configuration(_)), "{error}");
     let mut transport = SecurityBinding::user_name_over_transport(binding.version);

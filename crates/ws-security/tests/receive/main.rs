@@ -1,6 +1,8 @@
 //! Opening messages: what WCF recorded, and what attackers try.
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod attacks;
 mod conversations;
 mod recorded;
+mod settings;
+mod trusted;
