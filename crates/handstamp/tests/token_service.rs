@@ -7,10 +7,11 @@ use handstamp::sts::{
     AccountStore, NewAccount, PasswordCost, PasswordHasher, PasswordText, SecurityTokenService, Surroundings, UserName,
 };
 use handstamp_claims::claim_types;
-use handstamp_keys::{KeyRing, RotationPolicy, SystemRandom};
+use handstamp_keys::{Certificate, KeyRing, RotationPolicy, SystemRandom};
 use handstamp_testkit::VirtualClock;
 use handstamp_testkit::form::Form;
 use handstamp_time::{Clock as _, Timestamp};
+use handstamp_ws_federation::{IssuerMetadata, METADATA_PATH};
 use http::header::{CONTENT_SECURITY_POLICY, COOKIE, SET_COOKIE};
 use http::{Request, Response, StatusCode};
 use std::collections::BTreeMap;
@@ -175,6 +176,23 @@ async fn the_front_page_says_who_is_signed_in() {
     assert_eq!(
         (answer.status(), &answer.headers()["allow"]),
         (StatusCode::METHOD_NOT_ALLOWED, &"GET, HEAD".parse().unwrap())
+    );
+}
+
+#[tokio::test]
+async fn the_metadata_tell_a_relying_party_all_it_needs() {
+    let sts = Sts::new().await;
+    let answer = sts.visitor().get(METADATA_PATH).await;
+    assert_eq!(answer.headers()["content-type"], "application/samlmetadata+xml");
+    let metadata = IssuerMetadata::read(answer.body().as_bytes()).unwrap();
+    assert_eq!(metadata.entity_id, "urn:sts");
+    assert_eq!(metadata.passive_endpoint.as_deref(), Some("https://sts.example/wsfed"));
+    let certificate = std::fs::read(sts.folder.path().join("sts.crt")).unwrap();
+    assert_eq!(metadata.signing_certificates[0].der(), Certificate::read_all(&certificate).unwrap()[0].der());
+    assert!(
+        metadata.claim_types.contains(&"http://example.com/claims/tenant".to_owned()),
+        "{:?}",
+        metadata.claim_types
     );
 }
 

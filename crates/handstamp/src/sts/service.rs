@@ -10,8 +10,8 @@ use handstamp_keys::SecureRandom;
 use handstamp_time::Clock;
 use handstamp_web_session::layer::SessionService;
 use handstamp_web_session::{Session, SessionModule};
-use handstamp_ws_federation::{Action, Issuer, Parameters};
-use http::header::ALLOW;
+use handstamp_ws_federation::{Action, Issuer, METADATA_PATH, Parameters};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use std::convert::Infallible;
@@ -26,6 +26,7 @@ use tower::ServiceExt as _;
 /// |---|---|
 /// | `/` | who is signed in here |
 /// | `/wsfed` | the WS-Federation passive endpoint: sign-in and sign-out |
+/// | `/FederationMetadata/2007-06/FederationMetadata.xml` | what relying parties need to know, signed |
 #[derive(Clone)]
 pub struct SecurityTokenService {
     sessions: Arc<SessionModule>,
@@ -76,6 +77,8 @@ pub(super) struct Desk {
     pub(super) base: String,
     pub(super) issuer: Issuer,
     pub(super) issuer_name: ArcStr,
+    /// The federation metadata document.
+    pub(super) metadata: String,
     pub(super) parties: Vec<Party>,
     pub(super) accounts: AccountStore,
     pub(super) passwords: PasswordHasher,
@@ -119,7 +122,8 @@ impl Desk {
             "" | "/" if reads => self.home(&session),
             Self::ENDPOINT if reads => self.passive(&head, &session).await,
             Self::ENDPOINT if posts => self.credentials(&head, body, &session, client).await,
-            "" | "/" => method_not_allowed("GET, HEAD", &self.display_name),
+            METADATA_PATH if reads => self.metadata(),
+            "" | "/" | METADATA_PATH => method_not_allowed("GET, HEAD", &self.display_name),
             Self::ENDPOINT => method_not_allowed("GET, HEAD, POST", &self.display_name),
             _ => self.message(StatusCode::NOT_FOUND, "Nothing here", "There is no such page at this service."),
         }
@@ -154,6 +158,15 @@ impl Desk {
             sign_out: &sign_out,
         };
         respond(StatusCode::OK, &page, &ContentPolicy::default())
+    }
+
+    fn metadata(&self) -> Response<String> {
+        let mut response = Response::new(self.metadata.clone());
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/samlmetadata+xml"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
+        response
     }
 
     pub(super) fn party(&self, realm: &str) -> Option<&Party> {

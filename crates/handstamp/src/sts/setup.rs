@@ -5,9 +5,11 @@ use super::service::{Desk, Party, SecurityTokenService};
 use super::sign_in::origin_of;
 use super::visited::VisitedParties;
 use super::{
-    AccountStore, Error, PasswordCost, PasswordHasher, SignInLimiter, SignInLimits, load_or_create_signing_identity,
+    AccountStore, ClaimRule, Error, PasswordCost, PasswordHasher, SignInLimiter, SignInLimits,
+    load_or_create_signing_identity,
 };
 use crate::config::{HttpUrl, Sts, StsRelyingParty, TokenForm};
+use handstamp_claims::{ArcStr, claim_types};
 use handstamp_keys::{KeyRing, SecureRandom};
 use handstamp_saml::Version;
 use handstamp_session_token::native::NativeFormat;
@@ -15,7 +17,7 @@ use handstamp_session_token::{Carrier, ReplicatedRevocations, SessionSecurityTok
 use handstamp_time::Clock;
 use handstamp_web_session::cookie::{ChunkedCookieHandler, CookieSettings};
 use handstamp_web_session::{SessionModule, SessionSettings};
-use handstamp_ws_federation::{Issuer, IssuerSettings, RelyingPartyTrust};
+use handstamp_ws_federation::{ClaimTypeDescription, Issuer, IssuerSettings, RelyingPartyTrust};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,10 +50,12 @@ impl SecurityTokenService {
         let endpoint = format!("{origin}{base}{}", Desk::ENDPOINT);
         let trusts = settings.relying_party.values().map(trust).collect();
         let cookie = |suffix: &str| format!("{}{suffix}", settings.cookie_name);
+        let issuer = Issuer::new(IssuerSettings::new(&settings.entity_id, endpoint), Arc::new(signing), trusts)?;
         let desk = Desk {
             display_name: settings.display_name.clone(),
             base,
-            issuer: Issuer::new(IssuerSettings::new(&settings.entity_id, endpoint), Arc::new(signing), trusts)?,
+            metadata: issuer.metadata(&offered_claims(settings), &[])?,
+            issuer,
             issuer_name: settings.entity_id.as_str().into(),
             parties: settings.relying_party.iter().map(|(name, party)| Party::of(name, party)).collect(),
             accounts: AccountStore::open(&settings.accounts)?,
@@ -97,6 +101,28 @@ impl Party {
             rules: party.claims.0.clone(),
         }
     }
+}
+
+/// The claim types that rules name, for the metadata; whoever gets everything may see more.
+fn offered_claims(settings: &Sts) -> Vec<ClaimTypeDescription> {
+    let rules = settings.relying_party.values().flat_map(|party| &party.claims.0);
+    let named = rules.filter_map(|rule| match rule {
+        ClaimRule::Release { claim_type, issued_as, .. } => Some(issued_as.as_ref().unwrap_or(claim_type)),
+        ClaimRule::Constant { claim_type, .. } => Some(claim_type),
+        ClaimRule::ReleaseAll => None,
+    });
+    let mut types: Vec<ArcStr> = vec![claim_types::NAME_IDENTIFIER, claim_types::NAME];
+    for claim_type in named {
+        if !types.contains(claim_type) {
+            types.push(claim_type.clone());
+        }
+    }
+    types.into_iter().map(description).collect()
+}
+
+fn description(claim_type: ArcStr) -> ClaimTypeDescription {
+    let display_name = claim_type.rsplit(['/', ':']).next().unwrap_or_default().to_owned();
+    ClaimTypeDescription { uri: claim_type.to_string(), display_name, optional: true }
 }
 
 fn trust(party: &StsRelyingParty) -> RelyingPartyTrust {
