@@ -279,6 +279,29 @@ fn failures_of_cryptography_are_one_outside() {
     }
 }
 
+/// Whatever one octet is changed to, either the message is refused or nothing that can be read has changed.
+#[test]
+fn a_changed_octet_is_noticed_or_is_not_read() {
+    let target = visible();
+    let read = |opened: &Unprotected| {
+        let texts = [opened.action(), opened.message_id(), opened.to(), opened.relates_to()];
+        let texts = texts.map(|text| text.map(std::borrow::Cow::into_owned));
+        (texts, opened.body().unwrap().text().into_owned(), opened.timestamp(), opened.context().cloned())
+    };
+    let original = read(&target.open(target.wire()).unwrap());
+    let mut accepted = 0;
+    for position in (0..target.wire().len()).step_by(7) {
+        let mut changed = target.wire().as_bytes().to_vec();
+        changed[position] = if changed[position] == b'A' { b'B' } else { b'A' };
+        if let Ok(opened) = target.open(&String::from_utf8(changed).unwrap()) {
+            accepted += 1;
+            assert_eq!(read(&opened), original, "at {position}");
+        }
+    }
+    // The SOAP prefix of mustUnderstand on Security, and the like: hardly anything is free to change.
+    assert!(accepted * 20 < target.wire().len() / 7, "{accepted} changes were accepted");
+}
+
 /// SC 13.2: the copy is refused before any key is used, and only when the first was accepted.
 #[test]
 fn sc_13_2_a_message_counts_once() {

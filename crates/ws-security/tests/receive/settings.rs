@@ -98,7 +98,7 @@ fn outer(conversation: &Conversation, bootstrap: SecurityBinding, is_service: bo
     }
     binding.require_signature_confirmation = text(settings, "requireSignatureConfirmation").contains("outer");
     let protect_tokens = text(settings, "protectTokens");
-    binding.protect_tokens = ["both", "outer", side].iter().any(|who| protect_tokens == *who);
+    binding.protect_tokens = ["both", "outer", side].contains(&protect_tokens);
     match &settings["requireDerivedKeys"] {
         Value::Bool(false) => set_derived_keys(&mut binding, false),
         Value::String(said) if said.contains("outer") && said.contains(side) => set_derived_keys(&mut binding, false),
