@@ -14,6 +14,7 @@ mod outer_xml;
 mod payload;
 mod payload_reader;
 mod payload_writer;
+mod sliding;
 mod system_claim;
 mod token;
 pub mod transforms;

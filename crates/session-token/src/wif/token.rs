@@ -2,8 +2,9 @@
 
 use super::Error;
 use super::payload::{Bootstrap, Identity, Payload};
+use super::sliding::SlidingTimes;
 use crate::{EndpointScope, SessionSecurityToken};
-use handstamp_claims::{BootstrapContext, ClaimsIdentity, ClaimsPrincipal};
+use handstamp_claims::{ArcStr, BootstrapContext, ClaimsIdentity, ClaimsPrincipal};
 
 impl Payload {
     /// The token that this payload describes.
@@ -17,12 +18,18 @@ impl Payload {
         if self.valid_from > self.valid_to {
             return Err(Error::Times("the token starts after it ends"));
         }
+        let mut times = SlidingTimes::of_validity(self.valid_from, self.valid_to);
+        let mut context = self.context;
+        if let Some((Some(sliding), application)) = context.as_deref().map(SlidingTimes::split) {
+            times = sliding;
+            context = application.map(ArcStr::from);
+        }
         let identities = self.identities.into_iter().map(Identity::into_claims_identity);
         let principal = ClaimsPrincipal::new(identities.collect::<Result<_, _>>()?);
         Ok(SessionSecurityToken {
             id: self.id,
             context_id: self.context_id.into(),
-            context: self.context,
+            context,
             endpoint: EndpointScope::from(self.endpoint_id.unwrap_or_default()),
             key_generation: self.key_generation.map(Into::into),
             key: self.key,
@@ -34,24 +41,27 @@ impl Payload {
             principal,
             persistent: self.is_persistent,
             reference_mode: self.is_reference_mode,
-            signed_in_at: self.valid_from,
-            absolute_expiry: self.valid_to,
-            idle_timeout: None,
+            signed_in_at: times.signed_in_at,
+            absolute_expiry: times.absolute_expiry,
+            idle_timeout: times.idle_timeout,
             issuer_session: None,
         })
     }
 }
 
 impl From<&SessionSecurityToken> for Payload {
-    /// What WIF knows of a token. Idle timeout, sign-in time, absolute expiry and the issuer's session have no place in
-    /// it and are lost.
+    /// What WIF knows of a token. The issuer's session has no place in it and is lost. Sign-in time, absolute expiry and
+    /// idle timeout have none either: when the session slides they travel at the head of the context.
     fn from(token: &SessionSecurityToken) -> Self {
         Self {
             is_sct_wrapper: false,
             secure_conversation_version: token.secure_conversation_version(),
             is_persistent: token.is_persistent(),
             is_reference_mode: token.is_reference_mode(),
-            context: token.context().cloned(),
+            context: match SlidingTimes::of(token) {
+                Some(times) => Some(times.join(token.context().map(ArcStr::as_str))),
+                None => token.context().cloned(),
+            },
             id: token.id().clone(),
             context_id: token.context_id().as_unique_id().clone(),
             key: token.key().clone(),
