@@ -5,7 +5,7 @@ use handstamp_ws_federation::Parameters;
 use http::Response;
 
 use super::browser::{Answer, Browser, Options, STS, Site};
-use super::support::{Application, Running};
+use super::support::{Application, Running, exchange};
 
 #[tokio::test]
 async fn sign_in_once_and_be_known_from_then_on() {
@@ -184,6 +184,30 @@ async fn every_damaged_cookie_is_a_clean_sign_in_and_never_an_error_sm_6() {
         assert_eq!(browser.open(&gateway, "/").await.status, 302, "{value:?}");
     }
     assert_eq!(good.open(&gateway, "/").await.status, 200);
+}
+
+#[tokio::test]
+async fn what_happens_to_sessions_is_counted() {
+    let (site, application) = (Site::new(), Application::hello().await);
+    let options = Options { rest: "[admin]\naddress = \"127.0.0.1:0\"", ..Options::default() };
+    let gateway = site.gateway(application.address, options).await;
+    let mut browser = Browser::default();
+    browser.sign_in(&site, &gateway, "/", "alice", &[]).await;
+    let mut damaged = Browser::default();
+    damaged.cookies.insert("__Host-session".to_owned(), "garbage".to_owned());
+    damaged.open(&gateway, "/").await;
+    browser.open(&gateway, "/signout").await;
+    let request = "GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let metrics = exchange(gateway.admin.expect("an admin listener"), request).await.expect("connected");
+    for line in [
+        "handstamp_challenges_total{federation=\"shop\"} 2",
+        "handstamp_sign_ins_total{federation=\"shop\"} 1",
+        "handstamp_sign_outs_total{federation=\"shop\"} 1",
+        "handstamp_session_bytes_count{federation=\"shop\"} 1",
+        "handstamp_rejections_total{code=\"HST-COOKIE-UNREADABLE\"} 1",
+    ] {
+        assert!(metrics.lines().any(|there| there == line), "{line} is not in\n{metrics}");
+    }
 }
 
 #[tokio::test]

@@ -398,6 +398,7 @@ impl SessionModule {
     }
 
     fn log_once(&self, browser: Browser<'_>, error: &Error) {
+        self.events.refused(error);
         let own = browser.cookies.iter().filter(|(name, _)| self.cookies.owns(name)).map(|(_, value)| value);
         if error.is_ours() {
             tracing::error!(code = error.code(), %error, "a session cannot be decided about");

@@ -48,6 +48,11 @@ pub trait SessionEvents: Send + Sync {
         let _ = event;
     }
 
+    /// A request's session cookie was of no use, or nothing could be decided about it: for counting. Logging is done.
+    fn refused(&self, error: &Error) {
+        let _ = error;
+    }
+
     /// A session could not be ended everywhere. Its cookie is deleted all the same.
     fn sign_out_error(&self, error: &Error) -> SignOutFailure {
         let _ = error;

@@ -24,7 +24,7 @@ pub(in crate::gateway) struct Shared<'s> {
     pub(in crate::gateway) config: &'s Config,
     pub(in crate::gateway) keys: &'s Arc<KeyRing>,
     pub(in crate::gateway) stores: &'s Stores,
-    pub(in crate::gateway) metrics: &'s Metrics,
+    pub(in crate::gateway) metrics: &'s Arc<Metrics>,
 }
 
 impl Federation {
@@ -45,7 +45,7 @@ impl Federation {
         let metrics = shared.metrics.federation(name);
         let sessions = sessions(settings, shared)
             .map_err(|error| setup_error(&place, error.code(), &error))?
-            .events(Arc::new(Counting(Arc::clone(&metrics))))
+            .events(Arc::new(Counting { federation: Arc::clone(&metrics), all: Arc::clone(shared.metrics) }))
             .build()
             .map_err(|error| setup_error(&place, error.code(), &error))?;
         let (issuer_name, issuer) = shared.config.issuer_of(settings).ok_or_else(|| Error::Setup {
