@@ -1,0 +1,65 @@
+//! `localServiceSettings` and `localClientSettings` (SC 14.3, 14.4).
+
+use crate::error::Error;
+use crate::reader::Reader;
+use handstamp_ws_security::{LocalClientSettings, LocalServiceSettings};
+use handstamp_xml::Element;
+
+/// Sets what is written.
+macro_rules! set {
+    ($($field:expr => $value:expr;)+) => { $(if let Some(value) = $value? { $field = value; })+ };
+}
+
+pub(crate) fn service(element: Element<'_>) -> Result<LocalServiceSettings, Error> {
+    let mut reader = Reader::new(element);
+    let mut settings = LocalServiceSettings::default();
+    set! {
+        settings.detect_replays => reader.bool("detectReplays");
+        settings.issued_cookie_lifetime => reader.span_or_infinite("issuedCookieLifetime");
+        settings.max_stateful_negotiations => reader.count("maxStatefulNegotiations", 0);
+        settings.replay_cache_size => reader.count("replayCacheSize", 1);
+        settings.negotiation_timeout => reader.timer("negotiationTimeout");
+        settings.freshness.replay_window => reader.span("replayWindow");
+        settings.inactivity_timeout => reader.timer("inactivityTimeout");
+        settings.session_key_renewal_interval => reader.span_or_infinite("sessionKeyRenewalInterval");
+        settings.session_key_rollover_interval => reader.span("sessionKeyRolloverInterval");
+        settings.reconnect_transport_on_failure => reader.bool("reconnectTransportOnFailure");
+        settings.max_pending_sessions => reader.count("maxPendingSessions", 1);
+        settings.max_cached_cookies => reader.count("maxCachedCookies", 0);
+        settings.timestamp_validity => reader.span("timestampValidityDuration");
+    }
+    if let Some(skew) = reader.span_or_infinite("maxClockSkew")? {
+        settings.freshness.max_clock_skew = skew.unwrap_or(FOREVER);
+    }
+    reader.children(&[])?;
+    reader.finish()?;
+    Ok(settings)
+}
+
+pub(crate) fn client(element: Element<'_>) -> Result<LocalClientSettings, Error> {
+    let mut reader = Reader::new(element);
+    let mut settings = LocalClientSettings::default();
+    set! {
+        settings.cache_cookies => reader.bool("cacheCookies");
+        settings.detect_replays => reader.bool("detectReplays");
+        settings.replay_cache_size => reader.count("replayCacheSize", 1);
+        settings.max_cookie_caching_time => reader.span_or_infinite("maxCookieCachingTime");
+        settings.freshness.replay_window => reader.span("replayWindow");
+        settings.session_key_renewal_interval => reader.span_or_infinite("sessionKeyRenewalInterval");
+        settings.session_key_rollover_interval => reader.span("sessionKeyRolloverInterval");
+        settings.reconnect_transport_on_failure => reader.bool("reconnectTransportOnFailure");
+        settings.timestamp_validity => reader.span("timestampValidityDuration");
+    }
+    if let Some(skew) = reader.span_or_infinite("maxClockSkew")? {
+        settings.freshness.max_clock_skew = skew.unwrap_or(FOREVER);
+    }
+    if let Some(percent) = reader.number("cookieRenewalThresholdPercentage", 0..=100)? {
+        settings.cookie_renewal_threshold_percentage = u8::try_from(percent).unwrap_or(100);
+    }
+    reader.children(&[])?;
+    reader.finish()?;
+    Ok(settings)
+}
+
+/// What `Infinite` means for a skew: the largest span of .NET, cut to seconds. Adding it to an instant saturates.
+const FOREVER: std::time::Duration = std::time::Duration::from_secs(922_337_203_685);

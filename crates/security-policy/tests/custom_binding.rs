@@ -1,0 +1,269 @@
+//! Custom bindings as WCF writes them, and everything that is refused (SC 14).
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use handstamp_security_policy::{CustomBinding, Encoding, MessageVersion, Transport};
+use handstamp_ws_security::{
+    AlgorithmSuite, AuthenticationMode, HeaderLayout, IssuedKeyType, KeyEntropyMode, MessageSecurityVersion,
+    Protection, ProtectionOrder, TokenKind,
+};
+use std::time::Duration;
+
+const SESSION: &str = r#"authenticationMode="SecureConversation""#;
+const USER: &str = r#"<secureConversationBootstrap authenticationMode="UserNameForCertificate"/>"#;
+
+fn with(attributes: &str, children: &str) -> String {
+    stack(&format!("<security {attributes}>{children}</security>"), "<textMessageEncoding/>", "<httpTransport/>")
+}
+
+fn stack(security: &str, encoding: &str, transport: &str) -> String {
+    format!("<customBinding>\n<binding name=\"b\">\n{security}\n{encoding}\n{transport}\n</binding></customBinding>")
+}
+
+fn read(text: &str) -> CustomBinding {
+    CustomBinding::parse(text).unwrap()
+}
+
+/// Every word stands in the message.
+fn refused(text: &str, words: &[&str]) {
+    let message = CustomBinding::parse(text).unwrap_err().to_string();
+    for word in words {
+        assert!(message.contains(word), "{word} is not in: {message}\n{text}");
+    }
+}
+
+#[test]
+fn sc_14_the_first_seed_configuration_is_a_stateful_session_for_user_names() {
+    let text = with(&format!(r#"{SESSION} requireSecurityContextCancellation="false""#), USER);
+    let fragment = format!(
+        "<?xml version=\"1.0\"?><configuration><system.serviceModel><bindings>{text}</bindings></system.serviceModel></configuration>"
+    );
+    let binding = read(&fragment);
+    assert_eq!((binding.name(), binding.transport()), (Some("b"), Transport::Http));
+    let session = binding.security().session().unwrap();
+    assert!(!session.require_cancellation && session.can_renew);
+    let Protection::Symmetric { token } = &session.bootstrap.protection else { panic!("symmetric") };
+    assert_eq!(token.kind, TokenKind::X509);
+}
+
+#[test]
+fn sc_3_the_second_seed_configuration_is_no_session_but_sspi_and_refused_by_name() {
+    let text = stack(
+        r#"<security requireSecurityContextCancellation="false"><secureConversationBootstrap/></security>"#,
+        "",
+        "<httpTransport/>",
+    );
+    refused(&text, &["line 3", "SspiNegotiated", "authenticationMode"]);
+    refused(&with(SESSION, ""), &["line 3", "SspiNegotiated", "secureConversationBootstrap"]);
+}
+
+#[test]
+fn sc_14_2_every_attribute_of_security_acts() {
+    let version = "WSSecurity11WSTrust13WSSecureConversation13WSSecurityPolicy12";
+    let text = with(
+        &format!(
+            r#"{SESSION} defaultAlgorithmSuite="Basic256Sha256" allowSerializedSigningTokenOnReply="true"
+            enableUnsecuredResponse="True" requireDerivedKeys="false" securityHeaderLayout="LaxTimestampLast"
+            includeTimestamp="true" allowInsecureTransport="true" keyEntropyMode="ServerEntropy"
+            messageProtectionOrder="EncryptBeforeSign" protectTokens="true" messageSecurityVersion="{version}"
+            requireSecurityContextCancellation="true" requireSignatureConfirmation="true"
+            canRenewSecurityContextToken="false""#
+        ),
+        USER,
+    );
+    let custom = read(&text);
+    let binding = custom.security();
+    assert_eq!(binding.suite, AlgorithmSuite::BASIC256_SHA256);
+    assert_eq!(binding.version, MessageSecurityVersion::WSS11_13);
+    assert_eq!(binding.layout, HeaderLayout::LaxTimestampLast);
+    assert_eq!(binding.key_entropy, KeyEntropyMode::Server);
+    assert_eq!(binding.protection_order, ProtectionOrder::EncryptBeforeSign);
+    assert!(binding.allow_serialized_signing_token_on_reply && binding.enable_unsecured_response);
+    assert!(binding.allow_insecure_transport && binding.protect_tokens && binding.require_signature_confirmation);
+    let Protection::Symmetric { token } = &binding.protection else { panic!("symmetric") };
+    assert!(!token.require_derived_keys);
+    let session = binding.session().unwrap();
+    assert!(session.require_cancellation && !session.can_renew);
+    // Nothing of it reaches the bootstrap, which has attributes of its own.
+    assert_eq!(session.bootstrap.suite, AlgorithmSuite::BASIC256);
+    assert_eq!(session.bootstrap.version, MessageSecurityVersion::WSS11_FEBRUARY2005);
+}
+
+#[test]
+fn sc_14_3_and_14_4_every_local_setting_acts() {
+    let custom = read(&with(
+        r#"authenticationMode="AnonymousForCertificate""#,
+        r#"<localServiceSettings detectReplays="false" issuedCookieLifetime="Infinite" maxStatefulNegotiations="1"
+            replayCacheSize="2" maxClockSkew="00:00:03" negotiationTimeout="00:00:04" replayWindow="00:00:05"
+            inactivityTimeout="00:00:06" sessionKeyRenewalInterval="1.00:00:00" sessionKeyRolloverInterval="00:00:07"
+            reconnectTransportOnFailure="false" maxPendingSessions="8" maxCachedCookies="9"
+            timestampValidityDuration="00:00:10.5"/>
+        <localClientSettings cacheCookies="false" detectReplays="false" replayCacheSize="1" maxClockSkew="10"
+            maxCookieCachingTime="00:00:02" replayWindow="00:00:03" sessionKeyRenewalInterval="00:00:05"
+            sessionKeyRolloverInterval="00:00:04" reconnectTransportOnFailure="false"
+            timestampValidityDuration="00:00:06" cookieRenewalThresholdPercentage="100"/>"#,
+    ));
+    let (service, client) = (&custom.security().local_service, &custom.security().local_client);
+    let seconds = Duration::from_secs;
+    assert!(!service.detect_replays && !service.reconnect_transport_on_failure);
+    assert_eq!(service.issued_cookie_lifetime, None);
+    assert_eq!((service.max_stateful_negotiations, service.replay_cache_size), (1, 2));
+    assert_eq!((service.freshness.max_clock_skew, service.freshness.replay_window), (seconds(3), seconds(5)));
+    assert_eq!((service.negotiation_timeout, service.inactivity_timeout), (seconds(4), seconds(6)));
+    assert_eq!(service.session_key_renewal_interval, Some(seconds(86_400)));
+    assert_eq!(service.session_key_rollover_interval, seconds(7));
+    assert_eq!((service.max_pending_sessions, service.max_cached_cookies), (8, 9));
+    assert_eq!(service.timestamp_validity, Duration::from_millis(10_500));
+    assert!(!client.cache_cookies && !client.detect_replays && !client.reconnect_transport_on_failure);
+    assert_eq!((client.replay_cache_size, client.max_cookie_caching_time), (1, Some(seconds(2))));
+    assert_eq!((client.freshness.max_clock_skew, client.freshness.replay_window), (seconds(864_000), seconds(3)));
+    assert_eq!(client.session_key_renewal_interval, Some(seconds(5)));
+    assert_eq!(client.session_key_rollover_interval, seconds(4));
+    assert_eq!((client.timestamp_validity, client.cookie_renewal_threshold_percentage), (seconds(6), 100));
+}
+
+#[test]
+fn sc_14_5_to_14_7_encoding_and_transport_are_read_in_either_order() {
+    let security = r#"<security authenticationMode="UserNameOverTransport"/>"#;
+    let https =
+        r#"<httpsTransport requireClientCertificate="true" transferMode="Streamed" maxReceivedMessageSize="1"/>"#;
+    let encoding = r#"<mtomMessageEncoding messageVersion="Soap11WSAddressingAugust2004" maxBufferSize="9" writeEncoding="utf-8">
+        <readerQuotas maxDepth="32"/></mtomMessageEncoding>"#;
+    for text in [stack(security, encoding, https), stack(encoding, security, https)] {
+        let binding = read(&text);
+        assert_eq!(binding.encoding(), Encoding::Mtom);
+        assert_eq!(Some(binding.message_version()), MessageVersion::from_name("Soap11WSAddressingAugust2004"));
+        assert_eq!(binding.transport(), Transport::Https { require_client_certificate: true });
+        assert_eq!(binding.receive_timeout(), Some(Duration::from_secs(600)));
+    }
+    let plain = read(&stack(security, "", "<httpsTransport/>"));
+    assert_eq!((plain.encoding(), plain.message_version()), (Encoding::Text, MessageVersion::default()));
+}
+
+#[test]
+fn sc_14_8_issued_token_parameters_are_read() {
+    let custom = read(&with(
+        r#"authenticationMode="IssuedTokenForCertificate""#,
+        r#"<issuedTokenParameters keyType="BearerKey" tokenType="urn:t" keySize="256"><issuer address="http://sts/"/></issuedTokenParameters>"#,
+    ));
+    let TokenKind::Issued(issued) = &custom.security().supporting_tokens[0].parameters.kind else { panic!("issued") };
+    assert_eq!((issued.key_type, issued.token_type.as_deref()), (IssuedKeyType::Bearer, Some("urn:t")));
+    assert_eq!(issued.key_size, Some(256));
+}
+
+#[test]
+fn sc_6_every_mode_is_read_or_refused_by_name() {
+    for mode in AuthenticationMode::ALL.iter().filter(|mode| **mode != AuthenticationMode::SecureConversation) {
+        let name = mode.name();
+        let text = with(&format!(r#"authenticationMode="{name}" allowInsecureTransport="true""#), "");
+        match name.contains("Kerberos") || name.contains("Sspi") {
+            true => refused(&text, &["line 3", name, "Windows security provider"]),
+            false => drop(read(&text)),
+        }
+    }
+}
+
+#[test]
+fn sc_14_1_what_is_not_known_or_out_of_range_is_refused_with_its_line() {
+    let anonymous = r#"authenticationMode="AnonymousForCertificate""#;
+    for (attributes, children, words) in [
+        ("detectReplays=\"true\"", "", ["line 3", "detectReplays"]),
+        ("authenticationmode=\"UserNameForCertificate\"", "", ["line 3", "authenticationmode"]),
+        ("protectTokens=\"1\"", "", ["line 3", "protectTokens=\"1\""]),
+        ("defaultAlgorithmSuite=\"Basic257\"", "", ["line 3", "Basic257"]),
+        ("messageSecurityVersion=\"WSSecurity12\"", "", ["line 3", "WSSecurity12"]),
+        ("", "\n<localSettings/>", ["line 4", "localSettings"]),
+        ("", "<localClientSettings/>\n\n<localClientSettings/>", ["line 5", "twice"]),
+        ("", "\n<localServiceSettings replayCacheSize=\"0\"/>", ["line 4", "replayCacheSize"]),
+        ("", "\n<localServiceSettings maxPendingSessions=\"0\"/>", ["line 4", "maxPendingSessions"]),
+        ("", "\n<localServiceSettings maxCachedCookies=\"-1\"/>", ["line 4", "maxCachedCookies"]),
+        ("", "\n<localServiceSettings replayWindow=\"Infinite\"/>", ["line 4", "replayWindow"]),
+        ("", "\n<localServiceSettings inactivityTimeout=\"25\"/>", ["line 4", "inactivityTimeout"]),
+        ("", "\n<localServiceSettings maxClockSkew=\"-00:00:01\"/>", ["line 4", "maxClockSkew"]),
+        ("", "\n<localClientSettings cookieRenewalThresholdPercentage=\"101\"/>", ["line 4", "Percentage"]),
+        ("", "\n<localClientSettings maxPendingSessions=\"5\"/>", ["line 4", "maxPendingSessions"]),
+        ("", "\n<issuedTokenParameters keyType=\"None\"/>", ["line 4", "keyType"]),
+    ] {
+        let mode = if attributes.starts_with("authentication") { "" } else { anonymous };
+        refused(&with(&format!("{mode} {attributes}"), children), &words);
+    }
+    let security = format!("<security {anonymous}/>");
+    refused(
+        &stack(&security, "<textMessageEncoding messageVersion=\"Soap13\"/>", "<httpTransport/>"),
+        &["line 4", "Soap13"],
+    );
+    refused(&stack(&security, "", "<httpTransport requireClientCertificate=\"true\"/>"), &["line 5", "requireClient"]);
+    refused(&stack(&security, "<reliableSession/>", "<httpTransport/>"), &["line 4", "reliableSession"]);
+}
+
+#[test]
+fn sc_14_9_refused_combinations_name_both_attributes_and_the_line() {
+    let session =
+        |attributes: &str, children: &str| with(&format!("{SESSION} {attributes}"), &format!("{USER}{children}"));
+    let nested = r#"<secureConversationBootstrap authenticationMode="SecureConversation"/>"#;
+    refused(&with(SESSION, nested), &["line 3", "authenticationMode", "secureConversationBootstrap"]);
+    let wss10 = "WSSecurity10WSTrust13WSSecureConversation13WSSecurityPolicy12BasicSecurityProfile10";
+    refused(
+        &session(&format!("messageSecurityVersion=\"{wss10}\" requireSignatureConfirmation=\"true\""), ""),
+        &["line 3", "requireSignatureConfirmation", "messageSecurityVersion"],
+    );
+    refused(&session("includeTimestamp=\"false\"", ""), &["line 3", "includeTimestamp", "detectReplays"]);
+    refused(
+        &session("", "<localServiceSettings sessionKeyRenewalInterval=\"00:01:00\"/>"),
+        &["line 3", "sessionKeyRolloverInterval", "sessionKeyRenewalInterval"],
+    );
+    let no_cookies = "<localServiceSettings maxCachedCookies=\"0\"/>";
+    refused(
+        &session("requireSecurityContextCancellation=\"false\"", no_cookies),
+        &["line 3", "maxCachedCookies", "requireSecurityContextCancellation"],
+    );
+    drop(read(&session("", no_cookies)));
+    for key_type in ["BearerKey", "AsymmetricKey"] {
+        let parameters = format!("<issuedTokenParameters keyType=\"{key_type}\"/>");
+        refused(&with("authenticationMode=\"IssuedToken\"", &parameters), &["line 3", "authenticationMode", "keyType"]);
+    }
+    refused(
+        &with("authenticationMode=\"IssuedToken\"", "<issuedTokenParameters keySize=\"64\"/>"),
+        &["line 3", "keySize", "defaultAlgorithmSuite"],
+    );
+}
+
+#[test]
+fn sc_14_9_security_and_transport_have_to_fit() {
+    let user = r#"<security authenticationMode="UserNameForCertificate"/>"#;
+    let over = r#"<security authenticationMode="UserNameOverTransport"/>"#;
+    let session = format!("<security {SESSION}>{USER}</security>");
+    let session_over = format!(
+        r#"<security {SESSION} allowInsecureTransport="true"><secureConversationBootstrap authenticationMode="UserNameOverTransport"/></security>"#
+    );
+    let (text, http) = ("<textMessageEncoding/>", "<httpTransport/>");
+    refused(
+        &stack(user, text, "<httpTransport transferMode=\"Streamed\"/>"),
+        &["line 3", "authenticationMode", "transferMode"],
+    );
+    refused(
+        &stack(user, text, "<httpTransport manualAddressing=\"true\"/>"),
+        &["line 3", "authenticationMode", "manualAddressing"],
+    );
+    refused(&stack(over, text, http), &["line 3", "authenticationMode", "allowInsecureTransport"]);
+    refused(&stack(&session_over, text, http), &["line 3", "authenticationMode", "allowInsecureTransport"]);
+    refused(
+        &stack(&session, "<textMessageEncoding messageVersion=\"Soap12\"/>", http),
+        &["line 3", "authenticationMode", "messageVersion"],
+    );
+    refused(&stack(user, text, ""), &["line 2", "no transport"]);
+    refused(&stack(user, http, text), &["line 4", "last"]);
+    refused(&stack(user, "<textMessageEncoding/><binaryMessageEncoding/>", http), &["line 4", "second encoding"]);
+    refused(&stack(&format!("{user}\n{user}"), text, http), &["line 4", "security", "twice"]);
+    refused(&stack("", text, http), &["line 2", "no <security>"]);
+}
+
+#[test]
+fn one_binding_is_chosen_by_its_name() {
+    let one =
+        r#"<binding name="one"><security authenticationMode="AnonymousForCertificate"/><httpTransport/></binding>"#;
+    let both = format!("<customBinding>{one}{}</customBinding>", one.replace("\"one\"", "\"two\""));
+    assert!(CustomBinding::parse(both.as_str()).unwrap_err().to_string().contains("by its name"));
+    assert_eq!(CustomBinding::parse_named(both.as_str(), "two").unwrap().name(), Some("two"));
+    assert_eq!(read(one).name(), Some("one"));
+    assert_eq!(CustomBinding::parse("<a").unwrap_err().code(), "HST-XML-SYNTAX");
+}
