@@ -3,9 +3,9 @@
 //! | Module | Holds |
 //! |---|---|
 //! | [`vectors`] | the golden data in the repository |
-//! | [`program`] | a process under test, started, killed and started again (feature `program`) |
-//! | [`agent`] | an HTTP user agent with a cookie jar, for what a browser is too slow for (feature `program`) |
-//! | [`browser`] | a real Chromium (feature `program`) |
+//! | `program` | a process under test, started, killed and started again (feature `program`) |
+//! | `agent` | an HTTP user agent with a cookie jar, for what a browser is too slow for (feature `program`) |
+//! | `browser` | a real Chromium (feature `program`) |
 
 #[cfg(feature = "program")]
 pub mod agent;

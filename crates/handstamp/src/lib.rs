@@ -16,6 +16,9 @@
 //!
 //! The library exists for the program's own tests and demo; its interface may change at any time.
 
+// These pages are for people who work on the program: their map leads inside.
+#![allow(rustdoc::private_intra_doc_links)]
+
 pub mod admin;
 pub mod cli;
 pub mod config;

@@ -3,7 +3,7 @@
 //! An [`EncryptedData`] is decrypted with a key that the caller chose or unwrapped from an [`EncryptedKey`]; the plaintext
 //! takes its place in the same document, so that node identities stay valid and nothing is parsed twice
 //! ([`decrypt_in_place`]). Which algorithms are acceptable is configuration ([`DecryptPolicy`]). Every failure behind
-//! the structure, bad padding, wrong key, text that is no XML, is [`Error::Unauthentic`](crate::Error::Unauthentic).
+//! the structure, bad padding, wrong key, text that is no XML, is [`Error::Unauthentic`].
 
 mod data;
 mod encryptor;
