@@ -1,17 +1,20 @@
 //! `handstamp config`.
 
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
 use super::print;
+use crate::config::import::{Import, Outcome};
 use crate::{Error, config};
 
-/// Check a configuration, or list what can be configured.
+/// Check a configuration, list what can be configured, or make one from a web.config.
 #[derive(Debug, Subcommand)]
 pub(super) enum Config {
     Check(Check),
     Options(Options),
+    Import(ImportFile),
 }
 
 /// Check a configuration file and say in words what it means.
@@ -30,6 +33,54 @@ pub(super) struct Check {
 #[command(after_help = "Example:\n  handstamp config options | less")]
 pub(super) struct Options {}
 
+/// Make a configuration from the web.config of an application that uses Windows Identity Foundation.
+///
+/// What could not be carried over is listed on standard error, with its line, the reason and what to do.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  handstamp config import web.config --explain\n  handstamp config import web.config --output handstamp.toml\n\nExit codes: 0 done, 1 the file is refused, 4 a file cannot be read or written"
+)]
+pub(super) struct ImportFile {
+    /// The web.config.
+    file: PathBuf,
+    /// Print the table of all settings and what became of each, instead of the configuration.
+    #[arg(long)]
+    explain: bool,
+    /// Write the configuration to this file, which must not exist yet.
+    #[arg(long)]
+    output: Option<PathBuf>,
+}
+
+impl ImportFile {
+    fn run(&self) -> Result<(), Error> {
+        let name = self.file.display();
+        let bytes = std::fs::read(&self.file).map_err(|error| Error::system(format!("cannot read {name}"), error))?;
+        let import = Import::read(bytes).map_err(|error| Error::Refused {
+            code: error.code(),
+            message: format!("{name}: {}", error.to_string().replace('\n', &format!("\n{name}: "))),
+        })?;
+        if let Some(output) = &self.output {
+            write_new(output, import.toml())?;
+        }
+        if self.explain {
+            return print(import.report());
+        }
+        for entry in import.report().unsupported() {
+            if let (Some(line), Outcome::Unsupported(why)) = (entry.line, &entry.outcome) {
+                let _ = writeln!(std::io::stderr().lock(), "{name}:{line}: {} {}: {why}", entry.setting, entry.value);
+            }
+        }
+        if self.output.is_none() { print(import.toml().trim_end()) } else { Ok(()) }
+    }
+}
+
+/// Writes a file that must not exist: nobody loses a configuration by importing twice.
+fn write_new(file: &Path, text: &str) -> Result<(), Error> {
+    std::fs::File::create_new(file)
+        .and_then(|mut new| new.write_all(text.as_bytes()))
+        .map_err(|error| Error::system(format!("cannot write {}", file.display()), error))
+}
+
 impl Config {
     pub(super) fn run(self) -> Result<(), Error> {
         match self {
@@ -37,6 +88,7 @@ impl Config {
                 let config = config::Config::load(&file)?;
                 print(format_args!("{}{} is good.", config.explain(), file.display()))
             }
+            Self::Import(import) => import.run(),
             Self::Options(Options {}) => print(config::reference().trim()),
         }
     }

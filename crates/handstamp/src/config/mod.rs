@@ -23,6 +23,7 @@ mod check;
 mod explain;
 mod federation;
 mod findings;
+pub mod import;
 mod listener;
 mod reference;
 pub mod schema;

@@ -1,0 +1,171 @@
+//! The new configuration while it is being made: each key with the line it comes from.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use handstamp_xml::Element;
+
+use super::Problem;
+use super::report::{Outcome, Report};
+use super::settings::{Setting, attribute, line};
+use crate::config::Finding;
+
+/// The new tables, in the order in which they are written.
+const TABLES: [&str; 5] =
+    ["issuer.sts", "federation.app", "federation.app.challenge", "federation.app.session", "federation.app.cookie"];
+
+/// The original's defaults where leaving a key out would mean something else, or where a reader should see the value.
+const DEFAULTS: [(&str, &str, &str); 8] = [
+    ("identityConfiguration/@maximumClockSkew", "federation.app.clock_skew", "\"5m\""),
+    ("tokenReplayDetection/@enabled", "federation.app.detect_replay", "false"),
+    ("wsFederation/@requireHttps", "federation.app.require_https", "true"),
+    ("wsFederation/@passiveRedirectEnabled", "federation.app.challenge.mode", "\"auto\""),
+    ("sessionTokenRequirement/@lifetime", "federation.app.session.absolute_timeout", "\"10h\""),
+    ("cookieHandler/@name", "federation.app.cookie.name", "\"FedAuth\""),
+    ("cookieHandler/@requireSsl", "federation.app.cookie.secure", "true"),
+    ("chunkedCookieHandler/@chunkSize", "federation.app.cookie.chunk_size", "2000"),
+];
+
+#[derive(Debug)]
+struct Assignment {
+    literal: String,
+    line: Option<usize>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    pub(super) report: Report,
+    pub(super) problems: Vec<Problem>,
+    /// Why the relying party cannot be complete; it is then written as a comment.
+    pub(super) missing: Vec<String>,
+    keys: BTreeMap<String, Assignment>,
+}
+
+impl Draft {
+    pub(super) fn problem(&mut self, line: Option<usize>, message: impl Into<String>) {
+        self.problems.push(Problem { line, message: message.into() });
+    }
+
+    /// Writes `key` and says so. `literal` is TOML.
+    pub(super) fn carry(&mut self, setting: &Setting, key: &str, literal: impl Into<String>) {
+        self.set(key, literal, setting.line);
+        self.report.push(Some(setting.line), &setting.path, &setting.value, Outcome::Carried(key.to_owned()));
+    }
+
+    /// Writes `key` when the value could be read; otherwise it is a problem of its line.
+    pub(super) fn carry_checked(&mut self, setting: &Setting, key: &str, literal: Result<String, String>) {
+        match literal {
+            Ok(literal) => self.carry(setting, key, literal),
+            Err(why) => self.wrong(setting, &why),
+        }
+    }
+
+    pub(super) fn wrong(&mut self, setting: &Setting, why: &str) {
+        let value: String = setting.value.chars().take(80).collect();
+        self.problem(Some(setting.line), format!("{}: {value:?} {why}", setting.path));
+    }
+
+    pub(super) fn ignore(&mut self, setting: &Setting, why: &str) {
+        self.report.push(Some(setting.line), &setting.path, &setting.value, Outcome::Ignored(why.to_owned()));
+    }
+
+    pub(super) fn refuse(&mut self, setting: &Setting, why: &str) {
+        self.report.push(Some(setting.line), &setting.path, &setting.value, Outcome::Unsupported(why.to_owned()));
+    }
+
+    /// A whole element that is not carried over; its type or name is its value.
+    pub(super) fn unsupported(&mut self, element: Element<'_>, why: &str) {
+        self.element(element, Outcome::Unsupported(why.to_owned()));
+    }
+
+    pub(super) fn element(&mut self, element: Element<'_>, outcome: Outcome) {
+        let value = ["type", "name", "value"].iter().find_map(|name| attribute(element, name)).unwrap_or("");
+        let setting = match element.parent() {
+            Some(parent) => format!("{}/{}", parent.local_name(), element.local_name()),
+            None => element.local_name().to_owned(),
+        };
+        self.report.push(Some(line(element)), &setting, value, outcome);
+    }
+
+    /// Writes `key` without a line in the report.
+    pub(super) fn set(&mut self, key: &str, literal: impl Into<String>, line: usize) {
+        self.keys.insert(key.to_owned(), Assignment { literal: literal.into(), line: Some(line) });
+    }
+
+    pub(super) fn literal(&self, key: &str) -> Option<&str> {
+        self.keys.get(key).map(|assignment| assignment.literal.as_str())
+    }
+
+    pub(super) fn add_defaults(&mut self) {
+        for (setting, key, literal) in DEFAULTS {
+            if !self.keys.contains_key(key) {
+                self.keys.insert(key.to_owned(), Assignment { literal: literal.to_owned(), line: None });
+                self.report.push(None, setting, literal.trim_matches('"'), Outcome::Carried(key.to_owned()));
+            }
+        }
+        if self.literal("issuer.sts.thumbprints").is_none() {
+            let why = "no thumbprint of the issuer's signing certificate was found in issuerNameRegistry";
+            self.missing.push(format!("{why}: set issuer.sts.certificates"));
+        }
+    }
+
+    pub(super) fn to_toml(&self) -> String {
+        let mut text = String::from(
+            "# Made from a web.config by `handstamp config import`. Before `handstamp serve`:\n\
+             #   handstamp keys init --config FILE, and a [web.NAME] table as below.\n\n\
+             [listener.public]\naddress = \"127.0.0.1:8080\"\n",
+        );
+        for why in &self.missing {
+            let _ = write!(text, "\n# INCOMPLETE: {}", why.replace('\n', " "));
+        }
+        let comment = if self.missing.is_empty() { "" } else { "# " };
+        if !comment.is_empty() {
+            text.push_str("\n# The tables below are comments until that is settled.\n");
+        }
+        for table in TABLES {
+            let prefix = format!("{table}.");
+            let keys: Vec<_> = self
+                .keys
+                .iter()
+                .filter_map(|(key, value)| key.strip_prefix(&prefix).map(|key| (key, value)))
+                .filter(|(key, _)| !key.contains('.'))
+                .collect();
+            if keys.is_empty() {
+                continue;
+            }
+            let _ = writeln!(text, "\n{comment}[{table}]");
+            for (key, assignment) in keys {
+                let origin = assignment.line.map_or_else(|| "WIF's default".to_owned(), |line| format!("line {line}"));
+                let _ = writeln!(text, "{comment}{key} = {}  # {origin}", assignment.literal);
+            }
+        }
+        text.push_str(
+            "\n# A web.config does not say where the application listens. Name it here:\n\
+             # [web.app]\n# upstream = \"http://127.0.0.1:3000\"\n# sign_in = \"required\"\n",
+        );
+        text
+    }
+
+    /// A finding of the loader, with the line of the old file that caused it.
+    pub(super) fn explain(&self, finding: &Finding) -> Problem {
+        let key = finding.key();
+        let line = self
+            .keys
+            .iter()
+            .find(|(name, _)| {
+                key.strip_prefix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('['))
+            })
+            .and_then(|(_, assignment)| assignment.line);
+        Problem { line, message: format!("{key} {}", finding.message()) }
+    }
+}
+
+/// Text as TOML writes it. Its basic strings have JSON's escapes, and no raw U+007F.
+pub(super) fn quote(text: &str) -> String {
+    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
+}
+
+/// A list of texts as TOML writes it.
+pub(super) fn quote_list(texts: &[String]) -> String {
+    format!("[{}]", texts.iter().map(|text| quote(text)).collect::<Vec<_>>().join(", "))
+}
