@@ -137,6 +137,20 @@ fn sm_45_several_named_elements_need_one_without_a_name() {
 }
 
 #[test]
+fn sm_44_settings_of_a_handler_collection_hold_before_those_of_the_service() {
+    let both = TRUST.replace("<identityConfiguration>", "<identityConfiguration maximumClockSkew='00:01:00'>").replace(
+        "</identityConfiguration>",
+        "<securityTokenHandlers>\n<securityTokenHandlerConfiguration maximumClockSkew='00:02:00'/></securityTokenHandlers></identityConfiguration>",
+    );
+    let import = Import::read(minimal(SIGN_IN, &both)).unwrap();
+    assert_eq!(load(&import).federation["app"].clock_skew, Duration::from_secs(120));
+    let entries = import.report().entries();
+    let of = |line| entries.iter().find(|entry| entry.line == Some(line) && entry.setting.contains("Skew")).unwrap();
+    assert_eq!(of(2).outcome, Outcome::Ignored("line 4 holds instead".to_owned()));
+    assert_eq!(of(4).outcome, Outcome::Carried("federation.app.clock_skew".to_owned()));
+}
+
+#[test]
 fn without_a_pinned_certificate_the_tables_are_comments_that_say_why() {
     let import = Import::read(minimal(SIGN_IN, "")).unwrap();
     assert!(load(&import).federation.is_empty());

@@ -87,9 +87,22 @@ impl Draft {
         self.report.push(Some(line(element)), &setting, value, outcome);
     }
 
-    /// Writes `key` without a line in the report.
+    /// Writes `key` without a line in the report. What was carried over to it before holds no longer, and the report says so.
     pub(super) fn set(&mut self, key: &str, literal: impl Into<String>, line: usize) {
+        for entry in &mut self.report.entries {
+            if matches!(&entry.outcome, Outcome::Carried(carried) if carried == key) {
+                entry.outcome = Outcome::Ignored(format!("line {line} holds instead"));
+            }
+        }
         self.keys.insert(key.to_owned(), Assignment { literal: literal.into(), line: Some(line) });
+    }
+
+    /// Takes back what an earlier setting wrote to `key`.
+    pub(super) fn unset(&mut self, key: &str, line: usize) {
+        if self.keys.contains_key(key) {
+            self.set(key, "", line);
+            self.keys.remove(key);
+        }
     }
 
     pub(super) fn literal(&self, key: &str) -> Option<&str> {

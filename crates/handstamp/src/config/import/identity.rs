@@ -252,13 +252,15 @@ fn read_issuer_names(registry: Element<'_>, draft: &mut Draft) {
         );
         draft.report.push(Some(line), "issuerNameRegistry/add/@thumbprint", &thumbprint, Outcome::Unsupported(why));
     }
+    let values: Vec<String> = kept.iter().map(|(thumbprint, ..)| thumbprint.clone()).collect();
+    draft.set("issuer.sts.thumbprints", quote_list(&values), first_line);
     for (thumbprint, _, line) in &kept {
         let key = Outcome::Carried("issuer.sts.thumbprints".to_owned());
         draft.report.push(Some(*line), "issuerNameRegistry/add/@thumbprint", thumbprint, key);
     }
-    let kept: Vec<String> = kept.into_iter().map(|(thumbprint, ..)| thumbprint).collect();
-    draft.set("issuer.sts.thumbprints", quote_list(&kept), first_line);
-    if !name.is_empty() {
+    if name.is_empty() {
+        draft.unset("issuer.sts.name", first_line);
+    } else {
         draft.set("issuer.sts.name", quote(&name), first_line);
         let key = Outcome::Carried("issuer.sts.name".to_owned());
         draft.report.push(Some(first_line), "issuerNameRegistry/add/@name", &name, key);

@@ -108,7 +108,7 @@ fn read_cookie_handler(handler: Element<'_>, draft: &mut Draft) -> Option<Settin
             },
             "mode" => match setting.value.to_ascii_lowercase().as_str() {
                 "default" | "chunked" => {
-                    draft.ignore(&setting, "cookies are always cut into pieces where they must be")
+                    draft.ignore(&setting, "cookies are always cut into pieces where they must be");
                 }
                 "custom" => draft.refuse(&setting, "a cookie handler of your own is code: chunked cookies are used"),
                 _ => draft.wrong(&setting, "must be Default, Chunked or Custom"),
@@ -172,7 +172,7 @@ fn read_ws_federation(element: Element<'_>, draft: &mut Draft) -> Option<Setting
             "persistentcookiesonpassiveredirects" => match setting.boolean() {
                 Ok(true) => persistent = Some(setting.clone()),
                 Ok(false) => {
-                    draft.ignore(setting, "the cookie ends with the browser, as here when cookie.persistent is absent")
+                    draft.ignore(setting, "the cookie ends with the browser, as here when cookie.persistent is absent");
                 }
                 Err(why) => draft.wrong(setting, &why),
             },

@@ -50,7 +50,7 @@ pub(super) fn attribute<'d>(element: Element<'d>, name: &str) -> Option<&'d str>
     element
         .attributes()
         .find(|attribute| attribute.local_name().eq_ignore_ascii_case(name))
-        .map(|attribute| attribute.value())
+        .map(handstamp_xml::Attribute::value)
 }
 
 /// Whether `element` has this name; element names have case in the original.
