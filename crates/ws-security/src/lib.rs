@@ -6,6 +6,7 @@
 //! | [`AlgorithmSuite`], [`MessageSecurityVersion`] | the names in it that stand for algorithms and specifications |
 //! | [`Receiver`] | opens a protected message: the order of checks that WCF has (SC §9) |
 //! | [`Unprotected`] | what is left then: everything that may be read, and by whom it was said |
+//! | [`IssuedContext`] | the key of a security context that a service has issued |
 //! | [`token`] | tokens and references, read and written |
 //! | [`soap`], [`addressing`] | the frame |
 //!
@@ -21,6 +22,7 @@ mod replay;
 pub mod soap;
 mod timestamp;
 pub mod token;
+mod trust;
 mod version;
 
 pub use addressing::AddressingVersion;
@@ -37,4 +39,5 @@ pub use receive::{
 };
 pub use replay::{MemoryReplayCache, ReplayCache};
 pub use timestamp::{Freshness, MessageTimestamp};
+pub use trust::IssuedContext;
 pub use version::{Generation, MessageSecurityVersion, WssVersion};

@@ -8,6 +8,7 @@ mod input;
 mod keys;
 mod serve;
 mod session;
+mod soap;
 mod token;
 mod xml;
 
@@ -69,6 +70,8 @@ enum Command {
     #[command(subcommand)]
     Session(session::Session),
     #[command(subcommand)]
+    Soap(soap::Soap),
+    #[command(subcommand)]
     Token(token::Token),
     #[command(subcommand)]
     Xml(xml::Xml),
@@ -84,6 +87,7 @@ impl Command {
             Self::Keys(command) => command.run(),
             Self::Account(command) => command.run(),
             Self::Session(command) => command.run(),
+            Self::Soap(command) => command.run(),
             Self::Token(command) => command.run(),
             Self::Xml(command) => command.run(),
             Self::Completions(command) => command.run(),
