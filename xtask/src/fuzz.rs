@@ -4,7 +4,7 @@
 //! nightly and finds little here: `unsafe` is denied in all but two small modules. `cargo fuzz` works with the same targets.
 
 use crate::packages::{self, CXX};
-use crate::process::succeeds;
+use crate::process::{complaints, succeeds_or_says};
 use crate::report::Outcome;
 use crate::workspace::{Metadata, cargo, root};
 use crate::{Chore, Failure};
@@ -59,13 +59,13 @@ fn fuzz(seconds: u32, wanted: &[String]) -> Result<Outcome, String> {
         "--target-dir",
     ]);
     build.arg(&target_directory).env("RUSTFLAGS", FLAGS).env("CARGO_PROFILE_DEV_OPT_LEVEL", "1");
-    if !succeeds(&mut build) {
-        return Ok(Outcome::failed("the fuzz targets do not build"));
+    if let Err(why) = complaints(&mut build) {
+        return Ok(Outcome::failed(format!("the fuzz targets do not build\n{why}")));
     }
 
     let mut outcome = Outcome::default();
     for target in targets.iter().filter(|target| wanted.is_empty() || wanted.contains(target)) {
-        println!("--- {target}");
+        println!("{target}: {seconds} s");
         let found = root().join("fuzz/artifacts").join(target);
         let corpus = target_directory.join("corpus").join(target);
         let folders = std::fs::create_dir_all(&found).and_then(|()| std::fs::create_dir_all(&corpus));
@@ -80,10 +80,11 @@ fn fuzz(seconds: u32, wanted: &[String]) -> Result<Outcome, String> {
         if seeds.is_dir() {
             fuzzer.arg(seeds);
         }
-        let success = succeeds(&mut fuzzer);
-        outcome = outcome.and(Outcome::of(success));
-        if !success {
-            outcome = outcome.note(format!("{target} failed: see fuzz/artifacts/{target}"));
+        if let Err(said) = succeeds_or_says(&mut fuzzer) {
+            println!("{said}");
+            outcome = outcome.and(Outcome::failed(format!("{target} failed: see fuzz/artifacts/{target}\n{said}")));
+        } else {
+            outcome = outcome.and(Outcome::of(true));
         }
     }
     Ok(outcome.note(format!("{seconds} s a target, without AddressSanitizer")))

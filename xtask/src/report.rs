@@ -79,8 +79,8 @@ impl fmt::Display for Report {
                 write!(f, ", {skipped} skipped")?;
             }
             writeln!(f)?;
-            for note in notes {
-                writeln!(f, "           {note}")?;
+            for line in notes.iter().flat_map(|note| note.lines()) {
+                writeln!(f, "           {line}")?;
             }
             total = total.and(Outcome { notes: Vec::new(), ..outcome.clone() });
             time += *took;

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every part that must hold before a change lands.
 
 use crate::packages::{self, CHROMEDRIVER, CHROMIUM, XMLLINT, XMLSEC1};
-use crate::process::{TestCount, count_tests, on_path, succeeds, succeeds_silently};
+use crate::process::{TestCount, complaints, count_tests, on_path, succeeds, succeeds_silently};
 use crate::report::{Outcome, Report};
 use crate::workspace::cargo;
 use crate::{Chore, Failure, fuzz, layers};
@@ -100,19 +100,10 @@ fn deny() -> Outcome {
 
 fn clippy() -> Outcome {
     // The browser test is off by default (`test = false`), so it has to be asked for by name.
-    Outcome::of(
-        succeeds(cargo().args(["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]))
-            && succeeds(cargo().args([
-                "clippy",
-                "--locked",
-                "--workspace",
-                "--test",
-                "browser",
-                "--",
-                "-D",
-                "warnings",
-            ])),
-    )
+    let everything = |which: &[&str]| {
+        complaints(cargo().args(["clippy", "--locked", "--workspace"]).args(which).args(["--", "-D", "warnings"]))
+    };
+    everything(&["--all-targets"]).and_then(|()| everything(&["--test", "browser"])).into()
 }
 
 fn tests() -> Outcome {
@@ -136,7 +127,7 @@ fn tests() -> Outcome {
 }
 
 fn docs() -> Outcome {
-    let pages = Outcome::of(succeeds(
+    let pages = Outcome::from(complaints(
         cargo().args(["doc", "--locked", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"),
     ));
     pages.and(count_tests(cargo().args(["test", "--locked", "--workspace", "--doc", "--no-fail-fast"])).into())
@@ -155,6 +146,15 @@ fn browser() -> Outcome {
 
 impl From<TestCount> for Outcome {
     fn from(count: TestCount) -> Self {
-        Self { passed: count.passed, failed: count.failed, skipped: count.ignored, notes: Vec::new() }
+        let TestCount { passed, failed, ignored, failures } = count;
+        let notes = if failed == 0 { Vec::new() } else { vec![failures.text_or("see above")] };
+        Self { passed, failed, skipped: ignored, notes }
+    }
+}
+
+/// The error is what there is to complain about.
+impl From<Result<(), String>> for Outcome {
+    fn from(result: Result<(), String>) -> Self {
+        result.map_or_else(Self::failed, |()| Self::of(true))
     }
 }
