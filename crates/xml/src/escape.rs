@@ -1,5 +1,8 @@
 //! Writing text and attribute values as Canonical XML wants them (Canonical XML 1.0 §2.3).
 
+use crate::chars::is_char;
+use crate::error::{Error, WriterMisuse};
+
 /// An attribute value in canonical form, without quotes.
 ///
 /// ```
@@ -9,6 +12,34 @@ pub fn attribute_value(value: &str) -> String {
     let mut out = Vec::with_capacity(value.len());
     push_attribute_value(&mut out, value);
     String::from_utf8(out).expect("references replace whole ASCII characters of a string")
+}
+
+/// Appends text in canonical form, for writers that put a message together from known pieces.
+///
+/// ```
+/// let mut out = String::from("<a>");
+/// handstamp_xml::escape::append_text(&mut out, "b & c")?;
+/// assert_eq!(out, "<a>b &amp; c");
+/// # Ok::<(), handstamp_xml::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::Writer`] for a character that XML cannot hold.
+pub fn append_text(out: &mut String, text: &str) -> Result<(), Error> {
+    const SPECIAL: u64 = set(b"&<>\r");
+    if text.bytes().any(|byte| byte < 0x20 || byte == 0xEF) && !text.chars().all(is_char) {
+        return Err(WriterMisuse::Character.into());
+    }
+    let mut done = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        if byte < 64 && SPECIAL >> byte & 1 != 0 {
+            out.push_str(text.get(done..at).unwrap_or_default());
+            out.extend(reference(byte).iter().map(|byte| char::from(*byte)));
+            done = at + 1;
+        }
+    }
+    out.push_str(text.get(done..).unwrap_or_default());
+    Ok(())
 }
 
 /// Appends text: `&`, `<`, `>` and CR are written as references.

@@ -11,7 +11,7 @@ mod key;
 mod policy;
 
 pub use data::{EncryptedData, EncryptedType, decrypt_in_place};
-pub use encryptor::{Encryptor, encrypt_key_for_certificate, encrypt_key_with_key};
+pub use encryptor::{Encryptor, WrappedKey, encrypt_key_for_certificate, encrypt_key_with_key};
 pub use key::EncryptedKey;
 pub use policy::DecryptPolicy;
 

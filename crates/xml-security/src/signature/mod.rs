@@ -4,8 +4,10 @@ mod signed_info;
 mod signer;
 mod verified;
 mod verify;
+mod writing;
 
 pub use signed_info::{MAX_REFERENCES, MAX_TRANSFORMS, Signature};
-pub use signer::{Place, SignedReference, Signer, SigningKey};
+pub use signer::{Place, SignedReference, Signer};
 pub use verified::{Verified, VerifiedElement, VerifiedNodes};
 pub use verify::{SignedReferences, VerificationKey, VerifyPolicy};
+pub use writing::{SignedInfo, SigningKey};

@@ -1,20 +1,12 @@
 //! Making signatures: `SignedInfo` is written in canonical form, so that it need not be canonicalized again.
 
-use crate::algorithm::{DigestMethod, ENVELOPED_SIGNATURE, SignatureMethod};
+use crate::algorithm::{DigestMethod, SignatureMethod};
 use crate::error::Error;
 use crate::octets::to_base64;
-use handstamp_keys::{Certificate, HmacKey, PrivateKey};
+use crate::signature::writing::{SignedInfo, SigningKey};
+use handstamp_keys::{Certificate, DigestValue};
 use handstamp_xml::escape::attribute_value;
 use handstamp_xml::{Document, Element, c14n, names};
-
-/// The key to sign with.
-#[derive(Debug, Clone, Copy)]
-pub enum SigningKey<'k> {
-    /// An RSA or elliptic-curve private key.
-    Private(&'k PrivateKey),
-    /// Key octets that both ends hold, for HMAC.
-    Symmetric(&'k [u8]),
-}
 
 /// Makes `ds:Signature` elements with one key (XML Signature §3.1).
 ///
@@ -47,7 +39,7 @@ pub struct SignedReference {
     uri: String,
     enveloped: bool,
     prefix_list: Vec<String>,
-    digest: String,
+    digest: DigestValue,
 }
 
 impl<'k> Signer<'k> {
@@ -88,7 +80,7 @@ impl<'k> Signer<'k> {
     /// Puts this content, canonical XML whose default namespace is XML Signature's, into `KeyInfo`.
     #[must_use]
     pub fn with_key_info(mut self, content: &str) -> Self {
-        self.key_info = format!("<KeyInfo>{content}</KeyInfo>");
+        content.clone_into(&mut self.key_info);
         self
     }
 
@@ -112,7 +104,7 @@ impl<'k> Signer<'k> {
             uri: format!("#{id}"),
             enveloped: false,
             prefix_list: self.prefix_list.clone(),
-            digest: to_base64(self.digest_method.algorithm().digest(canonical).as_bytes()),
+            digest: self.digest_method.algorithm().digest(canonical),
         }
     }
 
@@ -156,55 +148,13 @@ impl<'k> Signer<'k> {
     }
 
     fn sign_with_objects(&self, references: &[SignedReference], objects: &str) -> Result<String, Error> {
-        let content = self.signed_info(references);
-        let octets = format!(r#"<SignedInfo xmlns="{}">{content}</SignedInfo>"#, names::DSIG);
-        let value = to_base64(&self.sign_octets(octets.as_bytes())?);
-        let id = self.id.as_deref().map(|id| format!(r#" Id="{}""#, attribute_value(id))).unwrap_or_default();
-        Ok(format!(
-            r#"<Signature xmlns="{dsig}"{id}><SignedInfo>{content}</SignedInfo><SignatureValue>{value}</SignatureValue>{key_info}{objects}</Signature>"#,
-            dsig = names::DSIG,
-            key_info = self.key_info,
-        ))
-    }
-
-    fn signed_info(&self, references: &[SignedReference]) -> String {
-        let exclusive = c14n::EXCLUSIVE;
-        let mut text = format!(
-            r#"<CanonicalizationMethod Algorithm="{exclusive}"></CanonicalizationMethod><SignatureMethod Algorithm="{}"></SignatureMethod>"#,
-            self.method.uri()
-        );
+        let mut signed_info = SignedInfo::new(self.method, self.digest_method);
         for reference in references {
-            text += &format!(r#"<Reference URI="{}"><Transforms>"#, attribute_value(&reference.uri));
-            if reference.enveloped {
-                text += &format!(r#"<Transform Algorithm="{ENVELOPED_SIGNATURE}"></Transform>"#);
-            }
-            text += &format!(r#"<Transform Algorithm="{exclusive}">"#);
-            if !reference.prefix_list.is_empty() {
-                text += &format!(
-                    r#"<InclusiveNamespaces xmlns="{}" PrefixList="{}"></InclusiveNamespaces>"#,
-                    names::EXC_C14N,
-                    attribute_value(&reference.prefix_list.join(" "))
-                );
-            }
-            text += &format!(
-                r#"</Transform></Transforms><DigestMethod Algorithm="{}"></DigestMethod><DigestValue>{}</DigestValue></Reference>"#,
-                self.digest_method.uri(),
-                reference.digest
-            );
+            signed_info.push(&reference.uri, reference.enveloped, &reference.prefix_list, &reference.digest);
         }
-        text
-    }
-
-    fn sign_octets(&self, octets: &[u8]) -> Result<Vec<u8>, Error> {
-        let signed = match self.key {
-            SigningKey::Symmetric(key) => {
-                self.method.hmac().map(|digest| Ok(HmacKey::new(digest, key).sign(octets).as_bytes().to_vec()))
-            }
-            SigningKey::Private(key) => {
-                self.method.for_key(key.kind()).map(|algorithm| key.sign(algorithm, octets).map_err(Error::Keys))
-            }
-        };
-        signed.unwrap_or(Err(Error::KeyMismatch { algorithm: self.method.uri() }))
+        let mut out = String::with_capacity(2048);
+        signed_info.write_signature(self.key, self.id.as_deref(), &self.key_info, objects, &mut out)?;
+        Ok(out)
     }
 
     fn canonicalization(&self) -> c14n::Method {
@@ -212,7 +162,6 @@ impl<'k> Signer<'k> {
     }
 }
 
-/// Puts markup into the source of a document. The text around it stays as it is, byte for byte.
 /// Behind the first `>` that stands in no attribute value.
 fn end_of_start_tag(markup: &str) -> Option<usize> {
     let mut quote = None;
@@ -233,6 +182,7 @@ fn end_of_start_tag(markup: &str) -> Option<usize> {
         .map(|at| at + 1)
 }
 
+/// Puts markup into the source of a document. The text around it stays as it is, byte for byte.
 fn insert(document: &Document, target: Element<'_>, place: Place<'_>, markup: &str) -> Result<String, Error> {
     let source = document.source();
     let at = match place {
