@@ -191,13 +191,14 @@ impl Opening<'_, '_> {
     }
 
     fn read_context(&mut self, element: Element<'_>, position: usize) -> Result<EntryKind, Error> {
-        let expected =
-            self.expects(|kind| matches!(kind, TokenKind::SecureConversation(_) | TokenKind::SslNegotiated { .. }));
-        let sessions = self.receiver.sessions.filter(|_| expected).ok_or_else(|| {
+        let is_context =
+            |kind: &TokenKind| matches!(kind, TokenKind::SecureConversation(_) | TokenKind::SslNegotiated { .. });
+        let sessions = self.receiver.sessions.filter(|_| self.expects(is_context)).ok_or_else(|| {
             Error::refused("SC 9 step 5", "SecurityContextToken", "the binding has none in this direction")
         })?;
-        if self.header.of_kind(EntryKind::Context).next().is_some() {
-            return Err(Error::malformed("SC 9 step 5", "SecurityContextToken", "there are two"));
+        // A session that was established under a negotiated context has both in the request that renews it.
+        if self.header.of_kind(EntryKind::Context).count() == self.expected_count(is_context) {
+            return Err(Error::malformed("SC 9 step 5", "SecurityContextToken", "there are too many"));
         }
         let token = SecurityContextToken::parse(element)?;
         let key = sessions.by_token(&token, self.now).map_err(|error| session_error(error, &token.context))?;

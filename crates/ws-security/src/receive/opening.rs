@@ -9,6 +9,7 @@ use crate::receive::header::{EntryKind, Header};
 use crate::receive::keys::{Key, KeyTable, Material, Origin, single_reference};
 use crate::receive::unprotected::{Caller, IssuedKey, RequestContext, Unprotected, WrappedKey};
 use crate::receive::{Expectation, Receiver, Role};
+use crate::send::saml_value_type;
 use crate::soap::{Envelope, Fault, SoapVersion};
 use crate::token::{SecurityTokenReference, token_id};
 use handstamp_keys::SymmetricKey;
@@ -156,15 +157,21 @@ impl<'r, 'a> Opening<'r, 'a> {
         }
     }
 
-    /// Whether a token of this kind may stand in the header: as protection token of a request, or as supporting token.
+    /// Whether a token of this kind may stand in the header.
     pub(super) fn expects(&self, of_kind: impl Fn(&TokenKind) -> bool) -> bool {
+        self.expected_count(of_kind) > 0
+    }
+
+    /// How many tokens of this kind may stand in the header: as protection token of a request, and as supporting tokens.
+    pub(super) fn expected_count(&self, of_kind: impl Fn(&TokenKind) -> bool) -> usize {
         let protects = match &self.receiver.binding.protection {
             Protection::Symmetric { token } => {
                 self.receiver.role == Role::Service && token.inclusion != TokenInclusion::Never && of_kind(&token.kind)
             }
             _ => false,
         };
-        protects || self.supporting().iter().any(|token| of_kind(&token.parameters.kind))
+        let supporting = self.supporting().iter().filter(|token| of_kind(&token.parameters.kind)).count();
+        supporting + usize::from(protects)
     }
 
     /// A fresh key for a certificate: in requests of symmetric bindings, in all messages of asymmetric ones.
@@ -428,8 +435,11 @@ impl<'r, 'a> Opening<'r, 'a> {
         if let Some((Origin::EncryptedKey(sha1), key)) = secret(|origin| matches!(origin, Origin::EncryptedKey(_))) {
             request.encrypted_key = Some(WrappedKey { sha1, key });
         }
-        if let Some((Origin::Issued(assertion_id), key)) = secret(|origin| matches!(origin, Origin::Issued(_))) {
-            request.issued_token = Some(IssuedKey { assertion_id, key });
+        let assertion = self.header.of_kind(EntryKind::Assertion).find_map(|(_, entry)| document.element(entry.node));
+        if let (Some((Origin::Issued(assertion_id), key)), Some(value_type)) =
+            (secret(|origin| matches!(origin, Origin::Issued(_))), assertion.and_then(saml_value_type))
+        {
+            request.issued_token = Some(IssuedKey { assertion_id, value_type, key });
         }
         request.client_certificate = self.callers.iter().find_map(|caller| match caller {
             Caller::Certificate(certificate) => Some(certificate.clone()),

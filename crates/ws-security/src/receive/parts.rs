@@ -5,6 +5,7 @@ use crate::binding::{Protection, ProtectionLevel, ProtectionOrder, TokenKind, To
 use crate::error::Error;
 use crate::receive::Role;
 use crate::receive::header::{EntryKind, quoted};
+use crate::receive::keys::Key;
 use crate::receive::opening::Opening;
 use crate::receive::unprotected::{Caller, header_blocks};
 use crate::token::from_base64;
@@ -91,16 +92,18 @@ impl Opening<'_, '_> {
         if !self.receiver.binding.protect_tokens || self.receiver.role == Role::Client {
             return Ok(());
         }
-        let primary = match &self.receiver.binding.protection {
-            Protection::Symmetric { token } => match token.kind {
-                TokenKind::X509 => EntryKind::EncryptedKey,
-                TokenKind::Issued(_) => EntryKind::Assertion,
-                _ => EntryKind::Context,
-            },
-            Protection::Asymmetric { .. } => EntryKind::Certificate,
+        let primary: Vec<usize> = match &self.receiver.binding.protection {
+            Protection::Symmetric { .. } => {
+                let is_primary = |key: &Key| !key.derived && self.protecting.as_ref() == Some(&key.origin);
+                let tokens = self.keys.tokens.iter().filter(|token| is_primary(&token.key));
+                tokens.filter_map(|token| token.key.position).collect()
+            }
+            Protection::Asymmetric { .. } => {
+                self.header.of_kind(EntryKind::Certificate).map(|(position, _)| position).collect()
+            }
             Protection::Transport => return Ok(()),
         };
-        for (_, entry) in self.header.of_kind(primary) {
+        for entry in primary.into_iter().filter_map(|position| self.header.entries.get(position)) {
             let element = self.element(entry.node)?;
             if !self.is_verified(element) {
                 return Err(Error::refused("SC 8.9", quoted(element), "protectTokens demands that it is signed"));
@@ -123,21 +126,11 @@ impl Opening<'_, '_> {
 
     /// Tokens are there exactly as configured, and each serves for something.
     pub(super) fn check_tokens(&mut self) -> Result<(), Error> {
-        let count = |kind: fn(&TokenKind) -> bool| {
-            let supporting = self.supporting().iter().filter(|token| kind(&token.parameters.kind)).count();
-            let protecting = match &self.receiver.binding.protection {
-                Protection::Symmetric { token } if self.receiver.role == Role::Service => {
-                    usize::from(kind(&token.kind))
-                }
-                _ => 0,
-            };
-            supporting + protecting
-        };
-        if self.header.user_names.len() != count(|kind| *kind == TokenKind::UserName) {
+        if self.header.user_names.len() != self.expected_count(|kind| *kind == TokenKind::UserName) {
             return Err(Error::refused("SC 9 step 12", "UsernameToken", "it is missing, or not configured"));
         }
         let assertions: Vec<NodeId> = self.header.of_kind(EntryKind::Assertion).map(|(_, entry)| entry.node).collect();
-        if assertions.len() != count(|kind| matches!(kind, TokenKind::Issued(_))) {
+        if assertions.len() != self.expected_count(|kind| matches!(kind, TokenKind::Issued(_))) {
             return Err(Error::refused("SC 9 step 12", "Assertion", "it is missing, or not configured"));
         }
         self.callers.extend(assertions.into_iter().map(Caller::Assertion));

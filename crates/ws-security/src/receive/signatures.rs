@@ -73,6 +73,14 @@ impl Opening<'_, '_> {
                     "the binding has no endorsing token like the one that made it",
                 )
             })?;
+            // Else whoever holds a session's key could renew it without proving anew who they are.
+            if matches!(signed.key.origin, Origin::Context(_)) && self.protecting.as_ref() == Some(&signed.key.origin) {
+                return Err(Error::refused(
+                    "SC 9 step 12",
+                    "endorsing Signature",
+                    "it is by the context that protects the message already",
+                ));
+            }
             // Over transport WCF may derive the key whatever the parameters say (finding 48).
             if !transport && matches!(signed.key.material, Material::Symmetric(_)) {
                 self.check_derivation(&signed.key, parameters, "endorsing Signature")?;

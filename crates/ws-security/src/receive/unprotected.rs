@@ -68,6 +68,8 @@ pub struct WrappedKey {
 pub struct IssuedKey {
     /// The assertion's id.
     pub assertion_id: String,
+    /// The `ValueType` of references to it, which tells SAML 1.1 from 2.0.
+    pub value_type: &'static str,
     /// The key.
     pub key: SymmetricKey,
 }

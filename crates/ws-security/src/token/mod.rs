@@ -7,6 +7,7 @@ mod user_name;
 mod x509;
 
 pub use derived_key::{DEFAULT_LABEL, DerivedKeyToken, MAX_LABEL_CHARACTERS, MAX_NONCE_LENGTH, MAX_OFFSET};
+pub(crate) use derived_key::{NONCE_LENGTH, append_derived_key};
 pub use reference::{ReferenceTarget, SecurityTokenReference, value_types};
 pub use security_context::{ContextReference, SecurityContextToken};
 pub use user_name::{PASSWORD_TEXT, UserNameToken};

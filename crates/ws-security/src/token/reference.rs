@@ -76,6 +76,10 @@ pub mod value_types {
         "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.0#SAMLAssertionID";
     /// The id of a SAML 2.0 assertion.
     pub const SAML20_ASSERTION_ID: &str = "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLID";
+    /// The token type of SAML 1.1 assertions.
+    pub const SAML11: &str = "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLV1.1";
+    /// The token type of SAML 2.0 assertions.
+    pub const SAML20: &str = "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLV2.0";
 }
 
 impl SecurityTokenReference {

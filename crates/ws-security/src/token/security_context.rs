@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::token::from_base64;
 use crate::version::Generation;
 use handstamp_xml::{Element, Writer, names};
+use std::iter::Peekable;
 
 /// What a message says about its security context.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,22 +34,10 @@ const MAX_COOKIE: usize = 16_384;
 impl SecurityContextToken {
     /// Reads the element as a service does: `Identifier`, `Instance`, `Cookie`, and nothing else.
     pub fn parse(element: Element<'_>) -> Result<Self, Error> {
-        let generation = Generation::of_conversation(element.namespace())
-            .filter(|_| element.local_name() == "SecurityContextToken")
-            .ok_or_else(|| malformed("it is another element"))?;
-        let namespace = generation.conversation();
-        let mut children = element.children().peekable();
-        let identifier = children.next().filter(|child| child.is(namespace, "Identifier"));
-        let identifier = identifier.ok_or_else(|| malformed("it does not start with Identifier"))?.text();
-        let instance =
-            children.next_if(|child| child.is(namespace, "Instance")).map(|child| child.text().trim().to_owned());
-        let cookie = children.next_if(|child| child.is(names::WCF_SECURITY, "Cookie"));
-        if children.next().is_some() {
+        let (mut token, mut rest) = Self::parse_names(element)?;
+        let cookie = rest.next_if(|child| child.is(names::WCF_SECURITY, "Cookie"));
+        if rest.next().is_some() {
             return Err(malformed("it holds something besides Identifier, Instance and Cookie"));
-        }
-        let identifier = identifier.trim();
-        if identifier.is_empty() {
-            return Err(malformed("its Identifier is empty"));
         }
         let cookie = cookie.map(|cookie| {
             let text = cookie.text();
@@ -59,11 +48,39 @@ impl SecurityContextToken {
                 .filter(|cookie| cookie.len() <= MAX_COOKIE)
                 .ok_or_else(|| malformed("its Cookie is too large, or not base64"))
         });
-        Ok(Self {
+        token.cookie = cookie.transpose()?;
+        Ok(token)
+    }
+
+    /// Reads the element as a client does: whatever follows `Identifier` and `Instance` is the service's own business, and is
+    /// neither read nor lost (SC 4.2).
+    pub fn parse_as_client(element: Element<'_>) -> Result<Self, Error> {
+        let (mut token, rest) = Self::parse_names(element)?;
+        let mut cookies = rest.filter(|child| child.is(names::WCF_SECURITY, "Cookie"));
+        token.cookie = cookies.next().and_then(|cookie| from_base64(&cookie.text()));
+        Ok(token)
+    }
+
+    fn parse_names(element: Element<'_>) -> Result<(Self, Peekable<impl Iterator<Item = Element<'_>>>), Error> {
+        let generation = Generation::of_conversation(element.namespace())
+            .filter(|_| element.local_name() == "SecurityContextToken")
+            .ok_or_else(|| malformed("it is another element"))?;
+        let namespace = generation.conversation();
+        let mut children = element.children().peekable();
+        let identifier = children.next().filter(|child| child.is(namespace, "Identifier"));
+        let identifier = identifier.ok_or_else(|| malformed("it does not start with Identifier"))?.text();
+        let identifier = identifier.trim();
+        if identifier.is_empty() {
+            return Err(malformed("its Identifier is empty"));
+        }
+        let instance =
+            children.next_if(|child| child.is(namespace, "Instance")).map(|child| child.text().trim().to_owned());
+        let token = Self {
             id: element.attribute_ns(names::WSU, "Id").map(str::to_owned),
             context: ContextReference { generation, identifier: identifier.to_owned(), instance },
-            cookie: cookie.transpose()?,
-        })
+            cookie: None,
+        };
+        Ok((token, children))
     }
 
     /// Writes the element as WCF does. A client does not write tokens but repeats them as it got them.

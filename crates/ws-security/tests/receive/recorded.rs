@@ -35,9 +35,25 @@ pub(crate) enum Verdict {
 
 /// Both ends of a conversation, which remember what they received.
 pub(crate) struct Ends {
-    sessions: RecordedKeys,
+    pub(crate) sessions: RecordedKeys,
     replays: [MemoryReplayCache; 4],
-    requests: HashMap<String, RequestContext>,
+    pub(crate) requests: HashMap<String, RequestContext>,
+}
+
+impl Ends {
+    pub(crate) fn of(conversation: &Conversation) -> Self {
+        Self {
+            sessions: RecordedKeys::of(&conversation.case),
+            replays: std::array::from_fn(|_| MemoryReplayCache::new(1000)),
+            requests: HashMap::new(),
+        }
+    }
+
+    /// The request that this reply answers.
+    pub(crate) fn request_of(&self, reply: &Document) -> Option<&RequestContext> {
+        let related = reply.root().descendants().find(|element| element.local_name() == "RelatesTo")?;
+        self.requests.get(related.text().trim())
+    }
 }
 
 impl Conversation {
@@ -63,11 +79,7 @@ impl Conversation {
 
     /// Opens every message in the order of arrival.
     pub(crate) fn judge(&self) -> Vec<Verdict> {
-        let mut ends = Ends {
-            sessions: RecordedKeys::of(&self.case),
-            replays: std::array::from_fn(|_| MemoryReplayCache::new(1000)),
-            requests: HashMap::new(),
-        };
+        let mut ends = Ends::of(self);
         (0..self.messages().len()).map(|index| self.judge_message(index, &mut ends)).collect()
     }
 
@@ -116,9 +128,8 @@ impl Conversation {
         let is_request = text(message, "direction") == "request";
         let asked = if is_request { action } else { self.action_of_request(&document).unwrap_or(action) };
         let Configured { binding, is_bootstrap } = Configured::of(self, asked, is_request);
-        let related = document.root().descendants().find(|element| element.local_name() == "RelatesTo");
         let none = RequestContext::default();
-        let request = related.and_then(|id| ends.requests.get(id.text().trim())).unwrap_or(&none);
+        let request = ends.request_of(&document).unwrap_or(&none);
         let expected = if is_request { Expectation::request() } else { Expectation::reply(request) };
         let expected = if action.ends_with("/Cancel") { expected.cancel() } else { expected.with_body(level(message)) };
         let now = self.arrival(index);
@@ -142,7 +153,7 @@ impl Conversation {
     }
 
     /// A fault is secured as the answer to its request would be.
-    fn action_of_request(&self, reply: &Document) -> Option<&str> {
+    pub(crate) fn action_of_request(&self, reply: &Document) -> Option<&str> {
         let related = reply.root().descendants().find(|element| element.local_name() == "RelatesTo")?;
         let id = format!("MessageID>{}<", related.text());
         let id_with_id = format!("\">{}</a:MessageID>", related.text());
@@ -184,7 +195,7 @@ impl Conversation {
         }
     }
 
-    fn must_fail(&self, index: usize) -> bool {
+    pub(crate) fn must_fail(&self, index: usize) -> bool {
         let message = &self.messages()[index];
         let is_request = text(message, "direction") == "request";
         let wrong_password = self.name.ends_with("wrong-password") && is_request;
@@ -238,7 +249,7 @@ fn compare(unprotected: &Unprotected, message: &Value) -> Result<(), String> {
 }
 
 /// What the contract of the recorded operation says.
-fn level(message: &Value) -> ProtectionLevel {
+pub(crate) fn level(message: &Value) -> ProtectionLevel {
     match text(message, "action") {
         action if action.contains("IOdd/SignOnly") => ProtectionLevel::Sign,
         action if action.contains("IOdd/Bare") => ProtectionLevel::None,
@@ -257,11 +268,11 @@ fn time(message: &Value, tag: &str) -> Option<Timestamp> {
 }
 
 /// Binary and MTOM messages were recorded as text too.
-fn wire(message: &Value) -> &str {
+pub(crate) fn wire(message: &Value) -> &str {
     message["wire"].as_str().unwrap_or_else(|| text(message, "xml"))
 }
 
-fn parse_message(message: &Value) -> Result<Document, Error> {
+pub(crate) fn parse_message(message: &Value) -> Result<Document, Error> {
     Ok(Document::parse(wire(message), &ParseOptions::default())?)
 }
 

@@ -38,7 +38,8 @@ fn bootstrap(conversation: &Conversation, is_service: bool) -> SecurityBinding {
     let case = &conversation.case;
     let name = conversation.name.as_str();
     let version = match name {
-        "version-outer-10-bootstrap-11" | "version-outer-13-bootstrap-feb2005" => MessageSecurityVersion::default(),
+        "version-outer-10-bootstrap-11" => MessageSecurityVersion::WSS11_FEBRUARY2005_BSP,
+        "version-outer-13-bootstrap-feb2005" => MessageSecurityVersion::default(),
         _ => version(case),
     };
     let issued = IssuedTokenParameters::default();
@@ -103,6 +104,12 @@ fn outer(conversation: &Conversation, bootstrap: SecurityBinding, is_service: bo
         Value::Bool(false) => set_derived_keys(&mut binding, false),
         Value::String(said) if said.contains("outer") && said.contains(side) => set_derived_keys(&mut binding, false),
         _ => {}
+    }
+    if conversation.name.starts_with("mixed-derived-keys") {
+        set_derived_keys(&mut binding, true);
+    }
+    if let (Some(session), Some(cancels)) = (binding.session_mut(), case["requireCancellation"].as_bool()) {
+        session.require_cancellation = cancels;
     }
     if text(settings, "includeTimestamp").ends_with(side) {
         binding.include_timestamp = false;

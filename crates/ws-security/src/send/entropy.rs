@@ -1,0 +1,122 @@
+//! Randomness and identifiers of one message.
+
+use crate::error::Error;
+use handstamp_keys::SecureRandom;
+use std::fmt::Write as _;
+use zeroize::Zeroizing;
+
+/// Random bytes of one message, drawn from their source in few calls: each call costs more than the bytes do.
+pub(super) struct Entropy<'r> {
+    random: &'r dyn SecureRandom,
+    pool: Zeroizing<[u8; POOL]>,
+    used: usize,
+}
+
+/// Two nonces, three initialization vectors and a GUID.
+const POOL: usize = 96;
+
+impl<'r> Entropy<'r> {
+    pub(super) fn new(random: &'r dyn SecureRandom) -> Self {
+        Self { random, pool: Zeroizing::new([0; POOL]), used: POOL }
+    }
+
+    /// Fresh bytes.
+    pub(super) fn draw<const LENGTH: usize>(&mut self) -> Result<[u8; LENGTH], Error> {
+        if POOL - self.used < LENGTH {
+            self.random.fill(&mut self.pool[..]).map_err(no_randomness)?;
+            self.used = 0;
+        }
+        let drawn = self.pool.get(self.used..).and_then(<[u8]>::first_chunk).copied();
+        self.used += LENGTH;
+        drawn.ok_or_else(|| Error::Configuration(format!("{LENGTH} random bytes are more than one draw gives")))
+    }
+
+    pub(super) fn source(&self) -> &'r dyn SecureRandom {
+        self.random
+    }
+}
+
+pub(super) fn no_randomness(error: handstamp_keys::Error) -> Error {
+    Error::Configuration(error.to_string())
+}
+
+/// The identifiers of one message, as WCF has them (SC 8.12): numbers for what belongs to the message, a GUID and a number for
+/// tokens.
+pub(super) struct Ids {
+    prefix: String,
+    numbers: u32,
+    unique: String,
+    tokens: u32,
+}
+
+impl Ids {
+    /// `avoid`: content of the message that may hold identifiers of its own; it then gets other numbers than WCF's.
+    pub(super) fn new(avoid: bool, entropy: &mut Entropy<'_>) -> Result<Self, Error> {
+        let unique = format!("uuid-{}-", guid(entropy.draw()?));
+        let prefix = if avoid { format!("_{unique}") } else { "_".to_owned() };
+        Ok(Self { prefix, numbers: 0, unique, tokens: 0 })
+    }
+
+    /// `_0`, `_1`, …
+    pub(super) fn number(&mut self) -> String {
+        let mut id = String::with_capacity(self.prefix.len() + 10);
+        id.push_str(&self.prefix);
+        // Writing to a string does not fail.
+        _ = write!(id, "{}", self.numbers);
+        self.numbers += 1;
+        id
+    }
+
+    /// `uuid-…-1`, `uuid-…-2`, …
+    pub(super) fn token(&mut self) -> String {
+        self.tokens += 1;
+        format!("{}{}", self.unique, self.tokens)
+    }
+}
+
+/// A random GUID (RFC 9562 version 4) in its usual spelling.
+pub(super) fn guid(mut octets: [u8; 16]) -> String {
+    octets[6] = octets[6] & 0x0f | 0x40;
+    octets[8] = octets[8] & 0x3f | 0x80;
+    let mut text = String::with_capacity(36);
+    for (index, octet) in octets.iter().enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        for digit in [octet >> 4, octet & 15] {
+            text.extend(char::from_digit(digit.into(), 16));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use handstamp_keys::DeterministicRandom;
+
+    #[test]
+    fn no_byte_is_given_twice() {
+        let random = DeterministicRandom::new(1);
+        let mut entropy = Entropy::new(&random);
+        let drawn: Vec<[u8; 16]> = (0..20).map(|_| entropy.draw().unwrap()).collect();
+        for (index, one) in drawn.iter().enumerate() {
+            assert!(!drawn[index + 1..].contains(one) && *one != [0; 16]);
+        }
+        assert!(entropy.draw::<97>().is_err());
+    }
+
+    #[test]
+    fn sc_8_12_identifiers_look_like_those_of_wcf() {
+        let random = DeterministicRandom::new(1);
+        let mut ids = Ids::new(false, &mut Entropy::new(&random)).unwrap();
+        assert_eq!([ids.number(), ids.number()], ["_0", "_1"]);
+        let token = ids.token();
+        let groups: Vec<usize> = token.split('-').map(str::len).collect();
+        assert_eq!(groups, [4, 8, 4, 4, 4, 12, 1]);
+        assert_ne!(token, ids.token());
+        assert_eq!(&token[5 + 14..5 + 15], "4");
+        let mut avoiding = Ids::new(true, &mut Entropy::new(&random)).unwrap();
+        assert!(avoiding.number().starts_with("_uuid-"));
+    }
+}

@@ -1,0 +1,356 @@
+//! What a sender protects, a receiver opens, under every mode and setting; and changed on the way it does not.
+
+use crate::ends::{Ends, REQUEST, Way, parse};
+use handstamp_ws_security::soap::{Envelope, SoapVersion};
+use handstamp_ws_security::token::SecurityContextToken;
+use handstamp_ws_security::{
+    AddressingVersion, AlgorithmSuite, AuthenticationMode, Body, ContextKey, HeaderBlock, HeaderLayout, Message,
+    MessageSecurityVersion, Protection, ProtectionLevel, ProtectionOrder, SecurityBinding, Sender, TokenKind,
+    Unprotected, WssVersion,
+};
+use handstamp_xml::Element;
+use std::borrow::Cow;
+
+const VERSIONS: [MessageSecurityVersion; 6] = [
+    MessageSecurityVersion::WSS11_FEBRUARY2005,
+    MessageSecurityVersion::WSS10_FEBRUARY2005_BSP,
+    MessageSecurityVersion::WSS11_FEBRUARY2005_BSP,
+    MessageSecurityVersion::WSS10_13_BSP,
+    MessageSecurityVersion::WSS11_13,
+    MessageSecurityVersion::WSS11_13_BSP,
+];
+const ORDERS: [ProtectionOrder; 3] = [
+    ProtectionOrder::SignBeforeEncryptAndEncryptSignature,
+    ProtectionOrder::SignBeforeEncrypt,
+    ProtectionOrder::EncryptBeforeSign,
+];
+const LEVELS: [ProtectionLevel; 3] = [ProtectionLevel::None, ProtectionLevel::Sign, ProtectionLevel::EncryptAndSign];
+
+/// Every mode that there is, one-shot and as bootstrap of a session, its renewal included.
+fn bindings(version: MessageSecurityVersion) -> Vec<(String, SecurityBinding)> {
+    let mut all = Vec::new();
+    for mode in AuthenticationMode::ALL {
+        let Ok(mut binding) = SecurityBinding::for_mode(*mode, version) else { continue };
+        binding.allow_serialized_signing_token_on_reply = true;
+        binding.require_signature_confirmation &= version.wss == WssVersion::V11;
+        let session = SecurityBinding::secure_conversation(binding.clone(), version);
+        all.push((format!("{} renewal", mode.name()), session.renewal().unwrap()));
+        all.push((format!("{} session", mode.name()), session));
+        all.push((mode.name().to_owned(), binding));
+    }
+    all
+}
+
+fn set_derived_keys(binding: &mut SecurityBinding, required: bool) {
+    match &mut binding.protection {
+        Protection::Symmetric { token } => token.require_derived_keys = required,
+        Protection::Asymmetric { initiator, recipient } => {
+            initiator.require_derived_keys = required;
+            recipient.require_derived_keys = required;
+        }
+        Protection::Transport => {}
+    }
+    for token in &mut binding.supporting_tokens {
+        token.parameters.require_derived_keys =
+            required && matches!(token.parameters.kind, TokenKind::SecureConversation(_) | TokenKind::Issued(_));
+    }
+}
+
+/// SC 6, 8: every mode, version, order and level, with derived keys and without.
+#[test]
+fn sc_6_8_every_mode_goes_there_and_back() {
+    let mut exchanges = 0;
+    for version in VERSIONS {
+        let ends = Ends::new(version.generation, 32);
+        for (name, binding) in bindings(version) {
+            for order in ORDERS {
+                for (level, derived) in LEVELS.into_iter().zip([true, false, true]).chain([(LEVELS[2], false)]) {
+                    let mut binding = binding.clone();
+                    binding.protection_order = order;
+                    set_derived_keys(&mut binding, derived);
+                    let way = Way { level, ..Way::default() };
+                    if let Err(error) = ends.exchange(&binding, way) {
+                        panic!("{name}, {version:?}, {order:?}, {level:?}, derived keys {derived}: {error}");
+                    }
+                    exchanges += 1;
+                }
+            }
+        }
+    }
+    assert!(exchanges > 1500, "{exchanges}");
+}
+
+/// SC 5.4: every suite, with and without derived keys.
+#[test]
+fn sc_5_4_every_suite_goes_there_and_back() {
+    let version = MessageSecurityVersion::WSS11_13;
+    for suite in AlgorithmSuite::ALL {
+        let ends = Ends::new(version.generation, suite.default_key_length());
+        for (name, mut binding) in bindings(version) {
+            binding.suite = *suite;
+            for derived in [true, false] {
+                set_derived_keys(&mut binding, derived);
+                let result = ends.exchange(&binding, Way::default());
+                assert!(result.is_ok(), "{name}, {}, {derived}: {}", suite.name(), result.unwrap_err());
+            }
+        }
+    }
+}
+
+/// SC 8.3: each layout, as its own receiver and as a strict one takes it.
+#[test]
+fn sc_8_3_every_layout_goes_there_and_back() {
+    use HeaderLayout::{Lax, LaxTimestampFirst, LaxTimestampLast, Strict};
+    let version = MessageSecurityVersion::WSS11_FEBRUARY2005;
+    let ends = Ends::new(version.generation, 32);
+    for (name, binding) in bindings(version) {
+        for layout in [Strict, Lax, LaxTimestampFirst, LaxTimestampLast] {
+            for order in ORDERS {
+                let binding = SecurityBinding { layout, protection_order: order, ..binding.clone() };
+                let result = ends.exchange(&binding, Way::default());
+                assert!(result.is_ok(), "{name}, {layout:?}, {order:?}: {}", result.unwrap_err());
+                let (request, _) = result.unwrap();
+                let strict = SecurityBinding { layout: Strict, ..binding.clone() };
+                let opened = ends.open_request(&strict, &request.envelope, Way::default());
+                assert_eq!(opened.is_ok(), layout != LaxTimestampLast || strict.is_transport(), "{name}, {layout:?}");
+            }
+        }
+    }
+}
+
+/// SC 1.3: both SOAP versions and both addressing versions.
+#[test]
+fn sc_1_3_every_message_version_goes_there_and_back() {
+    use handstamp_ws_security::AddressingVersion::{August2004, V10};
+    use handstamp_ws_security::soap::SoapVersion::{Soap11, Soap12};
+    let version = MessageSecurityVersion::WSS11_13_BSP;
+    let ends = Ends::new(version.generation, 32);
+    for (soap, addressing) in [(Soap11, V10), (Soap11, August2004), (Soap12, V10), (Soap12, August2004)] {
+        for (name, binding) in bindings(version) {
+            let way = Way { soap, addressing, ..Way::default() };
+            let result = ends.exchange(&binding, way);
+            assert!(result.is_ok(), "{name}, {way:?}: {}", result.unwrap_err());
+        }
+    }
+}
+
+/// SC 8.8, 8.9: confirmations and protected tokens where they are not the mode's own.
+#[test]
+fn sc_8_8_8_9_confirmations_and_protected_tokens() {
+    for version in VERSIONS {
+        let ends = Ends::new(version.generation, 32);
+        for (name, mut binding) in bindings(version) {
+            binding.require_signature_confirmation = version.wss == WssVersion::V11;
+            binding.protect_tokens = true;
+            for (order, derived) in ORDERS.into_iter().zip([true, false, true]) {
+                binding.protection_order = order;
+                set_derived_keys(&mut binding, derived);
+                let result = ends.exchange(&binding, Way::default());
+                assert!(result.is_ok(), "{name}, {version:?}, {order:?}: {}", result.unwrap_err());
+            }
+        }
+    }
+}
+
+/// SC 4.4: a cancel is signed and not encrypted, with the one derived key that signs.
+#[test]
+fn sc_4_4_cancel_is_signed_with_the_key_of_the_session() {
+    let version = MessageSecurityVersion::WSS11_13;
+    let ends = Ends::new(version.generation, 32);
+    let bootstrap = SecurityBinding::anonymous_for_certificate(version).unwrap();
+    let session = SecurityBinding::secure_conversation(bootstrap, version);
+    let way = Way { level: ProtectionLevel::Sign, ..Way::default() };
+    let (request, reply) = ends.exchange(&session, way).unwrap();
+    for message in [request, reply] {
+        assert_eq!(message.envelope.matches("<sc:DerivedKeyToken").count(), 1);
+        assert!(message.envelope.contains("<Signature") && !message.envelope.contains("Encrypted"));
+    }
+}
+
+/// SC 3, 8.12: a stateless session derives its two keys once, a stateful one for each message.
+#[test]
+fn sc_8_12_derived_keys_are_kept_or_made_anew() {
+    let version = MessageSecurityVersion::WSS11_13;
+    let mut ends = Ends::new(version.generation, 32);
+    let bootstrap = SecurityBinding::anonymous_for_certificate(version).unwrap();
+    let session = SecurityBinding::secure_conversation(bootstrap, version);
+    let nonces = |ends: &Ends| {
+        let message = ends.request(&session, Way::default()).unwrap().envelope;
+        message.split("<sc:Nonce>").skip(1).map(|rest| rest[..24].to_owned()).collect::<Vec<_>>()
+    };
+    assert_ne!(nonces(&ends), nonces(&ends));
+    let [context, _] = ends.contexts.clone();
+    ends.contexts[0] = context.reuse_derived_keys(&session.suite, &ends.random).unwrap();
+    assert_eq!(nonces(&ends), nonces(&ends));
+    assert_ne!(nonces(&ends)[0], nonces(&ends)[1]);
+    let (request, _) = ends.exchange(&session, Way::default()).unwrap();
+    assert!(request.envelope.contains("<s:Body u:Id=\"_0\">"), "numbers are left to the message");
+}
+
+/// SC 4.3: the session's key alone does not renew it; the bootstrap has to be proved again.
+#[test]
+fn sc_4_3_a_context_does_not_endorse_itself() {
+    let version = MessageSecurityVersion::WSS11_13;
+    let mut ends = Ends::new(version.generation, 32);
+    let bootstrap = SecurityBinding::ssl_negotiated(version, true);
+    let renewal = SecurityBinding::secure_conversation(bootstrap, version).renewal().unwrap();
+    ends.exchange(&renewal, Way::default()).unwrap();
+    let again = SecurityContextToken { id: Some("uuid-again-1".to_owned()), ..ends.contexts[0].token().clone() };
+    ends.contexts[1] = ContextKey::new(again, ends.contexts[0].key().clone()).unwrap();
+    let error = ends.exchange(&renewal, Way::default()).unwrap_err();
+    assert!(error.to_string().contains("protects the message already"), "{error}");
+}
+
+/// SC 8.6: application headers are signed or encrypted as the contract says, under every order.
+#[test]
+fn sc_8_6_application_headers_are_protected() {
+    let version = MessageSecurityVersion::WSS11_13;
+    let ends = Ends::new(version.generation, 32);
+    for (name, binding) in bindings(version) {
+        for order in ORDERS {
+            for soap in [SoapVersion::Soap11, SoapVersion::Soap12] {
+                let binding = SecurityBinding { protection_order: order, ..binding.clone() };
+                let header = |local: &str, level| {
+                    let xml = format!(
+                        "<h:{local} xmlns:h='urn:h' xmlns:e='{}' e:mustUnderstand='1'>v<x/></h:{local}>",
+                        soap.namespace()
+                    );
+                    HeaderBlock::from_xml(xml, level).unwrap()
+                };
+                let mut message =
+                    Message::request(soap, AddressingVersion::V10, "urn:echo", "http://server.example/", "urn:uuid:1")
+                        .with_body(Body::canonical(REQUEST));
+                message.headers = vec![
+                    header("Open", ProtectionLevel::None),
+                    header("Signed", ProtectionLevel::Sign),
+                    header("Secret", ProtectionLevel::EncryptAndSign),
+                ];
+                let sent = ends.client(&binding).protect(&message, &ends.random, ends.now).unwrap();
+                let way = Way { soap, ..Way::default() };
+                let opened = ends.open_request(&binding, &sent.envelope, way);
+                let opened = opened.unwrap_or_else(|error| panic!("{name}, {order:?}: {error}\n{}", sent.envelope));
+                let read = |local: &str| opened.header("urn:h", local).map(|header| header.text().into_owned());
+                assert_eq!(read("Signed").as_deref(), Some("v"), "{name}, {order:?}");
+                assert_eq!(read("Secret").as_deref(), Some("v"), "{name}, {order:?}");
+                assert_eq!(read("Open").is_some(), binding.is_transport());
+                assert_eq!(sent.envelope.contains("<h:Secret"), binding.is_transport());
+            }
+        }
+    }
+}
+
+/// SC 8.6: what is in a body arrives as it was, whatever prefixes, identifiers and spellings it has.
+#[test]
+fn sc_8_6_any_body_arrives() {
+    let version = MessageSecurityVersion::WSS11_FEBRUARY2005;
+    let ends = Ends::new(version.generation, 32);
+    let wsu = handstamp_xml::names::WSU;
+    let bodies = [
+        String::new(),
+        "text only, with &lt; and \u{20AC}".to_owned(),
+        "<a/><!-- comment --><b x='1' a=\"2\"  />".to_owned(),
+        "<a>line\r\nend&#xD;</a>".to_owned(),
+        format!("<a xmlns:s='urn:other'><s:b xmlns:u='{wsu}' u:Id='_0'/></a>"),
+        format!("<s:Fault xmlns:s='{}'/>", handstamp_xml::names::SOAP12),
+        "<a xmlns:i='http://www.w3.org/2001/XMLSchema-instance' xmlns:p='urn:p' i:type='p:T' Id='_3'/>".to_owned(),
+    ];
+    let session =
+        SecurityBinding::secure_conversation(SecurityBinding::anonymous_for_certificate(version).unwrap(), version);
+    for body in &bodies {
+        for order in ORDERS {
+            for level in LEVELS {
+                let binding = SecurityBinding { protection_order: order, ..session.clone() };
+                let way = Way { level, ..Way::default() };
+                let message = Message::request(way.soap, way.addressing, "urn:echo", "urn:to", "urn:uuid:1")
+                    .with_body(Body::from_xml(body.as_str()).unwrap())
+                    .with_protection(level);
+                let sent = ends.client(&binding).protect(&message, &ends.random, ends.now).unwrap();
+                let opened = ends.open_request(&binding, &sent.envelope, way);
+                let opened = opened.unwrap_or_else(|error| panic!("{body}, {order:?}, {level:?}: {error}"));
+                let expected = parse(&format!("<b>{body}</b>"));
+                let element = Envelope::of(opened.document()).unwrap().body();
+                assert_eq!(element.text(), expected.root().text(), "{body}");
+                let names = |element: Element<'_>| {
+                    element.descendants().map(|child| child.local_name().to_owned()).collect::<Vec<_>>()
+                };
+                assert_eq!(names(element)[1..], names(expected.root())[1..], "{body}");
+                // What was opened can be sent again.
+                let again = Message::read(opened.document()).unwrap();
+                assert_eq!((again.action.as_str(), again.to.as_deref()), ("urn:echo", Some("urn:to")));
+                let again = ends.client(&binding).protect(&again, &ends.random, ends.now).unwrap();
+                ends.open_request(&binding, &again.envelope, Way::default()).unwrap();
+            }
+        }
+    }
+}
+
+/// SC 9: whatever one octet is changed to, the message is refused, or nothing that is read has changed.
+#[test]
+fn sc_9_tampering_is_noticed_under_every_mode() {
+    let version = MessageSecurityVersion::WSS11_13;
+    let ends = Ends::new(version.generation, 32);
+    let read = |opened: &Unprotected| {
+        let texts = [opened.action(), opened.message_id(), opened.to()].map(|text| text.map(Cow::into_owned));
+        (texts, opened.body().map(|body| body.text().into_owned()), opened.timestamp())
+    };
+    for (name, binding) in bindings(version).into_iter().filter(|(_, binding)| !binding.is_transport()) {
+        let sent = ends.request(&binding, Way::default()).unwrap().envelope;
+        let original = read(&ends.open_request(&binding, &sent, Way::default()).unwrap());
+        let step = sent.len() / 40;
+        for position in (0..sent.len()).step_by(step) {
+            let mut changed = sent.clone().into_bytes();
+            changed[position] = if changed[position] == b'A' { b'B' } else { b'A' };
+            if let Ok(opened) = ends.open_request(&binding, &String::from_utf8(changed).unwrap(), Way::default()) {
+                assert_eq!(read(&opened), original, "{name} at {position}");
+            }
+        }
+    }
+}
+
+/// SC 8.11: over TLS the timestamp is what a session signs, so that a header cannot be given to another message.
+#[test]
+fn sc_8_11_signatures_over_transport_hold() {
+    let version = MessageSecurityVersion::WSS11_13;
+    let ends = Ends::new(version.generation, 32);
+    for bootstrap in
+        [SecurityBinding::user_name_over_transport(version), SecurityBinding::certificate_over_transport(version)]
+    {
+        let session = SecurityBinding::secure_conversation(bootstrap.clone(), version);
+        for binding in [session, bootstrap] {
+            let sent = ends.request(&binding, Way::default()).unwrap().envelope;
+            let signs = sent.contains("<Signature");
+            let later = sent.replacen("T17:23", "T17:24", 1);
+            assert_ne!(later, sent);
+            assert_eq!(ends.open_request(&binding, &later, Way::default()).is_err(), signs);
+            let without_channel = Sender::client(&binding).with_user_name(&ends.user_name);
+            let message = Message::request(SoapVersion::Soap12, AddressingVersion::V10, "urn:a", "urn:b", "urn:c");
+            let error = without_channel.protect(&message, &ends.random, ends.now).unwrap_err();
+            assert!(error.to_string().contains("HTTPS"), "{error}");
+        }
+    }
+}
+
+/// Senders that lack something say what, and which method gives it.
+#[test]
+fn senders_without_what_they_need_say_so() {
+    let version = MessageSecurityVersion::WSS11_13;
+    let ends = Ends::new(version.generation, 32);
+    let message = Message::request(SoapVersion::Soap12, AddressingVersion::V10, "urn:a", "urn:b", "urn:c");
+    let certificate = ends.service.certificate();
+    let problem = |sender: Sender<'_>| sender.protect(&message, &ends.random, ends.now).unwrap_err().to_string();
+    let user = SecurityBinding::user_name_for_certificate(version).unwrap();
+    assert!(problem(Sender::client(&user)).contains("with_peer_certificate"));
+    assert!(problem(Sender::client(&user).with_peer_certificate(certificate)).contains("with_user_name"));
+    assert!(problem(Sender::service(&user)).contains("answering"));
+    let session = SecurityBinding::secure_conversation(user.clone(), version);
+    assert!(problem(Sender::client(&session)).contains("with_context"));
+    let mutual = SecurityBinding::mutual_certificate(version);
+    assert!(problem(Sender::client(&mutual).with_peer_certificate(certificate)).contains("with_identity"));
+    let issued = SecurityBinding::for_mode(AuthenticationMode::IssuedToken, version).unwrap();
+    assert!(problem(Sender::client(&issued)).contains("with_issued_token"));
+    let other = Ends::new(handstamp_ws_security::Generation::February2005, 32);
+    assert!(problem(Sender::client(&session).with_context(&other.contexts[0])).contains("messageSecurityVersion"));
+    let short = Ends::new(version.generation, 16);
+    assert!(problem(Sender::client(&session).with_context(&short.contexts[0])).contains("Basic256"));
+    assert!(!format!("{:?} {:?}", ends.client(&user), ends.user_name).contains("se<cret"));
+}
