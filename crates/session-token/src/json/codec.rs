@@ -118,6 +118,8 @@ impl Codec {
         let bytes = unwrap_text(input, encoding)?;
         let format = match self.format {
             Some(format) => format,
+            // What protected bytes start with is chance.
+            None if self.transforms.is_some() && self.read_wif(&bytes).is_ok() => Format::Wif,
             None => self.detect(&bytes).ok_or(CodecError::Unrecognized)?,
         };
         if format == Format::SctState {
@@ -293,8 +295,10 @@ fn unwrap_text(input: &[u8], encoding: Option<Encoding>) -> Result<Cow<'_, [u8]>
     }
 }
 
+/// Whether this is text that starts as XML does. Protected bytes may start with any byte, but are hardly ever text.
 fn is_xml(bytes: &[u8]) -> bool {
-    bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes).trim_ascii_start().first() == Some(&b'<')
+    let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes).trim_ascii_start();
+    text.first() == Some(&b'<') && std::str::from_utf8(text).is_ok()
 }
 
 /// Base64 of either alphabet, with or without padding and white space.

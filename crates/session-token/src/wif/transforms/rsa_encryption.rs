@@ -74,11 +74,15 @@ impl CookieTransform for RsaEncryption {
         not_empty(&input, TransformError::NothingToDecode)?;
         let mut frame = Frame { whole: input.len(), rest: &input };
         let id = frame.take(self.hash.digest().output_len());
-        let wrapped = frame.sized(TransformError::KeyLengthNegative, TransformError::KeyLengthTooLarge)?;
-        let data = frame.sized(TransformError::DataLengthNegative, TransformError::DataLengthTooLarge)?;
+        let (_, wrapped) = frame.sized(TransformError::KeyLengthNegative, TransformError::KeyLengthTooLarge)?;
+        let (length, data) = frame.sized(TransformError::DataLengthNegative, TransformError::DataLengthTooLarge)?;
         // The id is public: it is the hash of a public key.
         let key = self.decryption.iter().find(|(_, own)| constant_time_eq(own, id));
         let (key, _) = key.ok_or(TransformError::NoMatchingKey)?;
+        // The original takes both; here a changed cookie is refused, even when its content is what was written.
+        if data.len() != length || !frame.rest.is_empty() {
+            return Err(TransformError::Cryptographic);
+        }
         let blob = Oaep::default().decrypt(key, wrapped).map_err(|_| TransformError::Cryptographic)?;
         let (key, iv) = blob.as_bytes().split_at_checked(KEY).ok_or(TransformError::KeyTooShort)?;
         let mut data = data.to_vec();
@@ -107,11 +111,16 @@ impl<'i> Frame<'i> {
         taken
     }
 
-    fn sized(&mut self, negative: TransformError, too_large: TransformError) -> Result<&'i [u8], TransformError> {
+    /// A field's length, as it is given, and what there is of it.
+    fn sized(
+        &mut self,
+        negative: TransformError,
+        too_large: TransformError,
+    ) -> Result<(usize, &'i [u8]), TransformError> {
         let (length, rest) = self.rest.split_first_chunk().ok_or(TransformError::EncryptionFrameTooShort)?;
         self.rest = rest;
         let length = usize::try_from(i32::from_le_bytes(*length)).map_err(|_| negative)?;
-        if length > self.whole { Err(too_large) } else { Ok(self.take(length)) }
+        if length > self.whole { Err(too_large) } else { Ok((length, self.take(length))) }
     }
 }
 
