@@ -1,7 +1,7 @@
 //! Any bytes as .NET binary XML.
 //!
 //! What turns into text turns back into binary XML; from there on, text and binary XML say the same for ever. The first
-//! text may differ: it keeps comments outside of the root, and declarations among the attributes.
+//! text may differ: it keeps declarations among the attributes.
 #![no_main]
 
 use handstamp_xml::binary::{Reader, SessionDictionary, WCF_DICTIONARY, from_text, list_records, to_text};

@@ -145,6 +145,8 @@ fn st_17_an_unknown_bootstrap_context_is_dropped_or_refused() {
     assert_eq!(read(case, |_| {}).unwrap().identities[0].bootstrap_context, None);
     let refused = read(case, |policy| policy.unknown_bootstrap_context = UnknownBootstrapContext::Refuse);
     assert_eq!(refused, Err("HST-TOKEN-BOOTSTRAP"));
+    let kept = read(case, |policy| policy.unknown_bootstrap_context = UnknownBootstrapContext::KeepText).unwrap();
+    assert_eq!(TokenDescription::from(&kept), description(case));
 }
 
 #[test]

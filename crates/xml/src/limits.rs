@@ -86,6 +86,7 @@ impl Default for Limits {
 pub struct ParseOptions {
     limits: Limits,
     processing_instructions: bool,
+    no_ids: bool,
 }
 
 impl ParseOptions {
@@ -104,6 +105,15 @@ impl ParseOptions {
         self
     }
 
+    /// Takes no attribute for an identifier, so that `Id` may repeat and
+    /// [`element_by_id`](crate::Document::element_by_id) finds nothing: for configuration files and other text that no
+    /// signature refers to.
+    #[must_use]
+    pub fn without_ids(mut self) -> Self {
+        self.no_ids = true;
+        self
+    }
+
     /// The limits in force.
     pub fn limits(&self) -> &Limits {
         &self.limits
@@ -112,5 +122,10 @@ impl ParseOptions {
     /// Whether processing instructions are accepted.
     pub fn accepts_processing_instructions(&self) -> bool {
         self.processing_instructions
+    }
+
+    /// Whether some attributes are identifiers.
+    pub fn has_ids(&self) -> bool {
+        !self.no_ids
     }
 }

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use handstamp_keys::{KeyPolicy, KeyRing, PrivateKey, RotationPolicy, SystemRandom};
 use handstamp_session_token::json::{Codec, CodecError, Encoding, Format, NativeCodec};
 use handstamp_session_token::native::NativeFormat;
+use handstamp_session_token::wif::UnknownBootstrapContext;
 use handstamp_session_token::wif::transforms::{
     ConfigurationError, CookieTransform, CookieTransforms, Deflate, MachineKey, MachineKeyTransform, ProtectedData,
     RsaEncryption, RsaHash, RsaSignature,
@@ -190,6 +191,7 @@ impl Protection {
     fn codec(&self, format: Option<Format>) -> Result<Codec, Error> {
         let mut codec = Codec::default();
         codec.format = format;
+        codec.policy.unknown_bootstrap_context = UnknownBootstrapContext::KeepText;
         codec.transforms = self.chain(format)?;
         if let Some(ring) = &self.ring {
             let ring = KeyRing::open(ring, RotationPolicy::default())?;

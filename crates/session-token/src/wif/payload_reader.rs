@@ -36,6 +36,9 @@ pub enum UnknownBootstrapContext {
     Drop,
     /// Refuse the token.
     Refuse,
+    /// Keep the text of a plain string object, which the original writes and cannot read; read the token without anything
+    /// else. For tools that show what is there.
+    KeepText,
 }
 
 impl Default for PayloadPolicy {
@@ -217,12 +220,13 @@ impl PayloadReader<'_> {
 
     fn bootstrap_context(&mut self) -> Result<Option<Bootstrap>, Error> {
         let bytes = self.cursor.bytes()?;
-        match nrbf::read_bootstrap_context(&bytes) {
-            Ok(Bootstrap::StringObject(_)) | Err(_) => match self.policy.unknown_bootstrap_context {
-                UnknownBootstrapContext::Drop => Ok(None),
-                UnknownBootstrapContext::Refuse => Err(Error::UnknownBootstrapContext),
-            },
-            Ok(known) => Ok(Some(known)),
+        let context = nrbf::read_bootstrap_context(&bytes).ok();
+        match (context, self.policy.unknown_bootstrap_context) {
+            (None | Some(Bootstrap::StringObject(_)), UnknownBootstrapContext::Refuse) => {
+                Err(Error::UnknownBootstrapContext)
+            }
+            (Some(Bootstrap::StringObject(_)), UnknownBootstrapContext::Drop) => Ok(None),
+            (context, _) => Ok(context),
         }
     }
 

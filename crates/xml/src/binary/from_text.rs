@@ -1,10 +1,13 @@
 use super::{Error, Name, SessionDictionary, StaticDictionary, Value, Writer};
 use crate::{Document, Element, Node, ParseOptions};
 
+/// Bytes of a name: nothing is canonicalized here, and .NET knows no limit.
+const MAX_NAME: usize = 60_000;
+
 /// Text XML as binary XML: names by number where a dictionary has them, all text as characters.
 ///
 /// Text says nothing of types, so numbers and dates stay characters; only the texts `0` and `1` have records of their own.
-/// Comments outside of the root element are left out; processing instructions have no binary form.
+/// Processing instructions have no binary form.
 ///
 /// # Errors
 /// When the text is not well formed, or holds a processing instruction.
@@ -22,12 +25,16 @@ pub fn from_text<'w>(
     dictionary: Option<&'w StaticDictionary>,
     session: Option<&'w mut SessionDictionary>,
 ) -> Result<Vec<u8>, Error> {
-    let document =
-        Document::parse(text, &ParseOptions::default()).map_err(|error| Error::Text { reason: error.to_string() })?;
+    let mut limits = crate::Limits::default();
+    limits.name_length = MAX_NAME;
+    let options = ParseOptions::default().with_limits(limits).without_ids();
+    let document = Document::parse(text, &options).map_err(|error| Error::Text { reason: error.to_string() })?;
     let mut writer = Writer::new(dictionary);
     if let Some(session) = session {
         writer = writer.with_session(session);
     }
+    let (before, after) = around_root(&document);
+    comments(&mut writer, before)?;
     start(&mut writer, document.root())?;
     let mut open = vec![document.root().nodes()];
     while let Some(nodes) = open.last_mut() {
@@ -47,7 +54,22 @@ pub fn from_text<'w>(
             }
         }
     }
+    comments(&mut writer, after)?;
     writer.finish()
+}
+
+fn around_root(document: &Document) -> (&str, &str) {
+    let (source, root) = (document.source(), document.root().source_range());
+    (source.get(..root.start).unwrap_or_default(), source.get(root.end..).unwrap_or_default())
+}
+
+/// Writes the comments of text that stands outside of the root. Such text is comments, white space and a declaration.
+fn comments(writer: &mut Writer<'_>, mut text: &str) -> Result<(), Error> {
+    while let Some((comment, rest)) = text.split_once("<!--").and_then(|(_, rest)| rest.split_once("-->")) {
+        writer.comment(&comment.replace("\r\n", "\n").replace('\r', "\n"))?;
+        text = rest;
+    }
+    Ok(())
 }
 
 fn start(writer: &mut Writer<'_>, element: Element<'_>) -> Result<(), Error> {

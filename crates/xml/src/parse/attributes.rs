@@ -175,7 +175,7 @@ impl Tokenizer<'_> {
                 XML_NAMESPACE => local == b"id",
                 _ => false,
             };
-            if is_id {
+            if is_id && self.options.has_ids() {
                 if self.tables.ids.len() + self.scratch.ids.len() >= self.limits.ids {
                     return exceeds(attribute.name as usize, LimitKind::Ids, self.limits.ids);
                 }
