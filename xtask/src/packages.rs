@@ -3,7 +3,7 @@
 use crate::process::{on_path, succeeds_silently};
 use std::process::Command;
 
-/// A program and the Debian package that brings it.
+/// A program, or a file by its whole path, and the Debian package that brings it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tool {
     pub(crate) program: &'static str,
@@ -16,6 +16,17 @@ pub(crate) const XMLSEC1: Tool = Tool { program: "xmlsec1", package: "xmlsec1" }
 pub(crate) const XMLLINT: Tool = Tool { program: "xmllint", package: "libxml2-utils" };
 pub(crate) const CXX: Tool = Tool { program: "c++", package: "g++" };
 pub(crate) const VALGRIND: Tool = Tool { program: "valgrind", package: "valgrind" };
+
+/// Mono's compiler, its runtime, and the parts of its class library that `interop/mono` uses.
+pub(crate) const MONO: [Tool; 4] = [
+    Tool { program: "mcs", package: "mono-mcs" },
+    Tool { program: "mono", package: "mono-runtime" },
+    Tool {
+        program: "/usr/lib/mono/4.5/System.Runtime.Serialization.dll",
+        package: "libmono-system-runtime-serialization4.0-cil",
+    },
+    Tool { program: "/usr/lib/mono/4.5/System.IdentityModel.dll", package: "libmono-system-identitymodel4.0-cil" },
+];
 
 /// Makes sure the tools are on the path, installing the missing ones with apt where that is possible.
 /// The error names what is missing and why it stays so.

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every part that must hold before a change lands.
 
-use crate::packages::{self, CHROMEDRIVER, CHROMIUM, XMLLINT, XMLSEC1};
+use crate::packages::{self, CHROMEDRIVER, CHROMIUM, MONO, XMLLINT, XMLSEC1};
 use crate::process::{TestCount, complaints, count_tests, on_path, succeeds, succeeds_silently};
 use crate::report::{Outcome, Report};
 use crate::workspace::cargo;
@@ -107,8 +107,11 @@ fn clippy() -> Outcome {
 }
 
 fn tests() -> Outcome {
-    // The differential tests against xmlsec1 and libxml2 pass over themselves where those are missing.
-    let tools = packages::ensure(&[XMLSEC1, XMLLINT]);
+    // The differential tests against other implementations pass over themselves where those are missing.
+    let tools = [
+        ("comparisons with xmlsec1 and libxml2", packages::ensure(&[XMLSEC1, XMLLINT])),
+        ("comparisons with the class library of Mono", packages::ensure(&MONO)),
+    ];
     let count = count_tests(cargo().args([
         "test",
         "--locked",
@@ -119,11 +122,10 @@ fn tests() -> Outcome {
         "--examples",
         "--no-fail-fast",
     ]));
-    let outcome = Outcome::from(count);
-    match tools {
+    tools.into_iter().fold(Outcome::from(count), |outcome, (what, tools)| match tools {
         Ok(()) => outcome,
-        Err(why) => outcome.and(Outcome::skipped(format!("comparisons with xmlsec1 and libxml2; {why}"))),
-    }
+        Err(why) => outcome.and(Outcome::skipped(format!("{what}; {why}"))),
+    })
 }
 
 fn docs() -> Outcome {
