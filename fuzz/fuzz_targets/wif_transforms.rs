@@ -1,7 +1,7 @@
-//! Any bytes through each cookie transform, and as the XML of a token in any form.
+//! Any bytes through each cookie transform, and as the XML of a token in any form. What a transform encodes, it decodes.
 #![no_main]
 
-use handstamp_keys::{KeyKind, PrivateKey};
+use handstamp_keys::{KeyKind, PrivateKey, SystemRandom};
 use handstamp_session_token::json::Codec;
 use handstamp_session_token::wif::OuterXml;
 use handstamp_session_token::wif::transforms::{
@@ -26,6 +26,13 @@ static TRANSFORMS: LazyLock<[Box<dyn CookieTransform>; 4]> = LazyLock::new(|| {
 
 fuzz_target!(|data: &[u8]| {
     let [deflate, protecting @ ..] = &*TRANSFORMS;
+    let [machine_key, ..] = protecting;
+    for transform in [deflate, machine_key] {
+        // Empty input has no encoding.
+        if let Ok(encoded) = transform.encode(data.to_vec(), &SystemRandom) {
+            assert_eq!(transform.decode(encoded).as_deref(), Ok(data));
+        }
+    }
     if let Ok(inflated) = deflate.decode(data.to_vec()) {
         assert!(inflated.len() <= Deflate::DEFAULT_MAX_DECOMPRESSED_SIZE);
     }
