@@ -46,6 +46,9 @@ pub(super) struct ImportFile {
     /// Print the table of all settings and what became of each, instead of the configuration.
     #[arg(long)]
     explain: bool,
+    /// The federationConfiguration of this name; in WIF 3.5, the service. Default: the one without a name, or the only one.
+    #[arg(long, value_name = "NAME")]
+    federation: Option<String>,
     /// Write the configuration to this file, which must not exist yet.
     #[arg(long)]
     output: Option<PathBuf>,
@@ -55,7 +58,7 @@ impl ImportFile {
     fn run(&self) -> Result<(), Error> {
         let name = self.file.display();
         let bytes = std::fs::read(&self.file).map_err(|error| Error::system(format!("cannot read {name}"), error))?;
-        let import = Import::read(bytes).map_err(|error| Error::Refused {
+        let import = Import::read_named(bytes, self.federation.as_deref()).map_err(|error| Error::Refused {
             code: error.code(),
             message: format!("{name}: {}", error.to_string().replace('\n', &format!("\n{name}: "))),
         })?;

@@ -6,8 +6,9 @@ use std::fmt::Write;
 use handstamp_xml::Element;
 
 use super::Problem;
+use super::protection::CookieProtection;
 use super::report::{Outcome, Report};
-use super::settings::{Setting, attribute, line};
+use super::settings::{LOCKS, Setting, attribute, line};
 use crate::config::Finding;
 
 /// The new tables, in the order in which they are written.
@@ -26,6 +27,15 @@ const DEFAULTS: [(&str, &str, &str); 8] = [
     ("chunkedCookieHandler/@chunkSize", "federation.app.cookie.chunk_size", "2000"),
 ];
 
+/// The two products that have such sections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Version {
+    /// `<microsoft.identityModel>`.
+    Wif35,
+    /// `<system.identityModel>`, of .NET Framework 4.5.
+    Wif45,
+}
+
 #[derive(Debug)]
 struct Assignment {
     literal: String,
@@ -38,6 +48,8 @@ pub(super) struct Draft {
     pub(super) problems: Vec<Problem>,
     /// Why the relying party cannot be complete; it is then written as a comment.
     pub(super) missing: Vec<String>,
+    /// What protected the old cookies.
+    pub(super) protection: CookieProtection,
     keys: BTreeMap<String, Assignment>,
 }
 
@@ -71,6 +83,33 @@ impl Draft {
 
     pub(super) fn refuse(&mut self, setting: &Setting, why: &str) {
         self.report.push(Some(setting.line), &setting.path, &setting.value, Outcome::Unsupported(why.to_owned()));
+    }
+
+    /// A setting that WIF does not know.
+    pub(super) fn unknown(&mut self, setting: &Setting) {
+        if LOCKS.contains(&setting.name.as_str()) {
+            self.ignore(setting, "keeps files further down from changing a setting; there are none here");
+        } else {
+            self.refuse(setting, "is not a setting of this element: is it a slip?");
+        }
+    }
+
+    /// An element that WIF does not know.
+    pub(super) fn unknown_element(&mut self, element: Element<'_>) {
+        self.unsupported(element, "is not an element of this section: is it a slip?");
+    }
+
+    /// Refuses elements that may stand once, as .NET does.
+    pub(super) fn refuse_repeated(&mut self, parent: Element<'_>, names: &[&str]) {
+        for name in names {
+            let mut same = parent.children().filter(|child| child.local_name() == *name);
+            if let Some(first) = same.next() {
+                for again in same {
+                    let message = format!("<{name}> stands here a second time; the first is in line {}", line(first));
+                    self.problem(Some(line(again)), message);
+                }
+            }
+        }
     }
 
     /// A whole element that is not carried over; its type or name is its value.
@@ -109,15 +148,20 @@ impl Draft {
         self.keys.get(key).map(|assignment| assignment.literal.as_str())
     }
 
-    pub(super) fn add_defaults(&mut self) {
+    /// Writes what the file does not say where WIF's default is not ours, or should be seen.
+    pub(super) fn add_defaults(&mut self, version: Version) {
         for (setting, key, literal) in DEFAULTS {
+            let literal = match (version, key) {
+                (Version::Wif35, "federation.app.cookie.secure") => "false",
+                _ => literal,
+            };
             if !self.keys.contains_key(key) {
                 self.keys.insert(key.to_owned(), Assignment { literal: literal.to_owned(), line: None });
                 self.report.push(None, setting, literal.trim_matches('"'), Outcome::Carried(key.to_owned()));
             }
         }
         if self.literal("issuer.sts.thumbprints").is_none() {
-            let why = "no thumbprint of the issuer's signing certificate was found in issuerNameRegistry";
+            let why = "no thumbprint of the issuer's signing certificate was found in an issuerNameRegistry";
             self.missing.push(format!("{why}: set issuer.sts.certificates"));
         }
     }

@@ -64,12 +64,13 @@ impl fmt::Display for Report {
         let width = self.entries.iter().map(|entry| entry.setting.chars().count()).max().unwrap_or(0);
         for entry in &self.entries {
             let line = entry.line.map_or_else(|| "default".to_owned(), |line| line.to_string());
-            let (word, text) = match &entry.outcome {
-                Outcome::Carried(key) => ("carried", format!("{} -> {key}", entry.value)),
-                Outcome::Ignored(why) => ("ignored", format!("{}: {why}", entry.value)),
-                Outcome::Unsupported(why) => ("UNSUPPORTED", format!("{}: {why}", entry.value)),
+            let (word, mark, text) = match &entry.outcome {
+                Outcome::Carried(key) => ("carried", " -> ", key),
+                Outcome::Ignored(why) => ("ignored", ": ", why),
+                Outcome::Unsupported(why) => ("UNSUPPORTED", ": ", why),
             };
-            writeln!(f, "{line:>7}  {word:<11}  {:<width$}  {text}", entry.setting)?;
+            let (value, mark) = if entry.value.is_empty() { ("", "") } else { (entry.value.as_str(), mark) };
+            writeln!(f, "{line:>7}  {word:<11}  {:<width$}  {value}{mark}{text}", entry.setting)?;
         }
         let others: Vec<String> =
             self.other_sections.iter().map(|(name, count)| format!("<{name}> x{count}")).collect();

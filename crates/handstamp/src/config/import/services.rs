@@ -4,73 +4,41 @@ use handstamp_xml::Element;
 
 use super::draft::{Draft, quote};
 use super::report::Outcome;
+use super::selection::Named;
 use super::settings::{Setting, attribute, line, named, settings};
 use crate::config::{HttpUrl, PathPrefix, format_duration};
 
-/// The `federationConfiguration` that holds: the unnamed one, or the only one (SM-45).
-pub(super) fn select<'d>(section: Option<Element<'d>>, draft: &mut Draft) -> Option<Element<'d>> {
-    let section = section?;
-    let (all, others): (Vec<_>, Vec<_>) =
-        section.children().partition(|child| named(*child, "federationConfiguration"));
-    for other in others {
-        draft.unsupported(other, "is not a setting of this section: is it a slip?");
-    }
-    let name = |element: Element<'d>| attribute(element, "name").unwrap_or("");
-    refuse_equal_names(&all, draft);
-    let chosen = match all.as_slice() {
-        [] => return None,
-        [only] => *only,
-        [first, ..] => match all.iter().find(|element| name(**element).is_empty()) {
-            Some(unnamed) => *unnamed,
-            None => {
-                let message = "several named <federationConfiguration> and none without a name: remove the name of the one to import";
-                draft.problem(Some(line(*first)), message);
-                return None;
-            }
-        },
-    };
-    for other in all.into_iter().filter(|element| element.id() != chosen.id()) {
-        let why = format!(
-            "only the default, line {}, is imported: code chose this one by its name. For a second site import it alone",
-            line(chosen)
-        );
+/// The `federationConfiguration` that holds: the one asked for, the unnamed one, or the only one (SM-45).
+pub(super) fn select<'d>(section: Option<Element<'d>>, asked: Option<&str>, draft: &mut Draft) -> Option<Element<'d>> {
+    let all = Named::of(section?, "federationConfiguration", draft);
+    let chosen = all.choose(asked, None, "say which with --federation NAME", draft)?;
+    for other in all.others(chosen) {
+        let why = format!("only line {} is imported; for another say --federation NAME", line(chosen));
         draft.unsupported(other, &why);
     }
     Some(chosen)
 }
 
-/// Two elements with one name: the original refuses them, too.
-pub(super) fn refuse_equal_names(elements: &[Element<'_>], draft: &mut Draft) {
-    let mut seen: Vec<&str> = Vec::new();
-    for element in elements {
-        let name = attribute(*element, "name").unwrap_or("");
-        if seen.contains(&name) {
-            draft.problem(Some(line(*element)), format!("a second <{}> named {name:?}", element.local_name()));
-        }
-        seen.push(name);
-    }
-}
-
+/// Reads a `federationConfiguration`, or the `federatedAuthentication` of WIF 3.5.
 pub(super) fn read(federation: Option<Element<'_>>, draft: &mut Draft) {
     let mut ws_federation = None;
     let mut persistent_lifetime = None;
+    if let Some(federation) = federation {
+        draft.refuse_repeated(federation, &["wsFederation", "cookieHandler", "serviceCertificate"]);
+    }
     for child in federation.into_iter().flat_map(Element::children) {
         match child.local_name() {
             "wsFederation" => ws_federation = Some(child),
             "cookieHandler" => persistent_lifetime = read_cookie_handler(child, draft),
-            "serviceCertificate" => {
-                let why = "the gateway has no key to decrypt an issuer's tokens with: turn off token encryption for this \
-                           relying party at the issuer";
-                draft.unsupported(child, why);
-            }
-            _ => draft.unsupported(child, "is not a setting of this section: is it a slip?"),
+            "serviceCertificate" => refuse_service_certificate(child, draft),
+            _ => draft.unknown_element(child),
         }
     }
     for setting in federation.into_iter().flat_map(settings) {
         match setting.name.as_str() {
             "name" => draft.ignore(&setting, "there is one relying party; it is federation.app"),
             "identityconfigurationname" => draft.ignore(&setting, "that identityConfiguration was read"),
-            _ => draft.refuse(&setting, "is not a setting of this element: is it a slip?"),
+            _ => draft.unknown(&setting),
         }
     }
     let Some(ws_federation) = ws_federation else {
@@ -86,6 +54,33 @@ pub(super) fn read(federation: Option<Element<'_>>, draft: &mut Draft) {
     };
     let persistent = read_ws_federation(ws_federation, draft);
     read_persistence(persistent, persistent_lifetime, draft);
+}
+
+/// The certificate of the site, and how Windows finds it.
+pub(super) fn refuse_service_certificate(certificate: Element<'_>, draft: &mut Draft) {
+    let why = "the gateway has no key to decrypt an issuer's tokens with: turn off token encryption for this relying party at \
+               the issuer";
+    draft.refuse_repeated(certificate, &["certificateReference"]);
+    let mut found = false;
+    for reference in certificate.children() {
+        if named(reference, "certificateReference") {
+            found = true;
+            for setting in settings(reference) {
+                match setting.name.as_str() {
+                    "findvalue" => draft.refuse(&setting, why),
+                    "storelocation" | "storename" | "x509findtype" | "ischainincluded" => {
+                        draft.ignore(&setting, "says where Windows keeps the certificate");
+                    }
+                    _ => draft.unknown(&setting),
+                }
+            }
+        } else {
+            draft.unknown_element(reference);
+        }
+    }
+    if !found {
+        draft.unsupported(certificate, why);
+    }
 }
 
 /// Reads the cookie's settings; gives the one that only holds for persistent cookies.
@@ -118,12 +113,23 @@ fn read_cookie_handler(handler: Element<'_>, draft: &mut Draft) -> Option<Settin
                 Ok(_) => persistent_lifetime = Some(setting),
                 Err(why) => draft.wrong(&setting, &why),
             },
-            _ => draft.refuse(&setting, "is not a setting of this element: is it a slip?"),
+            _ => draft.unknown(&setting),
         }
+    }
+    draft.refuse_repeated(handler, &["chunkedCookieHandler", "customCookieHandler"]);
+    let custom = handler.children().any(|child| named(child, "customCookieHandler"));
+    let wants_custom = attribute(handler, "mode").is_some_and(|mode| mode.eq_ignore_ascii_case("custom"));
+    if custom != wants_custom {
+        let message = "<cookieHandler> has mode=\"Custom\" exactly when it holds a <customCookieHandler>";
+        draft.problem(Some(line(handler)), message);
     }
     for child in handler.children() {
         if !named(child, "chunkedCookieHandler") {
-            draft.unsupported(child, "a cookie handler of your own is code: chunked cookies are used");
+            if named(child, "customCookieHandler") {
+                draft.unsupported(child, "a cookie handler of your own is code: chunked cookies are used");
+            } else {
+                draft.unknown_element(child);
+            }
             continue;
         }
         for setting in settings(child) {
@@ -133,7 +139,7 @@ fn read_cookie_handler(handler: Element<'_>, draft: &mut Draft) -> Option<Settin
                     let literal = literal.map_err(|_| "must be a number of characters".to_owned());
                     draft.carry_checked(&setting, "federation.app.cookie.chunk_size", literal);
                 }
-                _ => draft.refuse(&setting, "is not a setting of this element: is it a slip?"),
+                _ => draft.unknown(&setting),
             }
         }
     }
@@ -142,7 +148,7 @@ fn read_cookie_handler(handler: Element<'_>, draft: &mut Draft) -> Option<Settin
 
 /// Reads the sign-in; gives the setting that makes cookies persistent when it is on.
 fn read_ws_federation(element: Element<'_>, draft: &mut Draft) -> Option<Setting> {
-    const QUERY: &str = "cannot be added to the sign-in request: configure it at the issuer, or do without";
+    const QUERY: &str = "cannot be added to requests: configure it at the issuer, or do without";
     let all = settings(element);
     let mut persistent = None;
     for setting in &all {
@@ -185,7 +191,7 @@ fn read_ws_federation(element: Element<'_>, draft: &mut Draft) -> Option<Setting
                     "after sign-out people come to federation.app.signed_out_path, a page of the gateway",
                 );
             }
-            _ => draft.refuse(setting, "is not a setting of this element: is it a slip?"),
+            _ => draft.unknown(setting),
         }
     }
     for (name, wanted) in [("issuer", "the address of the token service"), ("realm", "the identifier of the site")] {

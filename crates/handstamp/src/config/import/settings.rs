@@ -53,6 +53,24 @@ pub(super) fn attribute<'d>(element: Element<'d>, name: &str) -> Option<&'d str>
         .map(handstamp_xml::Attribute::value)
 }
 
+/// The namespace of instructions that change a web.config when a site is published.
+pub(super) const TRANSFORM: &str = "http://schemas.microsoft.com/XML-Document-Transform";
+
+/// Attributes that every element may have and that set nothing.
+pub(super) const LOCKS: [&str; 5] =
+    ["lockattributes", "lockallattributesexcept", "lockelements", "lockallelementsexcept", "lockitem"];
+
+/// `Handler` of `Some.Namespace.Handler, Assembly, Version=…`.
+pub(super) fn simple_type_name(full: &str) -> &str {
+    let class = full.split(',').next().unwrap_or(full).trim();
+    class.rsplit('.').next().unwrap_or(class)
+}
+
+/// The simple name of an element's `type`; empty when there is none.
+pub(super) fn type_of(element: Element<'_>) -> &str {
+    attribute(element, "type").map(simple_type_name).unwrap_or_default()
+}
+
 /// Whether `element` has this name; element names have case in the original.
 pub(super) fn named(element: Element<'_>, name: &str) -> bool {
     element.local_name() == name

@@ -1,0 +1,419 @@
+//! `handstamp config import`: the old settings, each carried over or listed (SM-44, SM-45).
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::Path;
+use std::time::Duration;
+
+use handstamp::config::Config;
+use handstamp::config::import::{Import, Outcome};
+
+const REALISTIC: &str = r#"<?xml version="1.0" encoding="utf-8"?>
+<configuration>
+  <configSections><section name="system.identityModel" type="x"/></configSections>
+  <appSettings><add key="a" value="b"/></appSettings>
+  <system.web>
+    <authentication mode="None"/>
+    <machineKey validationKey="00112233" decryptionKey="AABBCCDD" validation="HMACSHA256" decryption="AES"/>
+  </system.web>
+  <!-- trust -->
+  <system.identityModel>
+    <identityConfiguration name="other"/>
+    <identityConfiguration SaveBootstrapContext="true">
+      <audienceUris><add value="https://old.example/"/><clear/><add value="https://shop.example/"/></audienceUris>
+      <issuerNameRegistry type="System.IdentityModel.Tokens.ConfigurationBasedIssuerNameRegistry, System.IdentityModel">
+        <trustedIssuers>
+          <add thumbprint="0123456789ABCDEF0123456789ABCDEF01234567" name="sts"/>
+        </trustedIssuers>
+      </issuerNameRegistry>
+      <securityTokenHandlers>
+        <remove type="System.IdentityModel.Tokens.SessionSecurityTokenHandler, System.IdentityModel"/>
+        <add type="System.IdentityModel.Services.Tokens.MachineKeySessionSecurityTokenHandler, System.IdentityModel.Services">
+          <sessionTokenRequirement lifetime="08:30:00"/>
+        </add>
+      </securityTokenHandlers>
+      <certificateValidation certificateValidationMode="None"/>
+      <claimsAuthenticationManager type="My.Claims, My"/>
+    </identityConfiguration>
+  </system.identityModel>
+  <system.identityModel.services>
+    <federationConfiguration name="second"/>
+    <federationConfiguration>
+      <cookieHandler REQUIRESSL="false" persistentSessionLifetime="7.00:00:00">
+        <chunkedCookieHandler chunkSize="3000"/>
+      </cookieHandler>
+      <wsFederation issuer="https://sts.example/wsfed" realm="urn:shop" reply="https://shop.example/auth"
+                    freshness="20" persistentCookiesOnPassiveRedirects="true"
+                    requestPtr="https://sts.example/request"/>
+    </federationConfiguration>
+  </system.identityModel.services>
+</configuration>"#;
+
+fn load(import: &Import) -> Config {
+    Config::parse(import.toml(), Path::new("handstamp.toml")).unwrap()
+}
+
+fn minimal(services: &str, identity: &str) -> String {
+    format!(
+        "<configuration>\n<system.identityModel>{identity}</system.identityModel>\n\
+         <system.identityModel.services>{services}</system.identityModel.services>\n</configuration>"
+    )
+}
+
+const TRUST: &str = r#"<identityConfiguration><issuerNameRegistry type="A.ConfigurationBasedIssuerNameRegistry"><trustedIssuers>
+<add thumbprint="0123456789ABCDEF0123456789ABCDEF01234567"/></trustedIssuers></issuerNameRegistry></identityConfiguration>"#;
+const SIGN_IN: &str = r#"<federationConfiguration><wsFederation issuer="https://sts.example/" realm="https://shop.example/"/></federationConfiguration>"#;
+
+fn refusal(text: &str) -> String {
+    Import::read(text).map(|import| import.toml().to_owned()).unwrap_err().to_string()
+}
+
+#[test]
+fn sm_44_a_realistic_file_becomes_a_configuration_the_loader_accepts() {
+    let import = Import::read(REALISTIC).unwrap();
+    let config = load(&import);
+    let app = &config.federation["app"];
+    assert_eq!(app.realm, "urn:shop");
+    assert_eq!(app.public_origin().unwrap(), "https://shop.example");
+    assert_eq!(app.reply_path.as_str(), "/auth");
+    assert_eq!(app.audiences, ["https://shop.example/"]);
+    assert_eq!(app.freshness, Some(Duration::from_secs(20 * 60)));
+    assert_eq!(app.session.absolute_timeout, Duration::from_secs(8 * 3600 + 1800));
+    assert!(!app.cookie.secure);
+    assert_eq!(app.cookie.chunk_size, 3000);
+    assert_eq!(app.cookie.persistent, Some(Duration::from_secs(7 * 86_400)));
+    assert_eq!(config.issuer["sts"].sign_in_url.as_str(), "https://sts.example/wsfed");
+    assert_eq!(config.issuer["sts"].thumbprints, ["0123456789ABCDEF0123456789ABCDEF01234567"]);
+}
+
+#[test]
+fn sm_44_what_is_not_carried_over_is_listed_with_its_line_and_no_key_is_shown() {
+    let import = Import::read(REALISTIC).unwrap();
+    let unsupported: Vec<(usize, &str)> = import
+        .report()
+        .unsupported()
+        .filter_map(|entry| entry.line.map(|line| (line, entry.setting.as_str())))
+        .collect();
+    for wanted in [
+        (12, "identityConfiguration/@SaveBootstrapContext"),
+        (21, "securityTokenHandlers/add"),
+        (26, "identityConfiguration/claimsAuthenticationManager"),
+        (30, "system.identityModel.services/federationConfiguration"),
+        (37, "wsFederation/@requestPtr"),
+    ] {
+        assert!(unsupported.contains(&wanted), "{wanted:?} in {unsupported:?}");
+    }
+    let table = import.report().to_string();
+    assert!(!table.contains("00112233") && !table.contains("AABBCCDD"));
+    assert!(!import.toml().contains("00112233") && !import.toml().contains("AABBCCDD"));
+    assert!(table.contains("3 other sections"), "{table}");
+}
+
+#[test]
+fn sm_44_defaults_are_those_of_the_original() {
+    let import = Import::read(minimal(SIGN_IN, TRUST)).unwrap();
+    let app = &load(&import).federation["app"];
+    assert_eq!(app.cookie.name, "FedAuth");
+    assert!(app.cookie.secure && app.require_https && !app.detect_replay);
+    assert_eq!(app.cookie.chunk_size, 2000);
+    assert_eq!(app.cookie.persistent, None);
+    assert_eq!(app.clock_skew, Duration::from_secs(300));
+    assert_eq!(app.session.absolute_timeout, Duration::from_secs(36_000));
+    let defaults = import.report().entries().iter().filter(|entry| entry.line.is_none());
+    assert!(
+        defaults.clone().count() == 8 && defaults.clone().all(|entry| matches!(entry.outcome, Outcome::Carried(_)))
+    );
+}
+
+#[test]
+fn sm_45_several_named_elements_need_one_without_a_name() {
+    let two = r#"<federationConfiguration name="a"/><federationConfiguration name="b"/>"#;
+    assert!(refusal(&minimal(two, TRUST)).starts_with("line 4: several named <federationConfiguration>"));
+    let two = r#"<identityConfiguration name="a"/><identityConfiguration name="b"/>"#;
+    assert!(refusal(&minimal(SIGN_IN, two)).starts_with("line 2: several named <identityConfiguration>"));
+    let absent =
+        SIGN_IN.replace("<federationConfiguration>", r#"<federationConfiguration identityConfigurationName="x">"#);
+    assert!(refusal(&minimal(&absent, TRUST)).contains("no <identityConfiguration> named \"x\""));
+}
+
+#[test]
+fn sm_44_settings_of_a_handler_collection_hold_before_those_of_the_service() {
+    let both = TRUST.replace("<identityConfiguration>", "<identityConfiguration maximumClockSkew='00:01:00'>").replace(
+        "</identityConfiguration>",
+        "<securityTokenHandlers>\n<securityTokenHandlerConfiguration maximumClockSkew='00:02:00'/></securityTokenHandlers></identityConfiguration>",
+    );
+    let import = Import::read(minimal(SIGN_IN, &both)).unwrap();
+    assert_eq!(load(&import).federation["app"].clock_skew, Duration::from_secs(120));
+    let entries = import.report().entries();
+    let of = |line| entries.iter().find(|entry| entry.line == Some(line) && entry.setting.contains("Skew")).unwrap();
+    assert_eq!(of(2).outcome, Outcome::Ignored("line 4 holds instead".to_owned()));
+    assert_eq!(of(4).outcome, Outcome::Carried("federation.app.clock_skew".to_owned()));
+}
+
+#[test]
+fn without_a_pinned_certificate_the_tables_are_comments_that_say_why() {
+    let import = Import::read(minimal(SIGN_IN, "")).unwrap();
+    assert!(load(&import).federation.is_empty());
+    assert!(import.toml().contains("# INCOMPLETE: no thumbprint"));
+}
+
+#[test]
+fn wrong_settings_are_refused_with_their_lines() {
+    let cookie = |attributes: &str| {
+        minimal(&SIGN_IN.replace("<wsFederation", &format!("<cookieHandler\n{attributes}/><wsFederation")), TRUST)
+    };
+    for (text, message) in [
+        (cookie("requireSsl='maybe'"), "line 5: cookieHandler/@requireSsl: \"maybe\" must be true or false"),
+        (cookie("persistentSessionLifetime='366.00:00:00'"), "at most 365 days"),
+        (cookie("persistentSessionLifetime='-1:00:00'"), "must not be negative"),
+        (cookie("name='a b'"), "line 5: federation.app.cookie.name must be letters"),
+        (minimal(&SIGN_IN.replace("https://sts", "http://sts"), TRUST), "is not https"),
+        (minimal(&SIGN_IN.replace("realm", "rea"), TRUST), "has no realm"),
+        (minimal(SIGN_IN, &TRUST.replace("thumbprint=\"0", "thumbprint=\"x")), "40 hexadecimal digits"),
+        ("<configuration/>".to_owned(), "there is no <system.identityModel>"),
+        ("<!DOCTYPE configuration><configuration/>".to_owned(), "document type declarations"),
+        ("<configuration>".to_owned(), "not well-formed"),
+    ] {
+        let refused = refusal(&text);
+        assert!(refused.contains(message), "{message}: {refused}");
+    }
+}
+
+/// The whole report of a large file, line by line: what is read, what is not, and nothing else.
+#[test]
+fn sm_44_the_report_of_a_large_file_is_exactly_this() {
+    let import = Import::read(include_str!("web.config")).unwrap();
+    let report = format!("{}\n", import.report());
+    assert_eq!(report, include_str!("report.txt"), "{report}");
+    assert_eq!(import.toml(), include_str!("handstamp.toml"), "{}", import.toml());
+    assert!(!import.toml().contains("41157FA2") && !report.contains("41157FA2"), "no key is shown");
+    let config = load(&import);
+    assert_eq!(config.federation["app"].clock_skew, Duration::from_secs(600));
+    assert_eq!(config.issuer["sts"].thumbprints.len(), 2);
+}
+
+fn entry<'i>(import: &'i Import, setting: &str) -> &'i Outcome {
+    let found = import.report().entries().iter().find(|entry| entry.setting == setting);
+    &found.unwrap_or_else(|| panic!("{setting} in\n{}", import.report())).outcome
+}
+
+const WIF35: &str = r#"<configuration>
+  <system.web><machineKey validationKey="AutoGenerate,IsolateApps" decryptionKey="AutoGenerate" decryption="3DES"/></system.web>
+  <microsoft.identityModel>
+    <service saveBootstrapTokens="false">
+      <audienceUris mode="Always"><add value="https://old.example/"/></audienceUris>
+      <federatedAuthentication>
+        <wsFederation issuer="https://sts.example/" realm="https://old.example/" passiveRedirectEnabled="false"/>
+        <cookieHandler hideFromScript="true" path="/old"/>
+      </federatedAuthentication>
+      <applicationService><claimTypeRequired><claimType type="urn:x"/></claimTypeRequired></applicationService>
+      <maximumClockSkew value="00:07:00"/>
+      <serviceCertificate><certificateReference findValue="abc"/></serviceCertificate>
+      <issuerNameRegistry type="Microsoft.IdentityModel.Tokens.ConfigurationBasedIssuerNameRegistry, Microsoft.IdentityModel">
+        <trustedIssuers><add thumbprint="0123456789ABCDEF0123456789ABCDEF01234567" name="sts"/></trustedIssuers>
+      </issuerNameRegistry>
+      <securityTokenHandlers>
+        <remove type="Microsoft.IdentityModel.Tokens.SessionSecurityTokenHandler, Microsoft.IdentityModel"/>
+        <add type="Microsoft.IdentityModel.Tokens.SessionSecurityTokenHandler, Microsoft.IdentityModel">
+          <sessionTokenRequirement lifetime="02:00:00" useWindowsTokenService="false" securityTokenCacheSize="500"/>
+        </add>
+      </securityTokenHandlers>
+    </service>
+  </microsoft.identityModel>
+</configuration>"#;
+
+#[test]
+fn sm_44_the_section_of_wif_3_5_is_read_too() {
+    let import = Import::read(WIF35).unwrap();
+    let app = &load(&import).federation["app"];
+    assert_eq!((app.realm.as_str(), app.cookie.path.as_str()), ("https://old.example/", "/old"));
+    assert_eq!(app.clock_skew, Duration::from_secs(420));
+    assert_eq!(app.session.absolute_timeout, Duration::from_secs(7200));
+    assert!(!app.cookie.secure, "the default of 3.5");
+    for unsupported in ["certificateReference/@findValue", "sessionTokenRequirement/@securityTokenCacheSize"] {
+        assert!(matches!(entry(&import, unsupported), Outcome::Unsupported(_)), "{unsupported}");
+    }
+    for ignored in ["applicationService/claimTypeRequired", "sessionTokenRequirement/@useWindowsTokenService"] {
+        assert!(matches!(entry(&import, ignored), Outcome::Ignored(_)), "{ignored}");
+    }
+    let both = WIF35.replace(
+        "</configuration>",
+        &format!(
+            "<system.identityModel>{TRUST}</system.identityModel>\
+         <system.identityModel.services>{SIGN_IN}</system.identityModel.services></configuration>"
+        ),
+    );
+    let import = Import::read(both).unwrap();
+    assert_eq!(load(&import).federation["app"].realm, "https://shop.example/");
+    assert!(matches!(entry(&import, "configuration/microsoft.identityModel"), Outcome::Unsupported(_)));
+}
+
+#[test]
+fn sm_45_a_named_configuration_can_be_asked_for() {
+    let named = |name: &str, realm: &str, identity: &str| {
+        SIGN_IN
+            .replace(
+                "<federationConfiguration>",
+                &format!("<federationConfiguration name='{name}' identityConfigurationName='{identity}'>"),
+            )
+            .replace("https://shop.example/", realm)
+    };
+    let services = named("a", "urn:a:x", "") + &named("b", "urn:b:x", "strict");
+    let identity = format!(
+        "{TRUST}{}",
+        TRUST.replace("<identityConfiguration>", "<identityConfiguration name='strict' maximumClockSkew='0:0:1'>")
+    );
+    let text = minimal(&services.replace("realm=", "reply='https://shop.example/in' realm="), &identity);
+    assert!(refusal(&text).contains("say which with --federation NAME"));
+    let import = Import::read_named(text.as_str(), Some("b")).unwrap();
+    let app = &load(&import).federation["app"];
+    assert_eq!((app.realm.as_str(), app.clock_skew), ("urn:b:x", Duration::from_secs(1)));
+    let import = Import::read_named(text.as_str(), Some("a")).unwrap();
+    assert_eq!(load(&import).federation["app"].clock_skew, Duration::from_secs(300));
+    let refused = Import::read_named(text.as_str(), Some("c")).unwrap_err().to_string();
+    assert!(refused.contains("there is no <federationConfiguration> named \"c\""), "{refused}");
+}
+
+#[test]
+fn a_location_that_means_the_whole_site_is_read() {
+    let whole = |path: &str| {
+        minimal(SIGN_IN, TRUST)
+            .replace("<configuration>", &format!("<configuration><location {path} inheritInChildApplications='false'>"))
+            .replace("</configuration>", "</location></configuration>")
+    };
+    for path in ["path='.'", "path=''", ""] {
+        assert_eq!(
+            load(&Import::read(whole(path)).unwrap()).federation["app"].realm,
+            "https://shop.example/",
+            "{path}"
+        );
+    }
+    let part = minimal(SIGN_IN, TRUST).replace(
+        "</configuration>",
+        "<location path='admin'><system.web><machineKey/></system.web></location></configuration>",
+    );
+    let import = Import::read(part).unwrap();
+    assert!(matches!(entry(&import, "system.web/machineKey"), Outcome::Unsupported(why) if why.contains("[web.NAME]")));
+    assert!(refusal(&whole("path='admin'")).contains("there is no <system.identityModel>"));
+}
+
+#[test]
+fn sections_that_are_kept_elsewhere_are_listed() {
+    let text = minimal("", TRUST).replace(
+        "<system.identityModel.services>",
+        "<system.identityModel.services configSource='wif\\services.config'>",
+    );
+    let import = Import::read(text).unwrap();
+    assert!(import.toml().contains("# INCOMPLETE"));
+    let outcome = entry(&import, "configuration/system.identityModel.services");
+    assert!(matches!(outcome, Outcome::Unsupported(why) if why.contains("services.config")), "{outcome:?}");
+    let text =
+        minimal(SIGN_IN, "").replace("<system.identityModel>", "<system.identityModel configProtectionProvider='Rsa'>");
+    let import = Import::read(text).unwrap();
+    assert!(
+        matches!(entry(&import, "configuration/system.identityModel"), Outcome::Unsupported(why) if why.contains("aspnet_regiis -pdf"))
+    );
+}
+
+#[test]
+fn a_validating_registry_names_the_issuer_its_tokens_name() {
+    let registry = |issuers: &str| {
+        format!(
+            "<identityConfiguration><issuerNameRegistry type='System.IdentityModel.Tokens.ValidatingIssuerNameRegistry, V'>\
+             <authority name='https://sts.windows.net/t/'><keys><add thumbprint='0123456789ABCDEF0123456789ABCDEF01234567'/>\
+             <add thumbprint='0123456789abcdef0123456789abcdef01234567'/><add symmetricKey='AAAA'/></keys>\
+             <validIssuers>{issuers}</validIssuers></authority></issuerNameRegistry></identityConfiguration>"
+        )
+    };
+    let import = Import::read(minimal(SIGN_IN, &registry("<add name='https://issuer/'/>"))).unwrap();
+    let issuer = &load(&import).issuer["sts"];
+    assert_eq!((issuer.name.as_deref(), issuer.thumbprints.len()), (Some("https://issuer/"), 1));
+    assert!(matches!(entry(&import, "keys/add"), Outcome::Unsupported(why) if why.contains("symmetric")));
+    let import = Import::read(minimal(SIGN_IN, &registry("<add name='a'/><add name='b'/>"))).unwrap();
+    assert_eq!(load(&import).issuer["sts"].name.as_deref(), Some("https://sts.windows.net/t/"));
+    assert!(matches!(entry(&import, "authority/validIssuers"), Outcome::Unsupported(_)));
+}
+
+/// Everything that .NET refuses to start with, each with its line.
+#[test]
+fn what_stands_twice_is_refused_as_by_the_original() {
+    let handlers = |content: &str| {
+        minimal(
+            SIGN_IN,
+            &TRUST.replace(
+                "</identityConfiguration>",
+                &format!("<securityTokenHandlers>\n{content}</securityTokenHandlers></identityConfiguration>"),
+            ),
+        )
+    };
+    let session = "<add type='System.IdentityModel.Tokens.SessionSecurityTokenHandler, S'>";
+    let machine_key = "<add type='System.IdentityModel.Services.Tokens.MachineKeySessionSecurityTokenHandler, S'/>";
+    let requirement = "<sessionTokenRequirement lifetime='1:00:00'/>";
+    for (text, message) in [
+        (handlers(&format!("{session}{requirement}\n{requirement}</add>")), "line 5: <sessionTokenRequirement> stands here a second time, as in line 4 (ID7026)"),
+        (handlers(&format!("{session}<sessionTokenRequirement lifetime='x'/></add>")), "(ID7017)"),
+        (handlers(&format!("{session}<sessionTokenRequirement lifetime='-1:00:00'/></add>")), "(ID7018)"),
+        (handlers(&format!("{session}<sessionTokenRequirement lifetime='0:00:00'/></add>")), "longer than zero"),
+        (handlers(&format!("{session}<sessionTokenRequirement life='1:00:00'/></add>")), "(ID7004)"),
+        (handlers(machine_key), "line 4: a session handler beside WIF's own: WIF refuses both; put <remove type="),
+        (handlers(&format!("<clear/>{machine_key}\n{machine_key}")), "line 5: a second session handler beside that of line 4"),
+        (handlers("<add/>"), "line 4: <add> has no type"),
+        (minimal(&SIGN_IN.replace("<wsFederation", "<cookieHandler/>\n<cookieHandler/><wsFederation"), TRUST), "line 5: <cookieHandler> stands here a second time; the first is in line 4"),
+        (minimal(SIGN_IN, &TRUST.replace("</identityConfiguration>", "<audienceUris/><audienceUris/></identityConfiguration>")), "<audienceUris> stands here a second time"),
+        (minimal(SIGN_IN, &TRUST.replace("</identityConfiguration>", "<securityTokenHandlers/><securityTokenHandlers/></identityConfiguration>")), "a second <securityTokenHandlers> named \"\""),
+        (minimal(SIGN_IN, &format!("{TRUST}{TRUST}")), "a second <identityConfiguration> named \"\""),
+        (minimal(SIGN_IN, TRUST).replace("</configuration>", "<system.identityModel/></configuration>"), "<system.identityModel> stands here a second time"),
+        (minimal(&SIGN_IN.replace("realm=", "Realm='urn:x:y' realm="), TRUST), "has realm twice, in different case"),
+        (minimal(&SIGN_IN.replace("<wsFederation", "<wsFederation xmlns:xdt='http://schemas.microsoft.com/XML-Document-Transform' xdt:Transform='Replace'"), TRUST), "(xdt)"),
+        (minimal(&SIGN_IN.replace("<wsFederation", "<cookieHandler mode='Custom'/><wsFederation"), TRUST), "exactly when it holds a <customCookieHandler>"),
+        (minimal(SIGN_IN, &TRUST.replace("</identityConfiguration>", "<certificateValidation certificateValidationMode='Custom'/></identityConfiguration>")), "(ID4280)"),
+        (minimal(SIGN_IN, &TRUST.replace("</identityConfiguration>", "<certificateValidation revocationMode='Never'/></identityConfiguration>")), "must be one of nocheck, online, offline"),
+        (minimal(SIGN_IN, &TRUST.replace("<identityConfiguration>", "<identityConfiguration maximumClockSkew='-0:0:1'>")), "(ID2070)"),
+        (minimal(SIGN_IN, &TRUST.replace("<identityConfiguration>", "<identityConfiguration>\n<x></y>")), "line 3"),
+    ] {
+        let refused = refusal(&text);
+        assert!(refused.contains(message), "{message}: {refused}");
+    }
+}
+
+#[test]
+fn handlers_that_are_code_are_listed_with_what_to_do() {
+    let handlers = |content: &str| {
+        minimal(
+            SIGN_IN,
+            &TRUST.replace(
+                "</identityConfiguration>",
+                &format!("<securityTokenHandlers>{content}</securityTokenHandlers></identityConfiguration>"),
+            ),
+        )
+    };
+    for (content, words) in [
+        ("<add type='Contoso.Handler, C'/>", "code of yours"),
+        ("<clear/>", "keep anybody signed in"),
+        ("<add type='System.IdentityModel.Tokens.EncryptedSecurityTokenHandler, S'/>", "token encryption"),
+        ("<clear/><add type='Contoso.RsaSessionSecurityTokenHandler, C'/>", "sign in once more"),
+        (
+            "<clear/><add type='C.Sessions, C'><transforms><add type='System.IdentityModel.DeflateCookieTransform, S'/>\
+          <add type='System.IdentityModel.RsaSignatureCookieTransform, S'/><add type='System.IdentityModel.RsaEncryptionCookieTransform, S'/>\
+          </transforms></add>",
+            "rsa-sign,rsa-encrypt",
+        ),
+    ] {
+        let import = Import::read(handlers(content)).unwrap();
+        assert!(import.report().to_string().contains(words), "{words}: {}", import.report());
+    }
+}
+
+#[test]
+fn identifiers_may_repeat_in_a_configuration_and_bad_xml_has_its_line() {
+    let repeated = minimal(SIGN_IN, TRUST).replace("</configuration>", "<x ID='1'/><y ID='1'/></configuration>");
+    assert!(Import::read(repeated).is_ok());
+    for (text, message) in [
+        ("<configuration>\n  <a>\n</configuration>", "line 3"),
+        ("<configuration>\n<a b='1' b='2'/></configuration>", "line 2"),
+        ("<configuration>\n&nbsp;</configuration>", "line 2"),
+        ("", "no root element"),
+    ] {
+        let refused = refusal(text);
+        assert!(refused.contains(message), "{message}: {refused}");
+    }
+}
