@@ -105,13 +105,16 @@ async fn signing_out_ends_the_session_and_tells_the_relying_parties_that_got_a_t
     assert!(page.body().contains("https://shop.example/signin?wa=wsignoutcleanup1.0"), "{}", page.body());
     assert!(!page.body().contains("wiki.example"), "this one never got a token");
     assert!(page.body().contains("href=\"https://shop.example/bye\""));
+    assert!(!page.body().contains("You are signed out"), "that is for the page it goes on to");
     let policy = page.headers()[CONTENT_SECURITY_POLICY].to_str().unwrap();
-    assert!(policy.contains("img-src https://shop.example;"), "{policy}");
+    assert!(policy.contains("img-src https://shop.example;") && policy.contains("script-src 'sha256-"), "{policy}");
     assert!(asks_for_password(&visitor.get(SHOP).await));
 
     let again = visitor.get("/wsfed?wa=wsignout1.0&wreply=https%3a%2f%2fevil.example%2f").await;
     assert_eq!(again.status(), StatusCode::OK, "signing out twice is no error");
     assert!(!again.body().contains("evil.example"), "and leads nowhere else");
+    assert!(again.body().contains("You are signed out"));
+    assert!(!again.headers()[CONTENT_SECURITY_POLICY].to_str().unwrap().contains("script-src"));
 }
 
 #[tokio::test]

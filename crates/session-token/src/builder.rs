@@ -94,6 +94,16 @@ impl SessionSecurityTokenBuilder {
         }
     }
 
+    pub(crate) fn extending(token: &SessionSecurityToken) -> Self {
+        Self {
+            id: Some(token.id.clone()),
+            context_id: Some(token.context_id.clone()),
+            key_generation: token.key_generation.clone(),
+            key: Some(token.key.clone()),
+            ..Self::continuing(token)
+        }
+    }
+
     /// Replaces the principal.
     pub fn principal(mut self, principal: ClaimsPrincipal) -> Self {
         self.principal = principal;

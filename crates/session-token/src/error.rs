@@ -320,9 +320,6 @@ impl ArgumentError {
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Misconfigured {
-    /// A token lifetime of zero (ST-28).
-    #[error("the token lifetime must be longer than zero")]
-    TokenLifetime,
     /// A maximum cache size that is too small to work with.
     #[error("the cache must hold at least 5 tokens")]
     CacheSize,
@@ -340,7 +337,6 @@ impl Misconfigured {
     /// A stable code: the original's number where it has one.
     pub fn code(self) -> &'static str {
         match self {
-            Self::TokenLifetime => "ID0016",
             Self::CacheSize => "ID0008",
             Self::AudienceMissing => "HST-TOKEN-AUDIENCE",
             Self::NoCache => "HST-TOKEN-NO-CACHE",

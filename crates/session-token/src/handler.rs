@@ -20,7 +20,6 @@ use std::time::Duration;
 ///
 /// | Setting | Default | |
 /// |---|---|---|
-/// | [`token_lifetime`](SessionSecurityTokenHandlerBuilder::token_lifetime) | 10 h | of tokens made with [`token`](Self::token) |
 /// | [`clock_skew`](SessionSecurityTokenHandlerBuilder::clock_skew) | 30 s | tolerated at both ends; the original's 5 minutes are for issuers' tokens |
 /// | [`audience`](SessionSecurityTokenHandlerBuilder::audience) | none: unscoped | the scope of tokens made here, accepted here |
 /// | [`require_endpoint_scope`](SessionSecurityTokenHandlerBuilder::require_endpoint_scope) | no | refuse unscoped tokens (ST-33) |
@@ -30,7 +29,6 @@ use std::time::Duration;
 pub struct SessionSecurityTokenHandler {
     written: Arc<dyn TokenFormat>,
     accepted: Vec<Arc<dyn TokenFormat>>,
-    token_lifetime: Duration,
     clock_skew: Duration,
     scope: EndpointScope,
     accepted_scopes: Vec<EndpointScope>,
@@ -41,8 +39,6 @@ pub struct SessionSecurityTokenHandler {
 }
 
 impl SessionSecurityTokenHandler {
-    /// 10 hours.
-    pub const DEFAULT_TOKEN_LIFETIME: Duration = SessionSecurityToken::DEFAULT_LIFETIME;
     /// 30 seconds (SM §6.3).
     pub const DEFAULT_CLOCK_SKEW: Duration = Duration::from_secs(30);
     /// 1 MiB.
@@ -54,7 +50,6 @@ impl SessionSecurityTokenHandler {
             handler: Self {
                 accepted: vec![format.clone()],
                 written: format,
-                token_lifetime: Self::DEFAULT_TOKEN_LIFETIME,
                 clock_skew: Self::DEFAULT_CLOCK_SKEW,
                 scope: EndpointScope::Unscoped,
                 accepted_scopes: Vec::new(),
@@ -66,9 +61,9 @@ impl SessionSecurityTokenHandler {
         }
     }
 
-    /// Starts a token with this handler's scope and lifetime (ST-29).
+    /// Starts a token with this handler's scope; its lifetime is the caller's to say (ST-29), 10 hours otherwise.
     pub fn token(&self, principal: ClaimsPrincipal) -> SessionSecurityTokenBuilder {
-        SessionSecurityToken::builder(principal).endpoint(self.scope.clone()).lifetime(self.token_lifetime)
+        SessionSecurityToken::builder(principal).endpoint(self.scope.clone())
     }
 
     /// Protects a token. In reference mode the result holds a reference only; putting the token into the cache, before
@@ -204,11 +199,6 @@ impl SessionSecurityTokenHandler {
         self.validate_session(token, now)
     }
 
-    /// The lifetime of tokens made with [`token`](Self::token).
-    pub fn token_lifetime(&self) -> Duration {
-        self.token_lifetime
-    }
-
     /// How far the clocks of two nodes may differ.
     pub fn clock_skew(&self) -> Duration {
         self.clock_skew
@@ -294,12 +284,6 @@ impl SessionSecurityTokenHandlerBuilder {
         self
     }
 
-    /// Sets the lifetime of tokens made here; longer than zero.
-    pub fn token_lifetime(mut self, lifetime: Duration) -> Self {
-        self.handler.token_lifetime = lifetime;
-        self
-    }
-
     /// Sets how far the clocks of two nodes may differ.
     pub fn clock_skew(mut self, skew: Duration) -> Self {
         self.handler.clock_skew = skew;
@@ -327,12 +311,9 @@ impl SessionSecurityTokenHandlerBuilder {
     /// Checks the settings.
     ///
     /// # Errors
-    /// [`Misconfigured::TokenLifetime`] (ID0016), [`Misconfigured::AudienceMissing`].
+    /// [`Misconfigured::AudienceMissing`].
     pub fn build(self) -> Result<SessionSecurityTokenHandler, Error> {
         let mut handler = self.handler;
-        if handler.token_lifetime.is_zero() {
-            return Err(Misconfigured::TokenLifetime.into());
-        }
         if handler.require_endpoint_scope && handler.scope.is_unscoped() {
             return Err(Misconfigured::AudienceMissing.into());
         }

@@ -10,8 +10,9 @@ use std::time::Duration;
 /// Who somebody is, for how long, and where: the proof of a session (ST §1.1).
 ///
 /// A token does not change once it is built, save whether it is [persistent](Self::set_persistent) and whether it
-/// travels [by reference](Self::set_reference_mode). To slide a session, build a new token with
-/// [`reissue`](Self::reissue). `Debug` shows neither key nor context id nor claims (ST-40).
+/// travels [by reference](Self::set_reference_mode). To slide a session, build a new token: with
+/// [`reissue`](Self::reissue) when the token itself travels, with [`extend`](Self::extend) when it stays in a cache.
+/// `Debug` shows neither key nor context id nor claims (ST-40).
 ///
 /// ```
 /// use handstamp_claims::{Claim, ClaimsIdentity, ClaimsPrincipal, claim_types};
@@ -64,6 +65,12 @@ impl SessionSecurityToken {
     /// generation and the validity (ST-37). A fresh context id is what makes the new token win over a cached old one.
     pub fn reissue(&self) -> SessionSecurityTokenBuilder {
         SessionSecurityTokenBuilder::continuing(self)
+    }
+
+    /// Starts a token that takes this one's place in a cache: everything is copied except the validity, so handles that
+    /// browsers hold lead to it. Only for a cache that compares and sets: the original's keeps the old entry (ST §5.4).
+    pub fn extend(&self) -> SessionSecurityTokenBuilder {
+        SessionSecurityTokenBuilder::extending(self)
     }
 
     /// Sets whether the session outlives the browser.

@@ -66,7 +66,7 @@ impl Access {
         if !is_public {
             match &active {
                 None => return self.federation.challenge(request.method(), request.uri(), request.headers(), session),
-                Some(active) => self.check_roles(active)?,
+                Some(active) => self.check_roles(active, path)?,
             }
         }
         // An application that asks for sign-in itself, with 401, gets it as WIF's did (SM §3.10).
@@ -96,17 +96,21 @@ impl Access {
     }
 
     /// SM-37: no redirect, because signing in again would change nothing.
-    fn check_roles(&self, active: &ActiveSession) -> Result<(), Problem> {
+    fn check_roles(&self, active: &ActiveSession, path: &str) -> Result<(), Problem> {
         let principal = active.principal();
         if self.required_roles.is_empty() || self.required_roles.iter().any(|role| principal.is_in_role(role)) {
             return Ok(());
         }
         let name = principal.identity().and_then(|identity| identity.name()).unwrap_or("somebody without a name");
         let detail = format!(
-            "You are signed in as {name}, but without a role that may see this. Ask for the role, then sign out and in again."
+            "You are signed in as {name}, but without a role that may see this. Use another account, or ask for the role and \
+             then sign out and in again."
         );
-        Err(Problem::new(StatusCode::FORBIDDEN, "HST-GATEWAY-ROLE", "You may not see this", detail)
-            .action("Sign out", self.federation.sign_out_path()))
+        let mut problem = Problem::new(StatusCode::FORBIDDEN, "HST-GATEWAY-ROLE", "You may not see this", detail);
+        if path != "/" {
+            problem = problem.action("To the start page", "/");
+        }
+        Err(problem.action("Sign out and use another account", self.federation.sign_out_path()))
     }
 }
 

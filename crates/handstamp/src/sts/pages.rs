@@ -33,13 +33,19 @@ pub(crate) struct FormPostPage<'a> {
     pub(crate) fields: Vec<(&'a str, &'a str)>,
 }
 
-/// The end of the session, with an image per relying party whose fetching tells it.
+/// The end of the session, with an image per relying party whose fetching tells it, and the way on.
 #[derive(Debug, Template)]
 #[template(path = "signed_out.html")]
 pub(crate) struct SignedOutPage<'a> {
     pub(crate) service: &'a str,
     pub(crate) cleanups: &'a [String],
     pub(crate) return_url: Option<&'a str>,
+}
+
+impl SignedOutPage<'_> {
+    /// Goes on when every image has come or failed. The back button then skips this page.
+    pub(crate) const SCRIPT: &'static str =
+        "addEventListener('load',function(){location.replace(document.getElementById('on').href)})";
 }
 
 /// The front page, for people who come without being sent.

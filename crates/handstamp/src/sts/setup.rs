@@ -71,7 +71,6 @@ impl SecurityTokenService {
             // Apart from every application's, although the key ring is shared.
             .audience(settings.entity_id.as_str())
             .require_endpoint_scope(true)
-            .token_lifetime(settings.session_lifetime)
             // Written and read by the same clock.
             .clock_skew(Duration::ZERO)
             .carrier(Carrier::Cookie(settings.cookie_name.as_str().into()));

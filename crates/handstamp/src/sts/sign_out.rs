@@ -10,7 +10,8 @@ use http::header::SET_COOKIE;
 use http::{HeaderMap, Response, StatusCode};
 
 impl Desk {
-    /// Ends the session and shows a page whose images end those at the relying parties.
+    /// Ends the session and shows a page whose images end those at the relying parties. Once they are loaded it goes on to
+    /// the relying party that asked, whose page says that the user is signed out; without one, this page does.
     ///
     /// Browsers that keep third-party cookies to themselves load the images without the session of a relying party on
     /// another site; there its session lives on until it ends by itself.
@@ -34,8 +35,11 @@ impl Desk {
             cleanups: &task.cleanup_urls,
             return_url: task.reply.as_deref(),
         };
-        let policy =
+        let mut policy =
             task.cleanup_urls.iter().fold(ContentPolicy::default(), |policy, url| policy.allow_image(origin_of(url)));
+        if page.return_url.is_some() {
+            policy = policy.allow_script(SignedOutPage::SCRIPT);
+        }
         let mut response = respond(StatusCode::OK, &page, &policy);
         response.headers_mut().extend(self.visited.forget().map(|cookie| (SET_COOKIE, cookie)));
         response

@@ -50,7 +50,7 @@ async fn every_page(screen: Screen) {
 
     browser.goto(&demo.web()).await.unwrap();
     browser.click("#sign-out").await;
-    browser.wait_for_url(demo.sts()).await;
+    browser.wait_for_url(&format!("{}signed-out", demo.web())).await;
     assert_eq!(browser.text("h1").await, "You are signed out");
     shown(&browser, screen, "signed-out").await;
     browser.close().await;

@@ -39,7 +39,7 @@ async fn a_session_survives_everything_until_sign_out(options: &'static [&'stati
     browser.switch_to_window(first).await.unwrap();
 
     browser.click("#sign-out").await;
-    browser.wait_for_url(demo.sts()).await;
+    browser.wait_for_url(&format!("{}signed-out", demo.web())).await;
     assert_eq!(browser.text("h1").await, "You are signed out");
 
     browser.back().await.unwrap();

@@ -88,7 +88,10 @@ async fn without_the_role_there_is_a_page_and_no_redirect_sm_37() {
     browser.sign_in(&site, &gateway, "/", "bob", &["sales"]).await;
     let refused = browser.open(&gateway, "/").await;
     assert_eq!(refused.status, 403);
-    assert!(refused.body.contains("bob") && refused.body.contains("/signout"), "{refused:?}");
+    assert!(refused.body.contains("bob") && refused.body.contains("href=\"/signout\""), "{refused:?}");
+    assert!(!refused.body.contains("start page"), "it is the start page");
+    let elsewhere = browser.open(&gateway, "/reports").await;
+    assert!(elsewhere.status == 403 && elsewhere.body.contains("href=\"/\""), "{elsewhere:?}");
     assert!(application.received().is_empty());
     let mut other = Browser::default();
     other.sign_in(&site, &gateway, "/", "eve", &["auditor"]).await;

@@ -150,15 +150,17 @@ async fn no_session_is_lost(session: &str) {
     }
 }
 
+/// Renewed often, so that kills meet renewals under way.
+const SLIDING: &str = "idle_timeout = \"10m\"\nslide_after = 1\n";
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_session_in_a_cookie_is_lost_when_the_process_is_killed_again_and_again() {
-    // Renewed often, so that kills meet renewals under way.
-    no_session_is_lost("idle_timeout = \"10m\"\nslide_after = 1").await;
+    no_session_is_lost(SLIDING).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_session_in_the_database_is_lost_when_the_process_is_killed_again_and_again() {
-    no_session_is_lost("mode = \"reference\"").await;
+    no_session_is_lost(&format!("{SLIDING}mode = \"reference\"")).await;
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use handstamp_claims::{Claim, ClaimsIdentity, ClaimsPrincipal, claim_types};
 use handstamp_keys::{DeterministicRandom, SymmetricKey, SystemRandom};
 use handstamp_session_token::{
     ArgumentError, ContextId, EndpointScope, Error, IssuerSession, SessionSecurityToken, SessionSecurityTokenBuilder,
+    SessionTokenCacheKey,
 };
 use handstamp_time::Timestamp;
 use std::time::Duration;
@@ -165,6 +166,19 @@ fn st_37_a_reissued_token_continues_the_session_under_a_new_context_id() {
     assert_eq!((new.principal(), new.context(), new.endpoint()), (old.principal(), old.context(), old.endpoint()));
     assert_eq!((new.idle_timeout(), new.issuer_session()), (old.idle_timeout(), old.issuer_session()));
     assert!(new.is_persistent() && new.is_reference_mode());
+}
+
+#[test]
+fn an_extended_token_takes_the_place_of_the_old_one() {
+    let generation: handstamp_session_token::KeyGeneration = "7".parse().unwrap();
+    let old = build(builder().reference_mode(true).key_generation(generation)).unwrap();
+    let later = now().saturating_add(HOUR / 2);
+    let new = old.extend().valid_from(later).lifetime(HOUR).absolute_expiry(later.saturating_add(HOUR));
+    let new = new.build(later, &SystemRandom).unwrap();
+    assert_eq!((new.id(), new.context_id(), new.key()), (old.id(), old.context_id(), old.key()));
+    assert_eq!(SessionTokenCacheKey::of(&new), SessionTokenCacheKey::of(&old));
+    assert_eq!((new.valid_from(), new.valid_to()), (later, later.saturating_add(HOUR)));
+    assert!(new.is_reference_mode());
 }
 
 #[test]

@@ -6,8 +6,7 @@ use crate::module::{
 };
 use crate::{Error, RequestHead, SessionModule, SettingsError};
 use handstamp_session_token::{
-    ErrorKind, NewEntry, Revision, Revocation, SessionSecurityToken, SessionSecurityTokenBuilder, SessionTokenCache,
-    SessionTokenCacheKey,
+    ErrorKind, NewEntry, Revocation, SessionSecurityToken, SessionSecurityTokenBuilder, SessionTokenCacheKey,
 };
 use handstamp_time::Timestamp;
 use http::{HeaderValue, Method};
@@ -35,18 +34,19 @@ pub struct Admission {
     pub rejection: Option<Error>,
 }
 
+impl Admission {
+    /// The request has this session, and the browser learns nothing new.
+    pub(super) fn with(active: ActiveSession) -> Self {
+        Self { active: Some(active), ..Self::default() }
+    }
+}
+
 /// A decision, carried out as far as that goes without I/O.
 pub(crate) enum Settled {
     Done(Admission),
     Fetch(Fetch),
-    Store(Replacement),
-}
-
-/// A renewal on which the application has had its say.
-pub(crate) struct Replacement {
-    old: ActiveSession,
-    revision: Option<Revision>,
-    new: SessionSecurityToken,
+    /// A renewal on which the application has had its say.
+    Store(Renewal),
 }
 
 impl SessionModule {
@@ -178,7 +178,7 @@ impl SessionModule {
     pub(crate) fn settle(&self, decision: Decision, browser: Browser<'_>, now: Timestamp) -> Settled {
         Settled::Done(match decision {
             Decision::Anonymous => Admission::default(),
-            Decision::Active(active) => Admission { active: Some(active), ..Admission::default() },
+            Decision::Active(active) => Admission::with(active),
             Decision::Fetch(fetch) => return Settled::Fetch(fetch),
             Decision::Renew(renewal) => return self.settle_renewal(renewal, browser, now),
             Decision::Expired(token) => {
@@ -206,7 +206,7 @@ impl SessionModule {
         loop {
             settled = match settled {
                 Settled::Done(admission) => return admission,
-                Settled::Store(replacement) => return self.replace(replacement, browser, now).await,
+                Settled::Store(renewal) => self.store(renewal, browser, now).await,
                 Settled::Fetch(fetch) => {
                     let Some(cache) = &self.cache else { return Admission::default() };
                     let found = cache.get(fetch.key(), now).await;
@@ -214,74 +214,6 @@ impl SessionModule {
                 }
             };
         }
-    }
-
-    fn settle_renewal(&self, renewal: Renewal, browser: Browser<'_>, now: Timestamp) -> Settled {
-        let Renewal { old, revision, new } = renewal;
-        let mut created = Created::new(new);
-        self.events.created(&mut created);
-        let Created { token: new, write_cookie } = created;
-        if let Err(error) = self.validate(&new, now) {
-            return Settled::Done(kept(old, &error.into()));
-        }
-        if !write_cookie {
-            let active = Some(ActiveSession::new(Arc::new(new), 0, now));
-            return Settled::Done(Admission { active, ..Admission::default() });
-        }
-        if revision.is_some() || new.is_reference_mode() {
-            return Settled::Store(Replacement { old, revision, new });
-        }
-        Settled::Done(match self.write(&new, browser, now) {
-            Ok((size, set_cookies)) => {
-                audit("renewed", &new);
-                let active = Some(ActiveSession::new(Arc::new(new), size, now));
-                Admission { active, set_cookies, ..Admission::default() }
-            }
-            Err(error) => kept(old, &error),
-        })
-    }
-
-    /// Replaces a session's cache entry by a new one. Of several requests that try at once, one succeeds (ST-37).
-    async fn replace(&self, replacement: Replacement, browser: Browser<'_>, now: Timestamp) -> Admission {
-        let Replacement { old, revision, new } = replacement;
-        let admission = match self.issue(new, browser, now).await {
-            Ok(admission) => admission,
-            Err(failure) => return kept(old, &failure.error),
-        };
-        let (Some(cache), Some(revision)) = (&self.cache, revision) else { return admission };
-        match self.retire(cache.as_ref(), old.token(), revision, now).await {
-            Ok(true) => admission,
-            Ok(false) => {
-                if let Some(new) = admission.active.filter(|new| new.token().is_reference_mode())
-                    && let Err(error) = cache.remove(&SessionTokenCacheKey::of(new.token())).await
-                {
-                    tracing::warn!(code = error.code(), %error, "a superfluous cache entry stays until it expires");
-                }
-                Admission { active: Some(old), ..Admission::default() }
-            }
-            Err(error) => {
-                tracing::warn!(code = error.code(), %error, "a replaced session stays in the cache until it expires");
-                admission
-            }
-        }
-    }
-
-    /// Lets the entry of a replaced token live on for the grace period only; `false` when somebody else replaced it.
-    async fn retire(
-        &self,
-        cache: &dyn SessionTokenCache,
-        old: &Arc<SessionSecurityToken>,
-        revision: Revision,
-        now: Timestamp,
-    ) -> Result<bool, Error> {
-        let key = SessionTokenCacheKey::of(old);
-        let expires = now.saturating_add(self.settings.reissue_grace).min(old.valid_to());
-        let entry = NewEntry { token: old.clone(), expires };
-        let won = cache.compare_and_set(&key, revision, entry, now).await?.is_some();
-        if won && self.settings.reissue_grace.is_zero() {
-            cache.remove(&key).await?;
-        }
-        Ok(won)
     }
 
     fn first_token(&self, sign_in: SignIn, mode: SessionMode, now: Timestamp) -> Result<SessionSecurityToken, Error> {
@@ -311,7 +243,7 @@ impl SessionModule {
     }
 
     /// Stores a token, if it is to be stored, and then writes its cookie (SM-10).
-    async fn issue(
+    pub(super) async fn issue(
         &self,
         token: SessionSecurityToken,
         browser: Browser<'_>,
@@ -342,8 +274,7 @@ impl SessionModule {
         };
         match written {
             Ok((size, set_cookies)) => {
-                let active = Some(ActiveSession::new(token, size, now));
-                Ok(Admission { active, set_cookies, ..Admission::default() })
+                Ok(Admission { set_cookies, ..Admission::with(ActiveSession::new(token, size, now)) })
             }
             Err(error) => Err(IssueError { error, token: Box::new(Arc::unwrap_or_clone(token)) }),
         }
@@ -358,12 +289,11 @@ impl SessionModule {
     ) -> Result<Admission, Error> {
         let stale = self.cookies.contains(browser.cookies);
         let set_cookies = if stale { self.cookies.delete(browser.cookies)? } else { Vec::new() };
-        let active = Some(ActiveSession::new(Arc::new(token), 0, now));
-        Ok(Admission { active, set_cookies, ..Admission::default() })
+        Ok(Admission { set_cookies, ..Admission::with(ActiveSession::new(Arc::new(token), 0, now)) })
     }
 
     /// Seals a token into cookies.
-    fn write(
+    pub(super) fn write(
         &self,
         token: &SessionSecurityToken,
         browser: Browser<'_>,
@@ -409,18 +339,12 @@ impl SessionModule {
 }
 
 /// A session that could not be written, and its token.
-struct IssueError {
-    error: Error,
+pub(super) struct IssueError {
+    pub(super) error: Error,
     token: Box<SessionSecurityToken>,
 }
 
-/// A session that was to be renewed and goes on as it is.
-fn kept(old: ActiveSession, error: &Error) -> Admission {
-    tracing::error!(code = error.code(), %error, "a session could not be renewed");
-    Admission { active: Some(old), ..Admission::default() }
-}
-
-fn audit(event: &'static str, token: &SessionSecurityToken) {
+pub(super) fn audit(event: &'static str, token: &SessionSecurityToken) {
     tracing::info!(
         session = token.context_id().fingerprint(),
         reference = token.is_reference_mode(),

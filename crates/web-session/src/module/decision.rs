@@ -1,12 +1,10 @@
 //! From a request's cookies to what becomes of its session. No I/O happens here.
 
 use crate::cookie::MAX_DUPLICATES;
-use crate::module::active::ActiveSession;
-use crate::module::events::Received;
+use crate::module::{ActiveSession, Received, Renewal};
 use crate::{Error, OnUnreadable, RequestHead, SessionModule};
 use handstamp_session_token::{
-    CachedToken, Error as TokenError, ErrorKind, Misconfigured, Opened, Revision, SessionSecurityToken,
-    SessionTokenCacheKey,
+    CachedToken, Error as TokenError, ErrorKind, Misconfigured, Opened, SessionSecurityToken, SessionTokenCacheKey,
 };
 use handstamp_time::Timestamp;
 use std::sync::Arc;
@@ -43,27 +41,6 @@ impl Fetch {
     /// Where the token lies in the cache.
     pub fn key(&self) -> &SessionTokenCacheKey {
         &self.key
-    }
-}
-
-/// A session whose token is to be replaced.
-#[derive(Debug)]
-pub struct Renewal {
-    pub(crate) old: ActiveSession,
-    /// The write of the cache entry that is replaced; none when the old token is self-contained.
-    pub(crate) revision: Option<Revision>,
-    pub(crate) new: SessionSecurityToken,
-}
-
-impl Renewal {
-    /// The session as it is.
-    pub fn old(&self) -> &ActiveSession {
-        &self.old
-    }
-
-    /// The token that is to replace it.
-    pub fn new_token(&self) -> &SessionSecurityToken {
-        &self.new
     }
 }
 
@@ -136,9 +113,13 @@ impl SessionModule {
         now: Timestamp,
     ) -> Decision {
         let revision = cached.map(|cached| cached.revision);
+        let mut slides = true;
         let (token, reissued) = match self.events.received(&token, request, now) {
             Received::Keep => (token, None),
-            Received::Replace(replacement) => (Arc::from(replacement), None),
+            Received::Replace(replacement) => {
+                slides = false;
+                (Arc::from(replacement), None)
+            }
             Received::Reissue(replacement) => (token, Some(replacement)),
             Received::Cancel => return Decision::Anonymous,
         };
@@ -156,11 +137,11 @@ impl SessionModule {
             };
         }
         // An entry that ends before its token was replaced a moment ago and serves stragglers only (ST-37).
-        let replaced = cached.is_some_and(|cached| cached.expires < old.expires_at());
-        if replaced || !self.is_slide_due(old.token(), now) || !self.events.is_activity(request) {
+        slides &= cached.is_none_or(|cached| cached.expires >= old.expires_at());
+        if !slides || !self.is_slide_due(old.token(), now) || !self.events.is_activity(request) {
             return Decision::Active(old);
         }
-        match self.slid(old.token(), now) {
+        match self.slid(old.token(), revision.is_some(), now) {
             Ok(new) => Decision::Renew(Renewal { old, revision, new }),
             Err(error) => {
                 tracing::error!(code = error.code(), %error, "a session could not be renewed");
@@ -175,38 +156,8 @@ impl SessionModule {
         if self.revocations.is_revoked_here(token) { Err(TokenError::Revoked) } else { Ok(()) }
     }
 
-    /// Whether enough of the idle timeout has passed, and a renewal would gain anything. An expired token that the
-    /// clock skew still admits is not renewed.
-    fn is_slide_due(&self, token: &SessionSecurityToken, now: Timestamp) -> bool {
-        let Some(idle) = token.idle_timeout() else { return false };
-        let slide_after = self.settings.slide_after.unwrap_or(idle / 2).min(idle);
-        now >= token.valid_from().saturating_add(slide_after)
-            && now < token.valid_to()
-            && token.valid_to() < token.absolute_expiry()
-    }
-
-    fn slid(&self, token: &SessionSecurityToken, now: Timestamp) -> Result<SessionSecurityToken, Error> {
-        let idle = token.idle_timeout().unwrap_or(self.settings.absolute_timeout);
-        let valid_to = now.saturating_add(idle).min(token.absolute_expiry());
-        Ok(token.reissue().valid_from(now).valid_to(valid_to).build(now, self.random.as_ref())?)
-    }
-
-    /// A reissued token never keeps the context id of the old one, whatever the application built (SM-4).
-    pub(crate) fn with_fresh_context_id(
-        &self,
-        new: SessionSecurityToken,
-        old: &SessionSecurityToken,
-        now: Timestamp,
-    ) -> Result<SessionSecurityToken, Error> {
-        if new.context_id() != old.context_id() {
-            return Ok(new);
-        }
-        let builder = new.reissue().valid_from(new.valid_from()).valid_to(new.valid_to());
-        Ok(builder.build(now, self.random.as_ref())?)
-    }
-
     /// What the policy makes of a cookie that cannot be used (SM-6). Faults on this side never cost a session.
-    fn refuse(&self, error: Error) -> Decision {
+    pub(super) fn refuse(&self, error: Error) -> Decision {
         if error.is_ours() || self.settings.on_unreadable == OnUnreadable::Strict {
             Decision::Reject(error)
         } else {

@@ -20,7 +20,7 @@ pub trait SessionEvents: Send + Sync {
         Received::Keep
     }
 
-    /// A session token is about to be written, after a sign-in or to renew a session.
+    /// A session token is about to be written, after a sign-in or to renew a session: into cookies, or into the cache.
     fn created(&self, event: &mut Created) {
         let _ = event;
     }
@@ -68,7 +68,7 @@ impl SessionEvents for () {}
 pub enum Received {
     /// Go on with it.
     Keep,
-    /// Go on with this token instead, for this request only.
+    /// Go on with this token instead, for this request only. The session does not slide with it.
     Replace(Box<SessionSecurityToken>),
     /// Go on with this token instead and write it to the browser in place of the old one. Make it with
     /// [`SessionSecurityToken::reissue`], which gives it a context id of its own (SM-4).

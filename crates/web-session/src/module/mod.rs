@@ -9,6 +9,7 @@ mod builder;
 mod carry_out;
 mod decision;
 mod events;
+mod renewal;
 mod settings;
 mod sign_in;
 
@@ -16,8 +17,9 @@ pub use active::ActiveSession;
 pub use builder::SessionModuleBuilder;
 pub(crate) use carry_out::Settled;
 pub use carry_out::{Admission, Browser};
-pub use decision::{Decision, Fetch, Renewal};
+pub use decision::{Decision, Fetch};
 pub use events::{Created, Received, SessionEvents, SignOutCause, SignOutEvent, SignOutFailure};
+pub use renewal::Renewal;
 pub use settings::{OnUnreadable, SessionMode, SessionSettings, SessionSettingsBuilder};
 pub use sign_in::SignIn;
 

@@ -134,8 +134,8 @@ impl SessionSettingsBuilder {
         self
     }
 
-    /// How long the old token of a renewed session in reference mode still serves requests that were on their way
-    /// (ST-37).
+    /// How long the old token of a session in reference mode, which the application [reissued](crate::module::Received),
+    /// still serves requests that were on their way (ST-37). Sliding needs no grace: it keeps the handle.
     pub fn reissue_grace(mut self, grace: Duration) -> Self {
         self.0.reissue_grace = grace;
         self

@@ -1,6 +1,6 @@
 //! The extractors, in an axum application.
 
-use crate::fixture::{Fixture, Way, alice, native_format};
+use crate::fixture::{Fixture, Way, alice, in_memory, native_format};
 use axum::{Router, body::Body, routing::get};
 use handstamp_web_session::cookie::{ChunkedCookieHandler, CookieSettings};
 use handstamp_web_session::{ActiveSession, Session, SessionLayer, SessionMode, SessionSettings, SignIn};
@@ -33,8 +33,12 @@ async fn get_page(router: &Router, path: &str, fixture: &mut Fixture) -> (Status
 #[tokio::test]
 async fn handlers_get_the_session_they_ask_for() {
     for mode in [SessionMode::SelfContained, SessionMode::Reference] {
-        let way =
-            Way { cookies: || ChunkedCookieHandler::native(CookieSettings::default()), format: native_format, mode };
+        let way = Way {
+            cookies: || ChunkedCookieHandler::native(CookieSettings::default()),
+            format: native_format,
+            mode,
+            store: in_memory,
+        };
         let mut fixture = Fixture::new(way, SessionSettings::builder().mode(mode).build().unwrap());
         let app = router().layer(SessionLayer::new(fixture.module.clone()));
         assert_eq!(get_page(&app, "/name", &mut fixture).await, (StatusCode::UNAUTHORIZED, "sign in first".to_owned()));
@@ -51,6 +55,7 @@ async fn a_forgotten_layer_is_a_server_error_that_says_so() {
         cookies: || ChunkedCookieHandler::native(CookieSettings::default()),
         format: native_format,
         mode: SessionMode::Reference,
+        store: in_memory,
     };
     let mut fixture = Fixture::new(way, SessionSettings::default());
     let page = get_page(&router(), "/name", &mut fixture).await;

@@ -3,13 +3,14 @@
 use crate::browser::Browser;
 use handstamp_claims::{Claim, ClaimsIdentity, ClaimsPrincipal, claim_types};
 use handstamp_keys::{DeterministicRandom, KeyRing, RotationPolicy, SecureRandom, sha256};
+use handstamp_session_store::conformance::Store;
+use handstamp_session_store::{MemoryStore, SessionFilter, SqliteOptions, SqliteStore};
 use handstamp_session_token::native::NativeFormat;
 use handstamp_session_token::wif::WifFormat;
 use handstamp_session_token::wif::transforms::{CookieTransforms, Deflate, MachineKey, MachineKeyTransform};
 use handstamp_session_token::{
-    CachedToken, Carrier, ContextId, EndpointScope, Error as TokenError, MruCache, NewEntry, Revision,
-    SessionSecurityToken, SessionSecurityTokenHandler, SessionTokenCache, SessionTokenCacheKey, StoreError,
-    TokenFormat,
+    CachedToken, Carrier, ContextId, EndpointScope, Error as TokenError, NewEntry, Revision, SessionSecurityToken,
+    SessionSecurityTokenHandler, SessionTokenCache, SessionTokenCacheKey, StoreError, TokenFormat,
 };
 use handstamp_time::{Timestamp, VirtualClock};
 use handstamp_web_session::cookie::{ChunkedCookieHandler, CookieHandler};
@@ -24,6 +25,7 @@ use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tempfile::TempDir;
 use tower::{Layer, ServiceExt, service_fn};
 
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
@@ -46,12 +48,13 @@ pub(crate) struct Way {
     pub(crate) cookies: fn() -> ChunkedCookieHandler,
     pub(crate) format: fn() -> Arc<dyn TokenFormat>,
     pub(crate) mode: SessionMode,
+    pub(crate) store: fn() -> Cache,
 }
 
 impl Fixture {
     pub(crate) fn new(way: Way, settings: SessionSettings) -> Self {
         let clock = Arc::new(VirtualClock::new("2030-01-01T09:00:00Z".parse().unwrap()));
-        let (cache, events) = (Arc::<Cache>::default(), Arc::<Recorder>::default());
+        let (cache, events) = (Arc::new((way.store)()), Arc::<Recorder>::default());
         let cookies = (way.cookies)();
         let tokens = SessionSecurityTokenHandler::builder((way.format)())
             .carrier(Carrier::Cookie(cookies.settings().name().into()))
@@ -135,15 +138,19 @@ impl Fixture {
 
     /// What is in the cache for a session.
     pub(crate) async fn cached(&self, session: &ActiveSession) -> Option<CachedToken> {
-        self.cache.memory.get(&SessionTokenCacheKey::of(session.token()), self.now()).await.unwrap()
+        self.cache.store.get(&SessionTokenCacheKey::of(session.token()), self.now()).await.unwrap()
     }
 }
 
 /// The native format with keys that nobody else has.
 pub(crate) fn native_format() -> Arc<dyn TokenFormat> {
+    Arc::new(native())
+}
+
+fn native() -> NativeFormat {
     let start = "2030-01-01T08:00:00Z".parse().unwrap();
     let ring = KeyRing::in_memory(RotationPolicy::default(), start, &fresh_random()).unwrap();
-    Arc::new(NativeFormat::new(Arc::new(ring)))
+    NativeFormat::new(Arc::new(ring))
 }
 
 /// The format of WIF behind a machine key that nobody else has.
@@ -273,15 +280,41 @@ impl SessionEvents for Recorder {
     }
 }
 
-/// A cache that can be made to fail, and whose writes can be watched.
-#[derive(Default)]
+/// A store that can be made to fail, and whose calls can be watched.
 pub(crate) struct Cache {
-    pub(crate) memory: MruCache,
+    pub(crate) store: Box<dyn Store>,
     pub(crate) fails: AtomicBool,
     pub(crate) calls: Mutex<Vec<&'static str>>,
+    _folder: Option<TempDir>,
+}
+
+/// Sessions that end with the process.
+pub(crate) fn in_memory() -> Cache {
+    Cache::of(MemoryStore::new(), None)
+}
+
+/// Sessions in a file.
+pub(crate) fn in_sqlite() -> Cache {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&folder.path().join("sessions.db"), native(), SqliteOptions::default()).unwrap();
+    Cache::of(store, Some(folder))
 }
 
 impl Cache {
+    fn of(store: impl Store + 'static, folder: Option<TempDir>) -> Self {
+        Self { store: Box::new(store), fails: AtomicBool::default(), calls: Mutex::default(), _folder: folder }
+    }
+
+    /// How many sessions there are.
+    pub(crate) async fn len(&self, now: Timestamp) -> usize {
+        self.store.sessions(&SessionFilter::All, usize::MAX, now).await.unwrap().len()
+    }
+
+    /// Ends all sessions.
+    pub(crate) async fn clear(&self, now: Timestamp) {
+        self.store.end_sessions(&SessionFilter::All, now).await.unwrap();
+    }
+
     fn call(&self, action: &'static str) -> Result<(), TokenError> {
         self.calls.lock().unwrap().push(action);
         if self.fails.load(Ordering::Relaxed) {
@@ -295,7 +328,7 @@ impl Cache {
 impl SessionTokenCache for Cache {
     async fn add(&self, key: &SessionTokenCacheKey, entry: NewEntry, now: Timestamp) -> Result<Revision, TokenError> {
         self.call("add")?;
-        self.memory.add(key, entry, now).await
+        self.store.add(key, entry, now).await
     }
 
     async fn update(
@@ -305,7 +338,7 @@ impl SessionTokenCache for Cache {
         now: Timestamp,
     ) -> Result<Revision, TokenError> {
         self.call("update")?;
-        self.memory.update(key, entry, now).await
+        self.store.update(key, entry, now).await
     }
 
     async fn add_or_update(
@@ -315,7 +348,7 @@ impl SessionTokenCache for Cache {
         now: Timestamp,
     ) -> Result<Revision, TokenError> {
         self.call("add or update")?;
-        self.memory.add_or_update(key, entry, now).await
+        self.store.add_or_update(key, entry, now).await
     }
 
     async fn compare_and_set(
@@ -326,12 +359,12 @@ impl SessionTokenCache for Cache {
         now: Timestamp,
     ) -> Result<Option<Revision>, TokenError> {
         self.call("compare and set")?;
-        self.memory.compare_and_set(key, expected, entry, now).await
+        self.store.compare_and_set(key, expected, entry, now).await
     }
 
     async fn get(&self, key: &SessionTokenCacheKey, now: Timestamp) -> Result<Option<CachedToken>, TokenError> {
         self.call("get")?;
-        self.memory.get(key, now).await
+        self.store.get(key, now).await
     }
 
     async fn get_all(
@@ -341,26 +374,26 @@ impl SessionTokenCache for Cache {
         now: Timestamp,
     ) -> Result<Vec<CachedToken>, TokenError> {
         self.call("get all")?;
-        self.memory.get_all(endpoint, context_id, now).await
+        self.store.get_all(endpoint, context_id, now).await
     }
 
     async fn remove(&self, key: &SessionTokenCacheKey) -> Result<(), TokenError> {
         self.call("remove")?;
-        self.memory.remove(key).await
+        self.store.remove(key).await
     }
 
     async fn remove_session(&self, endpoint: &EndpointScope, context_id: &ContextId) -> Result<(), TokenError> {
         self.call("remove session")?;
-        self.memory.remove_session(endpoint, context_id).await
+        self.store.remove_session(endpoint, context_id).await
     }
 
     async fn remove_endpoint(&self, endpoint: &EndpointScope) -> Result<(), TokenError> {
         self.call("remove endpoint")?;
-        self.memory.remove_endpoint(endpoint).await
+        self.store.remove_endpoint(endpoint).await
     }
 
     async fn purge(&self, now: Timestamp) -> Result<usize, TokenError> {
         self.call("purge")?;
-        self.memory.purge(now).await
+        self.store.purge(now).await
     }
 }

@@ -10,3 +10,5 @@ mod cookie_handlers;
 mod fixture;
 mod module;
 mod sessions;
+mod sliding;
+mod ways;

@@ -1,7 +1,7 @@
 //! What does not depend on the way of keeping sessions.
 
 use crate::fixture::{
-    AUDIENCE, Cache, Fixture, HOUR, MINUTE, Recorder, Way, alice, cookie_headers, many_claims, named, native_format,
+    AUDIENCE, Fixture, HOUR, MINUTE, Recorder, Way, alice, cookie_headers, in_memory, many_claims, named, native_format,
 };
 use handstamp_session_token::{
     Carrier, ReplicatedRevocations, Revocation, RevocationCursor, RevocationList, RevocationStore,
@@ -9,7 +9,7 @@ use handstamp_session_token::{
 };
 use handstamp_time::{Timestamp, VirtualClock};
 use handstamp_web_session::cookie::{ChunkedCookieHandler, CookieSettings};
-use handstamp_web_session::module::Decision;
+use handstamp_web_session::module::{Admission, Decision, Received};
 use handstamp_web_session::{
     Error, OnUnreadable, RequestHead, SessionLayer, SessionMode, SessionModule, SessionSettings, SignIn,
     TransportDetection,
@@ -26,6 +26,7 @@ const NATIVE: Way = Way {
     cookies: || ChunkedCookieHandler::native(CookieSettings::default()).with_chunk_size(1000).unwrap(),
     format: native_format,
     mode: SessionMode::SelfContained,
+    store: in_memory,
 };
 
 fn tokens() -> SessionSecurityTokenHandlerBuilder {
@@ -82,7 +83,7 @@ async fn sm_48_a_cache_that_does_not_answer_costs_no_session() {
 async fn sm_6_a_cache_miss_is_dropped() {
     let mut app = Fixture::new(NATIVE, by_reference());
     app.sign_in().await.unwrap();
-    app.cache.memory.clear();
+    app.cache.clear(app.now()).await;
     let visit = app.visit().await;
     assert!(visit.session.is_anonymous() && visit.session.rejection().is_none());
     assert!(app.browser.names().is_empty());
@@ -110,36 +111,114 @@ async fn self_contained_sessions_never_ask_the_cache() {
     assert!(app.cache.calls.lock().unwrap().is_empty());
 }
 
+/// Two tabs that ask at once: both have read the cache entry, neither has renewed it.
+struct Tabs {
+    app: Fixture,
+    requests: [Request<()>; 2],
+    decisions: Vec<Decision>,
+}
+
+impl Tabs {
+    async fn about_to_slide(sign_in: SignIn) -> Self {
+        let settings = SessionSettings::builder().mode(SessionMode::Reference).idle_timeout(30 * MINUTE);
+        let mut app = Fixture::new(NATIVE, settings.build().unwrap());
+        app.sign_in_as(sign_in).await.unwrap();
+        app.clock.advance(16 * MINUTE);
+        let mut request = Request::builder().uri("https://app.example/").body(()).unwrap();
+        request.headers_mut().extend(app.browser.request("/"));
+        let requests = [request.clone(), request];
+        let mut decisions = Vec::new();
+        for request in &requests {
+            let head = RequestHead::from(request);
+            let Decision::Fetch(fetch) = app.module.decide(head, app.now()) else { panic!("a reference") };
+            let found = app.module.cache().unwrap().get(fetch.key(), app.now()).await;
+            let decision = app.module.decide_fetched(&fetch, found, head, app.now());
+            assert!(matches!(decision, Decision::Renew(_)));
+            decisions.push(decision);
+        }
+        Self { app, requests, decisions }
+    }
+
+    async fn carry_out(&mut self) -> Vec<Admission> {
+        let mut admissions = Vec::new();
+        for (decision, request) in self.decisions.drain(..).zip(&self.requests) {
+            let now = self.app.now();
+            admissions.push(self.app.module.carry_out(decision, RequestHead::from(request), now).await);
+        }
+        admissions
+    }
+}
+
 #[tokio::test]
-async fn st_37_of_parallel_requests_one_renews_the_entry() {
-    let settings = SessionSettings::builder().mode(SessionMode::Reference).idle_timeout(30 * MINUTE).build().unwrap();
+async fn two_tabs_that_slide_at_once_go_on_with_one_session() {
+    let mut tabs = Tabs::about_to_slide(SignIn::new(alice())).await;
+    let admissions = tabs.carry_out().await;
+    let [first, second] = &admissions[..] else { panic!("two answers") };
+    assert_eq!(first.active.as_ref().unwrap().remaining(), 30 * MINUTE);
+    assert_eq!(first.active.as_ref().unwrap().token(), second.active.as_ref().unwrap().token());
+    assert!(admissions.iter().all(|admission| admission.set_cookies.is_empty()));
+    assert_eq!(tabs.app.cache.len(tabs.app.now()).await, 1);
+    tabs.app.clock.advance(29 * MINUTE);
+    assert_eq!(tabs.app.visit().await.name().as_deref(), Some("alice"));
+}
+
+#[tokio::test]
+async fn a_persistent_cookie_moves_with_its_session_and_keeps_its_handle() {
+    let mut tabs = Tabs::about_to_slide(SignIn::new(alice()).persistent(true)).await;
+    let cookies: Vec<usize> = tabs.carry_out().await.iter().map(|admission| admission.set_cookies.len()).collect();
+    assert_eq!(cookies, [1, 0]);
+    let before = tabs.app.browser.request("/");
+    tabs.app.clock.advance(16 * MINUTE);
+    assert_eq!(tabs.app.visit().await.set(), 1);
+    assert_eq!(tabs.app.send(before, async |_| ()).await.0.name().as_deref(), Some("alice"), "the same session");
+}
+
+#[tokio::test]
+async fn a_session_that_ends_while_it_slides_has_ended() {
+    let mut tabs = Tabs::about_to_slide(SignIn::new(alice())).await;
+    tabs.app.sign_out().await.1.unwrap();
+    for admission in tabs.carry_out().await {
+        assert!(admission.active.is_none() && admission.rejection.is_none());
+        assert!(!admission.set_cookies.is_empty(), "the cookie is deleted");
+    }
+    assert_eq!(tabs.app.cache.len(tabs.app.now()).await, 0, "nothing comes back");
+}
+
+#[tokio::test]
+async fn a_store_that_fails_while_a_session_slides_leaves_it_as_it_is() {
+    let mut tabs = Tabs::about_to_slide(SignIn::new(alice())).await;
+    tabs.app.cache.fails.store(true, Ordering::Relaxed);
+    for admission in tabs.carry_out().await {
+        assert_eq!(admission.active.unwrap().remaining(), 14 * MINUTE);
+        assert!(admission.set_cookies.is_empty());
+    }
+    tabs.app.cache.fails.store(false, Ordering::Relaxed);
+    assert_eq!(tabs.app.visit().await.session.active().unwrap().remaining(), 30 * MINUTE);
+}
+
+#[tokio::test]
+async fn sm_4_of_parallel_reissues_one_replaces_the_entry() {
+    let settings = SessionSettings::builder().mode(SessionMode::Reference).build().unwrap();
     let mut app = Fixture::new(NATIVE, settings);
     app.sign_in().await.unwrap();
-    app.clock.advance(16 * MINUTE);
-    let request = Request::builder().uri("https://app.example/").body(()).unwrap();
-    let mut requests = [request.clone(), request];
-    for request in &mut requests {
-        request.headers_mut().extend(app.browser.request("/"));
-    }
-    // Both fetch the entry before either replaces it.
+    app.events.when_received(|token, _| Received::Reissue(Box::new(token.clone())));
+    let mut request = Request::builder().uri("https://app.example/").body(()).unwrap();
+    request.headers_mut().extend(app.browser.request("/"));
+    let head = RequestHead::from(&request);
     let mut decisions = Vec::new();
-    for request in &requests {
-        let head = RequestHead::from(request);
+    for _ in 0..2 {
         let Decision::Fetch(fetch) = app.module.decide(head, app.now()) else { panic!("a reference") };
         let found = app.module.cache().unwrap().get(fetch.key(), app.now()).await;
-        let decision = app.module.decide_fetched(&fetch, found, head, app.now());
-        assert!(matches!(decision, Decision::Renew(_)));
-        decisions.push(decision);
+        decisions.push(app.module.decide_fetched(&fetch, found, head, app.now()));
     }
-    let before = app.cache.memory.len();
     let mut cookies = Vec::new();
-    for (decision, request) in decisions.into_iter().zip(&requests) {
-        let admission = app.module.carry_out(decision, RequestHead::from(request), app.now()).await;
+    for decision in decisions {
+        let admission = app.module.carry_out(decision, head, app.now()).await;
         assert!(admission.active.is_some());
         cookies.push(admission.set_cookies.len());
     }
     assert_eq!(cookies, [1, 0]);
-    assert_eq!(app.cache.memory.len(), before + 1, "the loser left nothing behind");
+    assert_eq!(app.cache.len(app.now()).await, 2, "the old and the new; the loser left nothing behind");
 }
 
 #[tokio::test]
@@ -260,7 +339,7 @@ proptest! {
         let module = SessionModule::builder(tokens().build().unwrap())
             .settings(SessionSettings::builder().on_unreadable(policy).build().unwrap())
             .events(Arc::<Recorder>::default())
-            .cache(Arc::<Cache>::default())
+            .cache(Arc::new(in_memory()))
             .build()
             .unwrap();
         let mut request = Request::builder().uri("/").body(()).unwrap();

@@ -84,7 +84,6 @@ fn sessions(
     let tokens = SessionSecurityTokenHandler::builder(Arc::new(NativeFormat::new(Arc::clone(shared.keys))))
         .audience(settings.realm.as_str())
         .require_endpoint_scope(true)
-        .token_lifetime(session.absolute_timeout)
         .clock_skew(session.clock_skew)
         .carrier(Carrier::Cookie(ArcStr::from(cookie.name.as_str())))
         .revocations(Arc::clone(revocations.list()))

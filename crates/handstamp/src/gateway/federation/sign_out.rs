@@ -52,6 +52,7 @@ impl Federation {
         }
         let page = MessagePage::new("You are signed out")
             .paragraph("Your session here has ended, also on copies of its cookie.")
+            .paragraph("On a shared computer, close the browser as well.")
             .action("Sign in again", "/");
         pages::respond(StatusCode::OK, &page, &ContentPolicy::default()).map(Body::whole)
     }
