@@ -71,6 +71,9 @@ pub enum Carrier {
     Cookie(ArcStr),
     /// In a SOAP security header.
     SecurityHeader,
+    /// As the cookie of a security context token in a SOAP security header. The text names the token around it, so that a
+    /// cookie does not open in another one.
+    SecurityContext(ArcStr),
     /// At rest, in a store.
     Store,
 }
@@ -82,6 +85,7 @@ impl Carrier {
             Self::Cookie(name) => (0, name),
             Self::SecurityHeader => (1, ""),
             Self::Store => (2, ""),
+            Self::SecurityContext(token) => (3, token),
         }
     }
 }

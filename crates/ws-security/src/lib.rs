@@ -7,7 +7,6 @@
 //! | [`Receiver`] | opens a protected message: the order of checks that WCF has (SC §9) |
 //! | [`Sender`] | protects a [`Message`], laid out as WCF lays it out |
 //! | [`Unprotected`] | what is left then: everything that may be read, and by whom it was said |
-//! | [`IssuedContext`] | the key of a security context that a service has issued |
 //! | [`token`] | tokens and references, read and written |
 //! | [`soap`], [`addressing`] | the frame |
 //!
@@ -24,7 +23,6 @@ mod send;
 pub mod soap;
 mod timestamp;
 pub mod token;
-mod trust;
 mod version;
 
 pub use addressing::AddressingVersion;
@@ -44,5 +42,4 @@ pub use send::{
     Body, ContextKey, HeaderBlock, IssuedProof, IssuedToken, Message, Protected, Sender, UserNameCredential,
 };
 pub use timestamp::{Freshness, MessageTimestamp};
-pub use trust::IssuedContext;
 pub use version::{Generation, MessageSecurityVersion, WssVersion};

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use handstamp_keys::{Certificate, KeyPolicy, SigningIdentity, SymmetricKey};
+use handstamp_secure_conversation::trust::IssuedContext;
 use handstamp_security_policy::{CustomBinding, Transport};
 use handstamp_time::{Clock, SystemClock, Timestamp};
 use handstamp_ws_security::soap::Envelope;
 use handstamp_ws_security::token::{ContextReference, SecurityContextToken};
 use handstamp_ws_security::{
-    AddressingVersion, Caller, Expectation, IssuedContext, MemoryReplayCache, Receiver, RequestContext,
-    SecurityBinding, SessionKeyError, SessionKeys, Unprotected, UserNameValidator,
+    AddressingVersion, Caller, Expectation, MemoryReplayCache, Receiver, RequestContext, SecurityBinding,
+    SessionKeyError, SessionKeys, Unprotected, UserNameValidator,
 };
 use handstamp_xml::{Document, ParseOptions, names};
 use serde_json::{Value, json};
@@ -222,8 +223,8 @@ impl Knowledge {
         let refused = |error: handstamp_ws_security::Error| input::refused(error.code(), error);
         let request = Envelope::of(asked.document()).map_err(refused)?.body().children().next().ok_or_else(wrong)?;
         let response = Envelope::of(opened.document()).map_err(refused)?.body().children().next().ok_or_else(wrong)?;
-        let lengths = self.binding.security().suite.key_lengths();
-        let issued = IssuedContext::read(request, response, lengths).map_err(refused)?;
+        let issued = IssuedContext::read(request, response, &self.binding.security().suite)
+            .map_err(|error| input::refused(error.code(), error))?;
         if issued.entropy != self.binding.security().key_entropy {
             return Err(input::refused(
                 "HST-WSS-REFUSED",
