@@ -5,10 +5,10 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark fails by panicking")]
 
-use handstamp_claims::{Claim, ClaimsIdentity, ClaimsPrincipal, claim_types};
 use handstamp_keys::{DeterministicRandom, KeyRing, RotationPolicy};
 use handstamp_session_token::SessionSecurityTokenHandler;
 use handstamp_session_token::native::NativeFormat;
+use handstamp_testkit::principals::alice;
 use handstamp_time::{Timestamp, VirtualClock};
 use handstamp_web_session::module::Decision;
 use handstamp_web_session::{RequestHead, SessionModule, SignIn};
@@ -87,7 +87,7 @@ fn token_seal() {
     let module = session_module();
     let random = DeterministicRandom::new(2);
     let now = now();
-    let token = module.tokens().token(principal()).build(now, &random).unwrap();
+    let token = module.tokens().token(alice().into()).build(now, &random).unwrap();
     run(|| module.tokens().write(&token, now, &random).unwrap());
 }
 
@@ -95,7 +95,7 @@ fn token_open() {
     let module = session_module();
     let random = DeterministicRandom::new(2);
     let now = now();
-    let token = module.tokens().token(principal()).build(now, &random).unwrap();
+    let token = module.tokens().token(alice().into()).build(now, &random).unwrap();
     let sealed = module.tokens().write(&token, now, &random).unwrap();
     run(|| module.tokens().open(sealed.clone(), now).unwrap());
 }
@@ -115,7 +115,7 @@ fn cookie_to_principal() {
 /// The `Cookie` header of a browser that has just signed in.
 fn sign_in(module: &SessionModule, request: &Request<()>, now: Timestamp) -> String {
     let browser = module.browser(RequestHead::from(request));
-    let sign_in = pin!(module.sign_in(SignIn::new(principal()), None, browser, now));
+    let sign_in = pin!(module.sign_in(SignIn::new(alice().into()), None, browser, now));
     let Poll::Ready(Ok(admission)) = sign_in.poll(&mut Context::from_waker(Waker::noop())) else {
         panic!("a self-contained session waits for nothing")
     };
@@ -130,26 +130,6 @@ fn session_module() -> SessionModule {
         .build()
         .unwrap();
     SessionModule::builder(tokens).clock(Arc::new(VirtualClock::new(now()))).build().unwrap()
-}
-
-fn principal() -> ClaimsPrincipal {
-    let claims = [
-        (claim_types::NAME, "Alice Example"),
-        (claim_types::EMAIL, "alice@example.com"),
-        (claim_types::UPN, "alice@corp.example.com"),
-        (claim_types::NAME_IDENTIFIER, "Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFyYmE="),
-        (claim_types::ROLE, "Order Clerk"),
-        (claim_types::ROLE, "Order Approver"),
-        (claim_types::ROLE, "Reports"),
-        (claim_types::ROLE, "Users"),
-        (claim_types::GROUPS, "6f1d3a52-5be1-4d0e-9a6e-0a4f7c1e2b3d"),
-        (claim_types::GROUPS, "0b9c2f44-7a8e-4f3b-8c5d-1e2f3a4b5c6d"),
-        (claim_types::AUTHENTICATION_METHOD, PASSWORD),
-        (claim_types::AUTHENTICATION_INSTANT, "2030-01-01T09:00:00.000Z"),
-    ];
-    let claims =
-        claims.map(|(claim_type, value)| Claim::new(claim_type, value).with_issuer("https://sts.example/trust"));
-    ClaimsPrincipal::from(ClaimsIdentity::new("Federation").with_claims(claims))
 }
 
 /// A SOAP message of about 5 KB whose addressing headers, timestamp and body are signed.
@@ -170,4 +150,3 @@ fn now() -> Timestamp {
 }
 
 const KEY: [u8; 24] = [7; 24];
-const PASSWORD: &str = "http://schemas.microsoft.com/ws/2008/06/identity/authenticationmethod/password";

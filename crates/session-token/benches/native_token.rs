@@ -7,19 +7,17 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark may panic, and its entry point is generated")]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use handstamp_claims::{Claim, ClaimsIdentity, authentication_methods, claim_types, value_types};
 use handstamp_keys::{KeyRing, RotationPolicy, SystemRandom};
 use handstamp_session_token::native::NativeFormat;
 use handstamp_session_token::{
     IssuerSession, MruCache, NewEntry, Opened, Revocation, RevocationList, SessionSecurityToken,
     SessionSecurityTokenHandler, SessionTokenCache, SessionTokenCacheKey,
 };
+use handstamp_testkit::principals::{ISSUER, alice};
 use handstamp_time::Timestamp;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
-
-const ISSUER: &str = "https://sts.contoso.example/trust";
 
 fn now() -> Timestamp {
     "2030-01-01T09:00:00Z".parse().unwrap()
@@ -35,28 +33,13 @@ fn handler(revocations: Arc<RevocationList>) -> SessionSecurityTokenHandler {
 }
 
 fn token(handler: &SessionSecurityTokenHandler) -> SessionSecurityToken {
-    let claim = |claim_type, value: &str| Claim::new(claim_type, value).with_issuer(ISSUER);
-    let alice = ClaimsIdentity::new("Federation").with_claims([
-        claim(claim_types::NAME, "Alice Anderson"),
-        claim(claim_types::EMAIL, "alice@contoso.example"),
-        claim(claim_types::UPN, "alice@contoso.example"),
-        claim(claim_types::NAME_IDENTIFIER, "3q2+7wABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhs="),
-        claim(claim_types::ROLE, "Order Clerk"),
-        claim(claim_types::ROLE, "Warehouse Manager"),
-        claim(claim_types::ROLE, "Approver"),
-        claim(claim_types::ROLE, "Auditor"),
-        claim(claim_types::GROUPS, "3f2504e0-4f89-41d3-9a0c-0305e82c3301"),
-        claim(claim_types::GROUPS, "b7e1a2c4-0d3f-4c56-8e9a-1f2b3c4d5e6f"),
-        claim(claim_types::AUTHENTICATION_METHOD, &authentication_methods::PASSWORD),
-        claim(claim_types::AUTHENTICATION_INSTANT, "2030-01-01T08:59:58.417Z").with_value_type(value_types::DATE_TIME),
-    ]);
     let hour = Duration::from_secs(3600);
     let session = IssuerSession {
         issuer: ISSUER.into(),
         session_index: Some("_0c3f6b1e-7a55-4d27-9d2e-5b8e44f0a911".into()),
         sign_out_url: None,
     };
-    let builder = handler.token(alice.into()).lifetime(hour).absolute_expiry(now().saturating_add(10 * hour));
+    let builder = handler.token(alice().into()).lifetime(hour).absolute_expiry(now().saturating_add(10 * hour));
     builder.idle_timeout(hour).issuer_session(session).build(now(), &SystemRandom).unwrap()
 }
 

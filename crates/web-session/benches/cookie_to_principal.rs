@@ -3,10 +3,10 @@
 //! `open only` is the cryptography and decoding by themselves, so the difference to `decide` is what this crate adds.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use handstamp_claims::{Claim, ClaimsIdentity, ClaimsPrincipal, claim_types};
 use handstamp_keys::{KeyRing, RotationPolicy, SystemRandom};
 use handstamp_session_token::native::NativeFormat;
 use handstamp_session_token::{Opened, SessionSecurityTokenHandler};
+use handstamp_testkit::principals::alice;
 use handstamp_time::{Clock, SystemClock};
 use handstamp_web_session::cookie::{
     ChunkedCookieHandler, CookieHandler, CookieLifetime, CookieSettings, RequestCookies,
@@ -89,29 +89,9 @@ fn bench(criterion: &mut Criterion) {
 
 /// A request of somebody with the twelve claims that the size of tokens is measured with.
 fn signed_in(module: &SessionModule) -> Request<()> {
-    let claims = [
-        (claim_types::NAME, "Alice Example"),
-        (claim_types::EMAIL, "alice@example.com"),
-        (claim_types::UPN, "alice@corp.example.com"),
-        (claim_types::NAME_IDENTIFIER, "Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFyYmE="),
-        (claim_types::ROLE, "Order Clerk"),
-        (claim_types::ROLE, "Order Approver"),
-        (claim_types::ROLE, "Reports"),
-        (claim_types::ROLE, "Users"),
-        (claim_types::GROUPS, "6f1d3a52-5be1-4d0e-9a6e-0a4f7c1e2b3d"),
-        (claim_types::GROUPS, "0b9c2f44-7a8e-4f3b-8c5d-1e2f3a4b5c6d"),
-        (
-            claim_types::AUTHENTICATION_METHOD,
-            "http://schemas.microsoft.com/ws/2008/06/identity/authenticationmethod/password",
-        ),
-        (claim_types::AUTHENTICATION_INSTANT, "2030-01-01T09:00:00.000Z"),
-    ];
-    let identity = ClaimsIdentity::new("Federation").with_claims(
-        claims.map(|(claim_type, value)| Claim::new(claim_type, value).with_issuer("https://sts.example/trust")),
-    );
     let mut request = Request::builder().uri("https://orders.example/").body(()).expect("a request");
     let browser = module.browser(RequestHead::from(&request));
-    let sign_in = pin!(module.sign_in(SignIn::new(ClaimsPrincipal::from(identity)), None, browser, module.now()))
+    let sign_in = pin!(module.sign_in(SignIn::new(alice().into()), None, browser, module.now()))
         .poll(&mut Context::from_waker(Waker::noop()));
     let Poll::Ready(Ok(admission)) = sign_in else { panic!("{sign_in:?}") };
     *request.headers_mut() = cookies(&admission.set_cookies);

@@ -1,14 +1,13 @@
 //! The vectors of the native format: everything random is fixed by seeds.
 
-use handstamp_claims::{
-    ArcStr, BootstrapContext, Claim, ClaimsIdentity, ClaimsPrincipal, authentication_methods, claim_types, value_types,
-};
+use handstamp_claims::{ArcStr, BootstrapContext, Claim, ClaimsIdentity, ClaimsPrincipal, claim_types, value_types};
 use handstamp_keys::{DeterministicRandom, KeyRing, RotationPolicy, SymmetricKey};
 use handstamp_session_token::native::{Compression, NativeFormat};
 use handstamp_session_token::{
     Carrier, EndpointScope, Error, Expected, IssuerSession, Opened, SecureConversationVersion, SessionSecurityToken,
     SessionSecurityTokenBuilder, TextEncoding, TokenFormat,
 };
+use handstamp_testkit::principals::{ISSUER, alice};
 use handstamp_time::Timestamp;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -16,7 +15,6 @@ use std::time::Duration;
 
 type Failure = Box<dyn std::error::Error>;
 
-const ISSUER: &str = "https://sts.contoso.example/trust";
 const SCOPE: &str = "https://orders.contoso.example/";
 const COOKIE: &str = "__Host-session";
 
@@ -325,24 +323,6 @@ fn nonsense() -> Vec<(&'static str, Vec<u8>)> {
         ("31 actors", identity(&chain)),
         ("compressed content that does not inflate", vec![0x43, 0xff, 0xff, 0xff]),
     ]
-}
-
-fn alice() -> ClaimsIdentity {
-    let claim = |claim_type, value: &str| Claim::new(claim_type, value).with_issuer(ISSUER);
-    ClaimsIdentity::new("Federation").with_claims([
-        claim(claim_types::NAME, "Alice Anderson"),
-        claim(claim_types::EMAIL, "alice@contoso.example"),
-        claim(claim_types::UPN, "alice@contoso.example"),
-        claim(claim_types::NAME_IDENTIFIER, "3q2+7wABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhs="),
-        claim(claim_types::ROLE, "Order Clerk"),
-        claim(claim_types::ROLE, "Warehouse Manager"),
-        claim(claim_types::ROLE, "Approver"),
-        claim(claim_types::ROLE, "Auditor"),
-        claim(claim_types::GROUPS, "3f2504e0-4f89-41d3-9a0c-0305e82c3301"),
-        claim(claim_types::GROUPS, "b7e1a2c4-0d3f-4c56-8e9a-1f2b3c4d5e6f"),
-        claim(claim_types::AUTHENTICATION_METHOD, &authentication_methods::PASSWORD),
-        claim(claim_types::AUTHENTICATION_INSTANT, "2030-01-01T08:59:58.417Z").with_value_type(value_types::DATE_TIME),
-    ])
 }
 
 fn everything() -> Result<ClaimsPrincipal, Failure> {

@@ -1,12 +1,13 @@
 //! ST §5 and SM §5: caches in memory, one level and two.
 
-use crate::support::{alice, alices_token, now};
+use crate::support::{alices_token, now};
 use handstamp_keys::SystemRandom;
 use handstamp_session_token::{
     ContextId, EndpointScope, Error, MruCache, NewEntry, ReplicatedRevocations, Revocation, RevocationCursor,
     RevocationList, RevocationStore, SessionSecurityToken, SessionTokenCache, SessionTokenCacheKey, SubjectId,
     TwoLevelCache,
 };
+use handstamp_testkit::principals::alice;
 use handstamp_time::Timestamp;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! ST §4: what the handler accepts, in which order it looks, and at which boundaries it refuses.
 
-use crate::support::{AUDIENCE, ISSUER, alice, alices_token, now, ring};
+use crate::support::{AUDIENCE, alices_token, now, ring};
 use async_trait::async_trait;
 use handstamp_claims::ClaimsPrincipal;
 use handstamp_keys::{SecureRandom, SystemRandom};
@@ -11,6 +11,7 @@ use handstamp_session_token::{
     SessionSecurityTokenHandler, SessionSecurityTokenHandlerBuilder, SessionTokenCache, SessionTokenCacheKey,
     SubjectId, TextEncoding, TokenFormat,
 };
+use handstamp_testkit::principals::{ISSUER, alice};
 use handstamp_time::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

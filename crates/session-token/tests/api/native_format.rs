@@ -1,6 +1,6 @@
 //! The native format through its public face (ST-39, ST-42, `docs/native-token.md`).
 
-use crate::support::{AUDIENCE, alice, alices_token, any_token, now, ring};
+use crate::support::{AUDIENCE, alices_token, any_token, now, ring};
 use coset::{CborSerializable, CoseEncrypt0, TaggedCborSerializable, iana};
 use handstamp_claims::{Claim, ClaimsIdentity, ClaimsPrincipal, claim_types};
 use handstamp_keys::{Aes256Gcm, DeterministicRandom, KeyRing, SymmetricKey, SystemRandom};
@@ -9,6 +9,7 @@ use handstamp_session_token::{
     Carrier, EndpointScope, Error, ErrorKind, Expected, Malformed, Opened, SessionSecurityToken,
     SessionSecurityTokenHandler, SessionTokenCacheKey, TokenFormat,
 };
+use handstamp_testkit::principals::alice;
 use proptest::prelude::*;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,16 +1,16 @@
 //! Tokens for the tests: a realistic one, and arbitrary ones.
 
-use handstamp_claims::{BootstrapContext, Claim, ClaimsIdentity, authentication_methods, claim_types, value_types};
+use handstamp_claims::{BootstrapContext, Claim, ClaimsIdentity, claim_types};
 use handstamp_keys::{DeterministicRandom, KeyRing, RotationPolicy, SymmetricKey, SystemRandom};
 use handstamp_session_token::{
     IssuerSession, SecureConversationVersion, SessionSecurityToken, SessionSecurityTokenBuilder,
 };
+use handstamp_testkit::principals::{ISSUER, alice};
 use handstamp_time::Timestamp;
 use proptest::prelude::*;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) const ISSUER: &str = "https://sts.contoso.example/trust";
 pub(crate) const AUDIENCE: &str = "https://orders.contoso.example/";
 
 pub(crate) fn now() -> Timestamp {
@@ -19,25 +19,6 @@ pub(crate) fn now() -> Timestamp {
 
 pub(crate) fn ring() -> Arc<KeyRing> {
     Arc::new(KeyRing::in_memory(RotationPolicy::default(), now(), &DeterministicRandom::new(1)).unwrap())
-}
-
-/// The twelve claims that the size budget is about.
-pub(crate) fn alice() -> ClaimsIdentity {
-    let claim = |claim_type, value: &str| Claim::new(claim_type, value).with_issuer(ISSUER);
-    ClaimsIdentity::new("Federation").with_claims([
-        claim(claim_types::NAME, "Alice Anderson"),
-        claim(claim_types::EMAIL, "alice@contoso.example"),
-        claim(claim_types::UPN, "alice@contoso.example"),
-        claim(claim_types::NAME_IDENTIFIER, "3q2+7wABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhs="),
-        claim(claim_types::ROLE, "Order Clerk"),
-        claim(claim_types::ROLE, "Warehouse Manager"),
-        claim(claim_types::ROLE, "Approver"),
-        claim(claim_types::ROLE, "Auditor"),
-        claim(claim_types::GROUPS, "3f2504e0-4f89-41d3-9a0c-0305e82c3301"),
-        claim(claim_types::GROUPS, "b7e1a2c4-0d3f-4c56-8e9a-1f2b3c4d5e6f"),
-        claim(claim_types::AUTHENTICATION_METHOD, &authentication_methods::PASSWORD),
-        claim(claim_types::AUTHENTICATION_INSTANT, "2030-01-01T08:59:58.417Z").with_value_type(value_types::DATE_TIME),
-    ])
 }
 
 /// A token as the web module makes it: sliding, and knowing the issuer's session.
