@@ -32,18 +32,54 @@ impl<S: SessionTokenCache + SessionDirectory + ReplayCache + RevocationStore> St
 /// # Panics
 /// When the store misbehaves.
 pub async fn all<S: Store + 'static>(new_store: impl AsyncFn() -> S) {
-    tokens_survive_as_they_were(&new_store().await).await;
-    create_and_update_are_different(&new_store().await).await;
-    generations_are_kept_apart(&new_store().await).await;
-    unscoped_tokens_are_tokens(&new_store().await).await;
-    removal_reaches_what_it_names(&new_store().await).await;
-    expired_entries_are_absent(&new_store().await).await;
-    compare_and_set_lets_one_through(Arc::new(new_store().await)).await;
-    one_of_many_creators_wins(Arc::new(new_store().await)).await;
-    replacing_shows_no_gap(Arc::new(new_store().await)).await;
+    cache(&new_store).await;
     sessions_are_listed_and_ended(&new_store().await).await;
     replays_are_refused(Arc::new(new_store().await)).await;
     revocations_are_replicated_in_order(&new_store().await).await;
+}
+
+/// Runs the part that every cache of tokens must pass, also one that is no store.
+///
+/// # Panics
+/// When the cache misbehaves.
+pub async fn cache<C: SessionTokenCache + 'static>(new_cache: impl AsyncFn() -> C) {
+    tokens_survive_as_they_were(&new_cache().await).await;
+    create_and_update_are_different(&new_cache().await).await;
+    generations_are_kept_apart(&new_cache().await).await;
+    unscoped_tokens_are_tokens(&new_cache().await).await;
+    removal_reaches_what_it_names(&new_cache().await).await;
+    expired_entries_are_absent(&new_cache().await).await;
+    compare_and_set_lets_one_through(Arc::new(new_cache().await)).await;
+    one_of_many_creators_wins(Arc::new(new_cache().await)).await;
+    replacing_shows_no_gap(Arc::new(new_cache().await)).await;
+}
+
+/// The operations of a farm (ST §5.2): what one node does to the store that they share, the other sees.
+///
+/// # Panics
+/// When it does not.
+pub async fn nodes_of_a_farm_agree(here: &dyn SessionTokenCache, there: &dyn SessionTokenCache) {
+    let entries = [entry("alice", "/a"), entry("bob", "/a"), entry("carol", "/a"), entry("dave", "")];
+    for (key, entry) in &entries {
+        ok(here.add_or_update(key, entry.clone(), now()).await);
+        let found = ok(there.get(key, now()).await).expect("what one node adds the other finds");
+        assert!(*found.token == *entry.token);
+        assert_eq!(ok(there.get_all(key.endpoint(), key.context_id(), now()).await).len(), 1);
+    }
+    let [(alice, _), (bob, _), (carol, _), (dave, later)] = &entries;
+    let shorter = NewEntry { expires: later.expires.saturating_sub(MINUTE), ..later.clone() };
+    ok(there.add_or_update(dave, shorter.clone(), now()).await);
+    assert_eq!(ok(here.get(dave, now()).await).map(|entry| entry.expires), Some(shorter.expires), "updates, too");
+    ok(here.remove(alice).await);
+    ok(there.remove_session(bob.endpoint(), bob.context_id()).await);
+    for node in [here, there] {
+        assert!(ok(node.get(alice, now()).await).is_none() && ok(node.get(bob, now()).await).is_none());
+        assert!(ok(node.get(carol, now()).await).is_some());
+    }
+    ok(here.remove_endpoint(carol.endpoint()).await);
+    assert!(ok(there.get(carol, now()).await).is_none() && ok(there.get(dave, now()).await).is_some());
+    ok(there.remove_endpoint(&EndpointScope::Unscoped).await);
+    assert!(ok(here.get_all(dave.endpoint(), dave.context_id(), now()).await).is_empty());
 }
 
 /// ST-5: a token comes back equal, in reference mode and not.

@@ -7,8 +7,8 @@ use handstamp_keys::{KeyRing, RotationPolicy, SystemRandom};
 use handstamp_session_store::{MemoryStore, SessionDirectory, SessionFilter, SqliteOptions, SqliteStore, conformance};
 use handstamp_session_token::native::NativeFormat;
 use handstamp_session_token::{
-    ContextId, Error, ErrorKind, NewEntry, ReplayCache, ReplicatedRevocations, Revocation, RevocationCursor,
-    RevocationList, RevocationStore, SessionSecurityToken, SessionTokenCache, SessionTokenCacheKey,
+    ContextId, Error, ErrorKind, MruCache, NewEntry, ReplayCache, ReplicatedRevocations, Revocation, RevocationCursor,
+    RevocationList, RevocationStore, SessionSecurityToken, SessionTokenCache, SessionTokenCacheKey, TwoLevelCache,
 };
 use handstamp_time::Timestamp;
 use std::io::{BufRead, BufReader};
@@ -60,6 +60,19 @@ async fn the_sqlite_store_conforms() {
     let folders: Vec<_> = (0..32).map(|_| tempfile::tempdir().unwrap()).collect();
     let next = std::sync::atomic::AtomicUsize::new(0);
     conformance::all(async || open(folders[next.fetch_add(1, std::sync::atomic::Ordering::SeqCst)].path())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn caches_that_are_no_stores_conform() {
+    conformance::cache(async || MruCache::new()).await;
+    conformance::cache(async || TwoLevelCache::new(Arc::new(MemoryStore::new()))).await;
+}
+
+#[tokio::test]
+async fn st_35_two_processes_on_one_file_are_a_farm() {
+    let folder = tempfile::tempdir().unwrap();
+    let (here, there) = (open(folder.path()), open(folder.path()));
+    conformance::nodes_of_a_farm_agree(&here, &there).await;
 }
 
 #[tokio::test]

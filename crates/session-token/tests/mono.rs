@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Arc, OnceLock};
 
-use handstamp_claims::{Claim, ClaimsIdentity, ClaimsPrincipal};
+use handstamp_claims::{ArcStr, Claim, ClaimsIdentity, ClaimsPrincipal};
 use handstamp_keys::{KeyPolicy, PrivateKey, SystemRandom};
 use handstamp_session_token::json::{Codec, Description, Encoding, Format, TokenDescription};
 use handstamp_session_token::wif::transforms::{
@@ -424,7 +424,7 @@ fn claims_mean_the_same() {
     let mut ours = format!("name\t{}\t{}\n", identity.name().unwrap_or_default(), boolean(identity.is_authenticated()));
     for claim in identity.claims() {
         ours += &[claim.claim_type(), claim.value(), claim.value_type(), claim.issuer(), claim.original_issuer()]
-            .map(|text| text.to_string())
+            .map(ArcStr::to_string)
             .join("\t");
         let in_role = boolean(principal.is_in_role(claim.value()));
         let found = identity.find_all(&claim.claim_type().to_uppercase()).count();

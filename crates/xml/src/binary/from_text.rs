@@ -25,8 +25,7 @@ pub fn from_text<'w>(
     dictionary: Option<&'w StaticDictionary>,
     session: Option<&'w mut SessionDictionary>,
 ) -> Result<Vec<u8>, Error> {
-    let mut limits = crate::Limits::default();
-    limits.name_length = MAX_NAME;
+    let limits = crate::Limits { name_length: MAX_NAME, ..crate::Limits::default() };
     let options = ParseOptions::default().with_limits(limits).without_ids();
     let document = Document::parse(text, &options).map_err(|error| Error::Text { reason: error.to_string() })?;
     let mut writer = Writer::new(dictionary);
