@@ -14,10 +14,17 @@ pub(super) enum Use {
     Nothing(&'static str),
 }
 
+/// What may be shown.
+const PUBLIC: [&str; 6] =
+    ["validation", "decryption", "compatibilitymode", "applicationname", "dataprotectortype", "configsource"];
+
 pub(super) fn read(machine_key: Element<'_>, r#use: &Use, key: &str, draft: &mut Draft) {
-    for setting in settings(machine_key) {
-        let secret = matches!(setting.name.as_str(), "validationkey" | "decryptionkey");
-        let value = if secret { "(not shown)" } else { setting.value.as_str() };
+    for mut setting in settings(machine_key) {
+        // A slip in the name of a key must not show it.
+        if !PUBLIC.contains(&setting.name.as_str()) {
+            setting.value = "(not shown)".to_owned();
+        }
+        let value = setting.value.as_str();
         let outcome = match setting.name.as_str() {
             "validationkey" | "decryptionkey" | "validation" | "decryption" => match r#use {
                 Use::Cookies => Outcome::Carried(key.to_owned()),
