@@ -409,3 +409,26 @@ fn protected_bytes_are_never_taken_for_what_they_start_like() {
         }
     }
 }
+
+#[test]
+fn sm_17_pieces_are_joined_from_a_cookie_header() {
+    let case = &list(&VECTORS, "cases")[3];
+    let xml = case["tokenXml"]["none"].as_str().unwrap();
+    let cookie = base64_simd::STANDARD.encode_to_string([b"\xEF\xBB\xBF", xml.as_bytes()].concat());
+    let (first, rest) = cookie.split_at(1001);
+    let (second, third) = rest.split_at(500);
+    for header in [
+        format!("FedAuth={cookie}"),
+        format!("Cookie: theme=dark; FedAuth={first}; other=x; FedAuth2={third}; FedAuth1={second}\r\n"),
+        format!("theme=dark; ASP.NET_SessionId=a.b; FedAuth={cookie}; z=1"),
+    ] {
+        for told in [None, Some(Encoding::Cookie)] {
+            let decoded = Codec::default().decode(header.as_bytes(), told, Timestamp::MIN, None);
+            let decoded = decoded.unwrap_or_else(|error| panic!("{header}: {error}"));
+            assert_eq!(serde_json::to_value(&decoded).unwrap(), case["token"], "{header}");
+        }
+    }
+    for header in [format!("FedAuth={first}; FedAuth2={third}"), format!("FedAuth1={second}"), "a=b; c".to_owned()] {
+        assert!(Codec::default().decode(header.as_bytes(), None, Timestamp::MIN, None).is_err(), "{header}");
+    }
+}

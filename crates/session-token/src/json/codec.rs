@@ -33,7 +33,7 @@ pub enum Encoding {
     Raw,
     /// The same in base64.
     Base64,
-    /// The value of an HTTP cookie: of WIF, base64 of the XML.
+    /// The value of an HTTP cookie, or a whole `Cookie` header with its pieces: of WIF, base64 of the XML.
     Cookie,
     /// The XML of a `<SecurityContextToken>`.
     Xml,
@@ -287,11 +287,12 @@ fn unwrap_text(input: &[u8], encoding: Option<Encoding>) -> Result<Cow<'_, [u8]>
     }
     match encoding {
         Some(Encoding::Raw | Encoding::Xml) => Ok(Cow::Borrowed(input)),
-        Some(Encoding::Base64 | Encoding::Cookie) => {
-            base64(input).map(Cow::Owned).ok_or_else(|| Error::NotBase64.into())
+        Some(Encoding::Base64) => base64(input).map(Cow::Owned).ok_or_else(|| Error::NotBase64.into()),
+        Some(Encoding::Cookie) => {
+            base64(input).or_else(|| cookie_pieces(input)).map(Cow::Owned).ok_or_else(|| Error::NotBase64.into())
         }
         None if is_xml(input) => Ok(Cow::Borrowed(input)),
-        None => Ok(base64(input).map_or(Cow::Borrowed(input), Cow::Owned)),
+        None => Ok(base64(input).or_else(|| cookie_pieces(input)).map_or(Cow::Borrowed(input), Cow::Owned)),
     }
 }
 
@@ -299,6 +300,25 @@ fn unwrap_text(input: &[u8], encoding: Option<Encoding>) -> Result<Cow<'_, [u8]>
 fn is_xml(bytes: &[u8]) -> bool {
     let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes).trim_ascii_start();
     text.first() == Some(&b'<') && std::str::from_utf8(text).is_ok()
+}
+
+/// The value of a cookie in pieces, from a `Cookie` header as a browser shows it: `FedAuth=…; FedAuth1=…`. The cookie is the
+/// one that has pieces, or else the longest that is base64.
+fn cookie_pieces(header: &[u8]) -> Option<Vec<u8>> {
+    let header = std::str::from_utf8(header).ok()?.trim();
+    let header = header.strip_prefix("Cookie:").unwrap_or(header);
+    let pairs: Vec<(&str, &str)> = header.split(';').filter_map(|pair| pair.trim().split_once('=')).collect();
+    let value = |name: &str| pairs.iter().find(|(other, _)| *other == name).map(|(_, value)| *value);
+    let in_pieces = pairs.iter().find(|(name, _)| value(&format!("{name}1")).is_some());
+    let Some((name, first)) = in_pieces else {
+        let values = pairs.iter().filter_map(|(_, value)| base64(value.as_bytes()));
+        return values.max_by_key(Vec::len);
+    };
+    let mut text = (*first).to_owned();
+    for piece in (1..).map_while(|number| value(&format!("{name}{number}"))) {
+        text.push_str(piece);
+    }
+    base64(text.as_bytes())
 }
 
 /// Base64 of either alphabet, with or without padding and white space.
