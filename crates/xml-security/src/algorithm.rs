@@ -175,6 +175,10 @@ impl SignatureMethod {
     }
 }
 
+/// The transform of WS-Security that digests the token that a `SecurityTokenReference` names, instead of the reference.
+pub const STR_TRANSFORM: &str =
+    "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0#STR-Transform";
+
 /// The transform that leaves out the signature itself.
 pub const ENVELOPED_SIGNATURE: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
 

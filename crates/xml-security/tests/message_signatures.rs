@@ -3,12 +3,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use handstamp_keys::{DeterministicRandom, SymmetricKey};
+use handstamp_keys::{DeterministicRandom, DigestAlgorithm, HmacKey, SymmetricKey};
 use handstamp_xml::{Document, NodeId, ParseOptions, names};
 use handstamp_xml_security::Error;
-use handstamp_xml_security::algorithm::{DataEncryption, DigestMethod, SignatureMethod};
+use handstamp_xml_security::algorithm::{DataEncryption, DigestMethod, STR_TRANSFORM, SignatureMethod};
 use handstamp_xml_security::encryption::{DecryptPolicy, EncryptedType, Encryptor, decrypt_in_place};
-use handstamp_xml_security::signature::{Signature, Signer, SigningKey, VerificationKey, VerifyPolicy};
+use handstamp_xml_security::signature::{Signature, SignedInfo, Signer, SigningKey, VerificationKey, VerifyPolicy};
 
 const SECRET: &[u8] = b"a key that both ends hold";
 const BODY: &str = r#"<body Id="b"><ping>hello</ping></body>"#;
@@ -128,4 +128,65 @@ fn signature(document: &Document) -> Signature<'_> {
 
 fn parse(text: &str) -> Document {
     Document::parse(text, &ParseOptions::default()).unwrap()
+}
+
+/// WSS 8.3: a token is covered through a reference to it, with the default namespace declared as WSS has it, and without.
+#[test]
+fn wss_8_3_a_reference_is_replaced_by_the_token_that_it_names() {
+    let token = r#"<t:token xmlns:t="urn:t" Id="t"><t:value>1</t:value></t:token>"#;
+    let declared = token.replacen("<t:token", "<t:token xmlns=\"\"", 1);
+    let in_default_namespace = r#"<token xmlns="urn:t" Id="t"></token>"#;
+    let policy = policy().allow_str_transform();
+    for (token, digested) in [(token, token), (token, &declared), (in_default_namespace, in_default_namespace)] {
+        let document = parse(&message(&sign_through_reference(digested), &format!(r#"<str Id="r"></str>{token}"#)));
+        let (reference, token) = (document.element_by_id("r").unwrap(), document.element_by_id("t").unwrap());
+        let signature = signature(&document);
+        let key = VerificationKey::Symmetric(SECRET);
+        assert!(matches!(signature.verify(key, &self::policy()), Err(Error::AlgorithmNotAllowed { .. })));
+        assert!(matches!(signature.verify(key, &policy), Err(Error::UnresolvedReference { .. })));
+        let mut references = signature.verify_value(key, &policy).unwrap();
+        assert_eq!(references.targets().collect::<Vec<_>>(), [reference.id()]);
+        assert!(references.clone().dereference(|_| None).is_err());
+        references.clone().dereference(|_| Some(reference.id())).unwrap();
+        references.dereference(|node| (node == reference.id()).then_some(token.id())).unwrap();
+        let verified = references.verify_references(&document).unwrap();
+        assert!(verified.element(token).is_some() && verified.element(reference).is_none());
+    }
+    let other = declared.replace('1', "2");
+    let document = parse(&message(&sign_through_reference(&other), &format!(r#"<str Id="r"></str>{token}"#)));
+    let mut references = signature(&document).verify_value(VerificationKey::Symmetric(SECRET), &policy).unwrap();
+    references.dereference(|_| Some(document.element_by_id("t").unwrap().id())).unwrap();
+    assert!(matches!(references.verify_references(&document), Err(Error::Unauthentic)));
+}
+
+/// What `SignedInfo::token_reference` writes has the declaration.
+#[test]
+fn wss_8_3_what_is_written_is_what_wss_has() {
+    let token = r#"<t:token xmlns:t="urn:t" Id="t"></t:token>"#;
+    let mut written = SignedInfo::new(SignatureMethod::HmacSha256, DigestMethod::Sha256);
+    written.token_reference("r", token);
+    let mut ours = String::new();
+    written.sign(SigningKey::Symmetric(SECRET), None, "", &mut ours).unwrap();
+    assert_eq!(ours, sign_through_reference(&token.replacen("<t:token", "<t:token xmlns=\"\"", 1)));
+}
+
+/// A signature by hand, over the octets that the transform is said to give.
+fn sign_through_reference(digested: &str) -> String {
+    let digest = DigestMethod::Sha256.algorithm().digest(digested.as_bytes());
+    let base64 = |octets: &[u8]| base64_simd::STANDARD.encode_to_string(octets);
+    let exclusive = "http://www.w3.org/2001/10/xml-exc-c14n#";
+    let content = format!(
+        r##"<CanonicalizationMethod Algorithm="{exclusive}"></CanonicalizationMethod><SignatureMethod Algorithm="{}"></SignatureMethod><Reference URI="#r"><Transforms><Transform Algorithm="{STR_TRANSFORM}"><o:TransformationParameters xmlns:o="{}"><CanonicalizationMethod Algorithm="{exclusive}"></CanonicalizationMethod></o:TransformationParameters></Transform></Transforms><DigestMethod Algorithm="{}"></DigestMethod><DigestValue>{}</DigestValue></Reference>"##,
+        SignatureMethod::HmacSha256.uri(),
+        names::WSSE,
+        DigestMethod::Sha256.uri(),
+        base64(digest.as_bytes()),
+    );
+    let octets = format!(r#"<SignedInfo xmlns="{}">{content}</SignedInfo>"#, names::DSIG);
+    let value = HmacKey::new(DigestAlgorithm::Sha256, SECRET).sign(octets.as_bytes());
+    format!(
+        r#"<Signature xmlns="{}"><SignedInfo>{content}</SignedInfo><SignatureValue>{}</SignatureValue></Signature>"#,
+        names::DSIG,
+        base64(value.as_bytes())
+    )
 }

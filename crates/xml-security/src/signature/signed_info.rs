@@ -1,6 +1,6 @@
 //! Reading `ds:Signature` into a form that holds only what may be verified.
 
-use crate::algorithm::{DigestMethod, ENVELOPED_SIGNATURE, SignatureMethod};
+use crate::algorithm::{DigestMethod, ENVELOPED_SIGNATURE, STR_TRANSFORM, SignatureMethod};
 use crate::error::Error;
 use crate::key_info::KeyInfo;
 use handstamp_xml::{Element, NodeId, c14n, names};
@@ -25,6 +25,8 @@ pub struct Signature<'d> {
 pub(super) struct Reference<'d> {
     pub(super) target: Target<'d>,
     pub(super) omit: Option<NodeId>,
+    /// Whether the target is a `SecurityTokenReference`, and what it names is digested.
+    pub(super) dereferences: bool,
     pub(super) canonicalization: c14n::Method,
     /// The `InclusiveNamespaces` of the transform.
     pub(super) prefix_list: Option<NodeId>,
@@ -129,6 +131,7 @@ impl<'d> Reference<'d> {
         let target = resolve(element)?;
         let mut children = element.children().peekable();
         let mut omit = None;
+        let mut dereferences = false;
         let mut method = None;
         let mut prefix_list = None;
         if let Some(transforms) = children.next_if(|child| child.is(names::DSIG, "Transforms")) {
@@ -144,6 +147,9 @@ impl<'d> Reference<'d> {
                 }
                 if algorithm(transform)? == ENVELOPED_SIGNATURE {
                     omit = Some(signature.id());
+                } else if algorithm(transform)? == STR_TRANSFORM {
+                    dereferences = true;
+                    method = Some(canonicalization(parameters(transform)?, Comments::Never)?);
                 } else {
                     method = Some(canonicalization(transform, Comments::Never)?);
                     prefix_list = transform.child(names::EXC_C14N, "InclusiveNamespaces").map(Element::id);
@@ -158,6 +164,7 @@ impl<'d> Reference<'d> {
         Ok(Self {
             target,
             omit,
+            dereferences,
             // XML Signature §4.4.3.2: without a transform that makes octets, inclusive C14N does.
             canonicalization: method.unwrap_or_else(c14n::Method::inclusive),
             prefix_list,
@@ -208,6 +215,18 @@ fn canonicalization(element: Element<'_>, comments: Comments) -> Result<c14n::Me
         method = method.with_prefix_list(parameter.attribute("PrefixList").unwrap_or_default());
     }
     Ok(method)
+}
+
+/// The `CanonicalizationMethod` inside an STR-Transform (WSS §8.3).
+fn parameters(transform: Element<'_>) -> Result<Element<'_>, Error> {
+    let mut parameters = transform.children();
+    let method = match (parameters.next(), parameters.next()) {
+        (Some(only), None) if only.is(names::WSSE, "TransformationParameters") => {
+            only.child(names::DSIG, "CanonicalizationMethod")
+        }
+        _ => None,
+    };
+    method.ok_or_else(|| Error::malformed("Transform", "the STR-Transform does not say how it canonicalizes"))
 }
 
 fn algorithm(element: Element<'_>) -> Result<&str, Error> {

@@ -1,12 +1,12 @@
 //! Verification: first the signature over `SignedInfo`, then each digest, then the proof of both as a value.
 
-use crate::algorithm::{DigestMethod, SignatureMethod};
+use crate::algorithm::{DigestMethod, STR_TRANSFORM, SignatureMethod};
 use crate::error::Error;
 use crate::signature::signed_info::{Reference, Signature, Target};
 use crate::signature::verified::{CoveredPrefixes, Verified, VerifiedElement};
 use handstamp_keys::{HmacKey, PublicKey, constant_time_eq};
 use handstamp_xml::c14n::{self, Canonicalizer};
-use handstamp_xml::{Document, NodeId};
+use handstamp_xml::{Document, Element, NodeId};
 
 /// What the configuration allows in a signature. The message has no say in it.
 #[derive(Debug, Clone)]
@@ -14,6 +14,7 @@ pub struct VerifyPolicy {
     signature_methods: Vec<SignatureMethod>,
     digest_methods: Vec<DigestMethod>,
     by_id_and_exclusive_c14n: bool,
+    str_transform: bool,
 }
 
 impl VerifyPolicy {
@@ -24,6 +25,7 @@ impl VerifyPolicy {
             signature_methods: vec![RsaSha256, RsaSha384, RsaSha512, EcdsaSha256, EcdsaSha384, EcdsaSha512],
             digest_methods: vec![DigestMethod::Sha256, DigestMethod::Sha384, DigestMethod::Sha512],
             by_id_and_exclusive_c14n: false,
+            str_transform: false,
         }
     }
 
@@ -36,6 +38,7 @@ impl VerifyPolicy {
             signature_methods: signature_methods.into_iter().collect(),
             digest_methods: digest_methods.into_iter().collect(),
             by_id_and_exclusive_c14n: false,
+            str_transform: false,
         }
     }
 
@@ -56,6 +59,14 @@ impl VerifyPolicy {
         self
     }
 
+    /// Accepts the STR-Transform of WS-Security. The caller then says which token each reference leads to, before it verifies
+    /// digests: see [`SignedReferences::dereference`].
+    #[must_use]
+    pub fn allow_str_transform(mut self) -> Self {
+        self.str_transform = true;
+        self
+    }
+
     fn check(&self, signature: &Signature<'_>) -> Result<(), Error> {
         if !self.signature_methods.contains(&signature.method) {
             return Err(Error::AlgorithmNotAllowed { uri: signature.method.uri().to_owned(), purpose: "signatures" });
@@ -64,6 +75,9 @@ impl VerifyPolicy {
             if !self.digest_methods.contains(&reference.digest_method) {
                 let uri = reference.digest_method.uri().to_owned();
                 return Err(Error::AlgorithmNotAllowed { uri, purpose: "digests" });
+            }
+            if reference.dereferences && !self.str_transform {
+                return Err(Error::AlgorithmNotAllowed { uri: STR_TRANSFORM.to_owned(), purpose: "transforms here" });
             }
             let by_id = matches!(reference.target, Target::Element(_)) && reference.omit.is_none();
             if self.by_id_and_exclusive_c14n && !by_id {
@@ -146,13 +160,37 @@ struct ReferenceDigest {
     whole_document: bool,
     target: NodeId,
     omit: Option<NodeId>,
+    /// Of an STR-Transform.
+    token: Option<Token>,
     canonicalization: c14n::Method,
     prefix_list: Option<NodeId>,
     digest_method: DigestMethod,
     digest: Vec<u8>,
 }
 
+/// What the `SecurityTokenReference` under an STR-Transform names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Token {
+    /// Nobody has said it yet.
+    NotKnown,
+    /// The target of the reference is the token now.
+    Known,
+}
+
 impl SignedReferences {
+    /// Replaces each `SecurityTokenReference` under an STR-Transform by the token that it names, as the caller resolves it.
+    ///
+    /// # Errors
+    /// [`Error::UnresolvedReference`] when `resolve` does not know it.
+    pub fn dereference(&mut self, resolve: impl Fn(NodeId) -> Option<NodeId>) -> Result<(), Error> {
+        for reference in self.references.iter_mut().filter(|reference| reference.token == Some(Token::NotKnown)) {
+            let token = resolve(reference.target);
+            reference.target = token.ok_or(Error::UnresolvedReference { uri: STR_TRANSFORM.to_owned() })?;
+            reference.token = Some(Token::Known);
+        }
+        Ok(())
+    }
+
     /// Digests the elements as they are now and returns them as verified. `document` is the one that the signature was in.
     ///
     /// # Errors
@@ -180,6 +218,7 @@ impl ReferenceDigest {
             whole_document: matches!(reference.target, Target::Document(_)),
             target: reference.target.element().id(),
             omit: reference.omit,
+            token: reference.dereferences.then_some(Token::NotKnown),
             canonicalization: reference.canonicalization.clone(),
             prefix_list: reference.prefix_list,
             digest_method: reference.digest_method,
@@ -200,11 +239,22 @@ impl ReferenceDigest {
         } else {
             canonicalizer.element(element, &self.canonicalization, self.omit, octets);
         }
-        let digest = self.digest_method.algorithm().digest(octets);
-        if !constant_time_eq(digest.as_bytes(), &self.digest) {
+        let holds = match self.token {
+            None => self.is_digest_of(octets),
+            Some(Token::NotKnown) => return Err(Error::UnresolvedReference { uri: STR_TRANSFORM.to_owned() }),
+            // WSS has the transform declare the default namespace where nothing does; some leave that out.
+            Some(Token::Known) => {
+                self.is_digest_of(&with_default_namespace(octets, element)) || self.is_digest_of(octets)
+            }
+        };
+        if !holds {
             return Err(Error::Unauthentic);
         }
         Ok(VerifiedElement { element, omitted: self.omit, prefixes: self.prefixes(document) })
+    }
+
+    fn is_digest_of(&self, octets: &[u8]) -> bool {
+        constant_time_eq(self.digest_method.algorithm().digest(octets).as_bytes(), &self.digest)
     }
 
     fn prefixes<'d>(&self, document: &'d Document) -> CoveredPrefixes<'d> {
@@ -214,4 +264,18 @@ impl ReferenceDigest {
         let list = self.prefix_list.and_then(|id| document.element(id)?.attribute("PrefixList"));
         CoveredPrefixes::Listed(list.unwrap_or_default())
     }
+}
+
+/// What an STR-Transform digests: the canonical form of the token, which declares the default namespace in any case.
+fn with_default_namespace(canonical: &[u8], token: Element<'_>) -> Vec<u8> {
+    let prefix = token.prefix();
+    let name_end = 1 + prefix.len() + usize::from(!prefix.is_empty()) + token.local_name().len();
+    str_transformed(canonical, name_end)
+}
+
+/// The same, for the canonical form of an element whose name ends there.
+pub(super) fn str_transformed(canonical: &[u8], name_end: usize) -> Vec<u8> {
+    let (name, rest) = canonical.split_at_checked(name_end).unwrap_or((canonical, &[]));
+    let declaration: &[u8] = if rest.starts_with(b" xmlns=\"") { b"" } else { b" xmlns=\"\"" };
+    [name, declaration, rest].concat()
 }

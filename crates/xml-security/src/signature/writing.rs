@@ -1,7 +1,8 @@
 //! `ds:SignedInfo` and `ds:Signature` as text: canonical from the start, appended to what the caller is writing.
 
-use crate::algorithm::{DigestMethod, ENVELOPED_SIGNATURE, SignatureMethod};
+use crate::algorithm::{DigestMethod, ENVELOPED_SIGNATURE, STR_TRANSFORM, SignatureMethod};
 use crate::error::Error;
+use crate::signature::verify::str_transformed;
 use handstamp_keys::{DigestValue, HmacKey, PrivateKey};
 use handstamp_xml::escape::attribute_value;
 use handstamp_xml::{c14n, names};
@@ -58,6 +59,20 @@ impl SignedInfo {
         self.content.push_str(c14n::EXCLUSIVE);
         self.content.push_str(r#""></Transform></Transforms>"#);
         self.push_digest(digest);
+    }
+
+    /// Adds a reference to the `SecurityTokenReference` with this id that covers the token that it names (STR-Transform, WSS §8.3).
+    /// `token` is the canonical form of that token.
+    pub fn token_reference(&mut self, id: &str, token: &str) {
+        self.content.push_str("<Reference URI=\"#");
+        self.push_attribute(id);
+        self.content.extend([r#""><Transforms><Transform Algorithm=""#, STR_TRANSFORM]);
+        self.content.extend([r#""><o:TransformationParameters xmlns:o=""#, names::WSSE]);
+        self.content.extend([r#""><CanonicalizationMethod Algorithm=""#, c14n::EXCLUSIVE]);
+        self.content.push_str(r#""></CanonicalizationMethod></o:TransformationParameters></Transform></Transforms>"#);
+        let name_end = token.find([' ', '>']).unwrap_or(token.len());
+        let octets = str_transformed(token.as_bytes(), name_end);
+        self.push_digest(&self.digest_method.algorithm().digest(&octets));
     }
 
     /// Signs, and appends the `ds:Signature` to `out`: canonical, with its namespace as the default one, as WCF writes it.
