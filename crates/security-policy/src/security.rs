@@ -235,11 +235,12 @@ fn issued(element: Element<'_>) -> Result<IssuedTokenParameters, Error> {
     };
     let key_type = reader.word("keyType", read, "SymmetricKey, AsymmetricKey or BearerKey")?.unwrap_or_default();
     let token_type = reader.text("tokenType").filter(|uri| !uri.is_empty()).map(str::to_owned);
-    reader.bool("useStrTransform")?;
+    let use_str_transform = reader.bool("useStrTransform")?.unwrap_or_default();
     // Where and how the client gets the token: its own business, not the service's.
     reader.children(&["additionalRequestParameters", "claimTypeRequirements", "issuer", "issuerMetadata"])?;
     reader.finish()?;
-    Ok(IssuedTokenParameters { key_type, token_type, key_size: key_size.and_then(|size| u32::try_from(size).ok()) })
+    let key_size = key_size.and_then(|size| u32::try_from(size).ok());
+    Ok(IssuedTokenParameters { key_type, token_type, key_size, use_str_transform })
 }
 
 /// As WCF does: tokens with private keys never have derived keys, and those that only are signed do not matter.

@@ -143,11 +143,11 @@ fn sc_14_5_to_14_7_encoding_and_transport_are_read_in_either_order() {
 fn sc_14_8_issued_token_parameters_are_read() {
     let custom = read(&with(
         r#"authenticationMode="IssuedTokenForCertificate""#,
-        r#"<issuedTokenParameters keyType="BearerKey" tokenType="urn:t" keySize="256"><issuer address="http://sts/"/></issuedTokenParameters>"#,
+        r#"<issuedTokenParameters keyType="BearerKey" tokenType="urn:t" keySize="256" useStrTransform="true"><issuer address="http://sts/"/></issuedTokenParameters>"#,
     ));
     let TokenKind::Issued(issued) = &custom.security().supporting_tokens[0].parameters.kind else { panic!("issued") };
     assert_eq!((issued.key_type, issued.token_type.as_deref()), (IssuedKeyType::Bearer, Some("urn:t")));
-    assert_eq!(issued.key_size, Some(256));
+    assert_eq!((issued.key_size, issued.use_str_transform), (Some(256), true));
 }
 
 #[test]

@@ -168,10 +168,12 @@ impl AlgorithmSuite {
         self.default_key_length()..=32
     }
 
-    /// What a receiver accepts in signatures: this suite's algorithms, `#id` references and exclusive canonicalization only.
+    /// What a receiver accepts in signatures: this suite's algorithms, `#id` references, exclusive canonicalization and the
+    /// STR-Transform only.
     pub fn verify_policy(&self) -> VerifyPolicy {
         VerifyPolicy::exactly([self.symmetric_signature(), self.asymmetric_signature()], [self.digest()])
             .by_id_and_exclusive_c14n()
+            .allow_str_transform()
     }
 
     /// What a receiver accepts in encryptions.

@@ -1,6 +1,7 @@
 //! Everything that can go wrong with a protected message, by who is at fault.
 
-use crate::soap::Fault;
+use crate::receive::RequestContext;
+use crate::soap::{Fault, QualifiedName};
 use handstamp_time::Timestamp;
 use handstamp_xml as xml;
 use handstamp_xml_security as xml_security;
@@ -88,6 +89,17 @@ pub enum Error {
         /// Why, for the log.
         reason: String,
     },
+    /// The message is authentic, but a header has to be understood that nobody here understands (SC 9 step 15).
+    #[error(
+        "header {:?} of namespace {:?} has to be understood, and is not: say so in the expectation if the application does",
+        .header.local_name, .header.namespace
+    )]
+    NotUnderstood {
+        /// The header.
+        header: QualifiedName,
+        /// What the fault that answers the message needs to know of it.
+        request: Box<RequestContext>,
+    },
     /// The reply is a fault without protection: whoever sits on the line may have made it (SC 12.4).
     #[error("the peer answered with an unsecured fault: {0}")]
     UnsecuredFault(Fault),
@@ -103,6 +115,8 @@ pub enum OutsideFault {
     InvalidSecurity,
     /// `wsse:FailedAuthentication`: a credential was rejected.
     FailedAuthentication,
+    /// `MustUnderstand` of SOAP.
+    MustUnderstand,
     /// `BadContextToken` of the secure-conversation generation: the client has to establish a new context.
     BadContextToken,
 }
@@ -120,6 +134,7 @@ impl Error {
             Self::ReplayCacheFull { .. } => "HST-WSS-REPLAY-FULL",
             Self::UnknownContext { .. } => "HST-WSS-CONTEXT",
             Self::TokenRejected { .. } => "HST-WSS-TOKEN",
+            Self::NotUnderstood { .. } => "HST-WSS-MUST-UNDERSTAND",
             Self::UnsecuredFault(_) => "HST-WSS-FAULT",
             Self::Configuration(_) => "HST-WSS-CONFIG",
         }
@@ -130,6 +145,7 @@ impl Error {
         match self {
             Self::UnknownContext { .. } => OutsideFault::BadContextToken,
             Self::TokenRejected { .. } => OutsideFault::FailedAuthentication,
+            Self::NotUnderstood { .. } => OutsideFault::MustUnderstand,
             _ => OutsideFault::InvalidSecurity,
         }
     }

@@ -196,6 +196,8 @@ impl Knowledge {
             receiver = receiver.over_protected_channel();
         }
         let expected = if action.ends_with("/SCT/Cancel") { expected.cancel() } else { expected };
+        // Which of its headers the application understands is not known here.
+        let expected = expected.leaving_headers_to_application();
         let opened = receiver.open(message, &expected, self.now);
         opened.map_err(|error| {
             let clock = format!("{error} (clock {})", self.now);

@@ -130,6 +130,8 @@ pub struct IssuedTokenParameters {
     pub token_type: Option<String>,
     /// The length of the key in bits; the suite's default when there is none.
     pub key_size: Option<u32>,
+    /// Whether signatures cover the token through a reference to it (STR-Transform). Default false.
+    pub use_str_transform: bool,
 }
 
 /// What proves possession of an issued token.

@@ -29,6 +29,8 @@ pub(super) enum EntryKind {
     Assertion,
     UserName,
     Confirmation,
+    /// A reference to a token, so that a signature can cover that token through it.
+    Reference,
     Signature,
     /// Not decrypted yet.
     Encrypted,
@@ -96,6 +98,7 @@ impl Opening<'_, '_> {
             (names::WSSE, "UsernameToken") => self.read_user_name(element),
             (names::SAML11 | names::SAML20, "Assertion") => self.read_assertion(element, position),
             (names::WSSE11, "SignatureConfirmation") => Ok(EntryKind::Confirmation),
+            (names::WSSE, "SecurityTokenReference") => Ok(EntryKind::Reference),
             (names::DSIG, "Signature") => Ok(EntryKind::Signature),
             _ => Err(Error::refused("SC 9 step 5", quoted(element), "it is not understood here")),
         }

@@ -116,7 +116,7 @@ impl KeyTable {
 }
 
 impl Token {
-    fn is_named_by(&self, target: &ReferenceTarget) -> bool {
+    pub(super) fn is_named_by(&self, target: &ReferenceTarget) -> bool {
         if let ReferenceTarget::Local { id, .. } = target {
             return self.id.as_deref() == Some(id.as_str());
         }

@@ -69,6 +69,15 @@ pub struct Expectation<'a> {
     body: ProtectionLevel,
     derived_keys_are_optional: bool,
     request: Option<&'a RequestContext>,
+    understood: Understood<'a>,
+}
+
+/// Which headers that have to be understood are understood, besides those of addressing and security.
+#[derive(Debug, Clone, Copy)]
+enum Understood<'a> {
+    /// By namespace and local name.
+    These(&'a [(&'a str, &'a str)]),
+    Whatever,
 }
 
 impl<'a> Receiver<'a> {
@@ -220,7 +229,12 @@ impl fmt::Debug for Receiver<'_> {
 impl<'a> Expectation<'a> {
     /// A request whose body has to be encrypted and signed.
     pub fn request() -> Self {
-        Self { body: ProtectionLevel::EncryptAndSign, derived_keys_are_optional: false, request: None }
+        Self {
+            body: ProtectionLevel::EncryptAndSign,
+            derived_keys_are_optional: false,
+            request: None,
+            understood: Understood::These(&[]),
+        }
     }
 
     /// The reply to this request, with the same protection.
@@ -232,6 +246,21 @@ impl<'a> Expectation<'a> {
     #[must_use]
     pub fn with_body(mut self, level: ProtectionLevel) -> Self {
         self.body = level;
+        self
+    }
+
+    /// Which headers with `mustUnderstand` the application understands, by namespace and local name. Those of addressing and
+    /// security always are; a message with any other is refused (SC 9 step 15).
+    #[must_use]
+    pub fn understanding(mut self, headers: &'a [(&'a str, &'a str)]) -> Self {
+        self.understood = Understood::These(headers);
+        self
+    }
+
+    /// Leaves it to whoever gets the message next to understand its headers: for tools, and for gateways, which pass them on.
+    #[must_use]
+    pub fn leaving_headers_to_application(mut self) -> Self {
+        self.understood = Understood::Whatever;
         self
     }
 

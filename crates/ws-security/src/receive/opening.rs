@@ -94,8 +94,8 @@ impl<'r, 'a> Opening<'r, 'a> {
             self.refuse_encrypted_parts()?;
             self.verify_endorsements()?;
         } else if self.receiver.binding.protection_order == ProtectionOrder::EncryptBeforeSign {
-            let primary = self.verify_primary_value()?;
-            self.verify_references(&primary)?;
+            let mut primary = self.verify_primary_value()?;
+            self.verify_references(&mut primary)?;
             self.decrypt_header()?;
             self.decrypt_body()?;
             self.check_every_reference_was_met()?;
@@ -103,10 +103,10 @@ impl<'r, 'a> Opening<'r, 'a> {
             self.verify_endorsements()?;
         } else {
             self.decrypt_header()?;
-            let primary = self.verify_primary_value()?;
+            let mut primary = self.verify_primary_value()?;
             self.decrypt_body()?;
             self.check_every_reference_was_met()?;
-            self.verify_references(&primary)?;
+            self.verify_references(&mut primary)?;
             self.require_parts()?;
             self.verify_endorsements()?;
         }
@@ -466,7 +466,10 @@ impl<'r, 'a> Opening<'r, 'a> {
             return Err(Error::refused("SC 9 step 15", "RelatesTo", "the message is not the reply to this request"));
         }
         unprotected.request.message_id = unprotected.message_id().map(std::borrow::Cow::into_owned);
-        Ok(unprotected)
+        match self.expected.header_not_understood(&unprotected) {
+            Some(header) => Err(Error::NotUnderstood { header, request: Box::new(unprotected.request) }),
+            None => Ok(unprotected),
+        }
     }
 
     pub(super) fn demands(&self, level: ProtectionLevel) -> bool {

@@ -9,6 +9,7 @@ use crate::receive::header::EntryKind;
 use crate::receive::keys::{Key, Material, Origin, single_reference};
 use crate::receive::opening::Opening;
 use crate::receive::unprotected::Caller;
+use crate::token::{ReferenceTarget, SecurityTokenReference, token_id};
 use handstamp_xml::{Element, NodeId};
 use handstamp_xml_security as xml_security;
 use handstamp_xml_security::signature::{Signature, SignedReferences, VerificationKey};
@@ -36,7 +37,9 @@ impl Opening<'_, '_> {
     }
 
     /// Steps 8 and 9: each reference leads to something that this receiver reads from its place, and its digest holds.
-    pub(super) fn verify_references(&mut self, primary: &Primary) -> Result<(), Error> {
+    pub(super) fn verify_references(&mut self, primary: &mut Primary) -> Result<(), Error> {
+        let dereferenced = primary.references.dereference(|reference| self.token_of(reference));
+        dereferenced.map_err(|source| failed("the primary key", source))?;
         let header_blocks = match self.frame.header {
             Some(header) => self.element(header)?.children().map(Element::id).collect(),
             None => Vec::new(),
@@ -51,6 +54,20 @@ impl Opening<'_, '_> {
             primary.references.verify_references(document).map_err(|source| failed("the primary key", source))?;
         self.verified = verified.nodes();
         Ok(())
+    }
+
+    /// The token of the header that a `SecurityTokenReference` names, for the STR-Transform.
+    fn token_of(&self, reference: NodeId) -> Option<NodeId> {
+        let target = SecurityTokenReference::parse(self.element(reference).ok()?).ok()?.target;
+        if let Some(token) = self.keys.tokens.iter().find(|token| token.is_named_by(&target)) {
+            return token.key.position.and_then(|position| self.header.entries.get(position)).map(|entry| entry.node);
+        }
+        // Tokens without a key, such as a user name.
+        let (ReferenceTarget::Local { id, .. } | ReferenceTarget::SamlAssertion { id, .. }) = target else {
+            return None;
+        };
+        let is_named = |node: NodeId| self.element(node).ok().and_then(token_id) == Some(&id);
+        self.header.entries.iter().map(|entry| entry.node).find(|node| is_named(*node))
     }
 
     /// Step 12: each endorsing token of the binding signs the primary signature, or under a transport binding the timestamp.
@@ -197,7 +214,7 @@ impl Opening<'_, '_> {
         let element = self.element(target)?;
         if let Some(position) = self.header.position_of(target) {
             let kind = self.header.entries.get(position).map(|entry| entry.kind);
-            if matches!(kind, Some(EntryKind::Signature | EntryKind::ReferenceList)) {
+            if matches!(kind, Some(EntryKind::Signature | EntryKind::ReferenceList | EntryKind::Reference)) {
                 return Err(out_of_place(element));
             }
             if self.receiver.binding.layout == HeaderLayout::Strict && position > signature {

@@ -158,6 +158,11 @@ impl Message {
         Ok(message)
     }
 
+    /// Whether identifiers in it might be some of those that the sender gives.
+    pub(super) fn may_hold_ids(&self) -> bool {
+        self.body.may_hold_ids || self.headers.iter().any(|block| may_hold_ids(&block.xml))
+    }
+
     /// The envelope as it is: for unsecured faults, and to look at.
     ///
     /// # Errors
@@ -207,14 +212,9 @@ impl Body {
         self.is_ready
     }
 
-    pub(super) fn may_hold_ids(&self) -> bool {
-        self.may_hold_ids
-    }
-
     fn new(xml: String, is_canonical: bool) -> Self {
         let is_ready = is_canonical && !xml.contains("xmlns:s=") && !xml.contains("xmlns:u=");
-        let may_hold_ids = xml.contains("\"_") || xml.contains("'_");
-        Self { xml, is_ready, may_hold_ids }
+        Self { is_ready, may_hold_ids: may_hold_ids(&xml), xml }
     }
 }
 
@@ -245,4 +245,9 @@ impl HeaderBlock {
             level: if always { level.max(ProtectionLevel::Sign) } else { level },
         }
     }
+}
+
+/// Whether some attribute starts as our identifiers do.
+fn may_hold_ids(xml: &str) -> bool {
+    xml.contains("\"_") || xml.contains("'_")
 }

@@ -304,7 +304,7 @@ impl<'s> Protecting<'s> {
         supporting: &[Supporting<'_>],
         out: &mut String,
     ) -> Result<(), Error> {
-        for Supporting { role, token, endorsement, data_id, .. } in supporting {
+        for Supporting { role, token, covered_through, endorsement, data_id, .. } in supporting {
             match data_id {
                 Some(data_id) => {
                     let start = out.len();
@@ -318,7 +318,10 @@ impl<'s> Protecting<'s> {
                 }
                 None => out.push_str(&token.xml),
             }
-            if role.is_signed() && !(data_id.is_some() && self.encrypts_first()) {
+            if let Some((id, reference)) = covered_through {
+                out.push_str(reference);
+                parts.signed.token_reference(id, token.digested());
+            } else if role.is_signed() && !(data_id.is_some() && self.encrypts_first()) {
                 let digest = self.digest(token.digested());
                 self.cover(token.id.as_deref(), &digest, parts)?;
             }

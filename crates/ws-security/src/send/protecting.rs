@@ -4,7 +4,7 @@ use crate::binding::{SecurityBinding, SupportingToken, TokenKind, TokenRole};
 use crate::error::Error;
 use crate::receive::RequestContext;
 use crate::send::Sender;
-use crate::send::credentials::{DerivedKey, IssuedProof};
+use crate::send::credentials::{DerivedKey, IssuedProof, assertion_reference};
 use crate::send::entropy::{Entropy, Ids};
 use crate::send::envelope::{Declared, Frame};
 use crate::send::message::Message;
@@ -33,6 +33,8 @@ pub(super) struct Protecting<'s> {
 pub(super) struct Supporting<'s> {
     pub(super) role: TokenRole,
     pub(super) token: Included<'s>,
+    /// The reference in the header through which the signature covers it, and its identifier (STR-Transform).
+    pub(super) covered_through: Option<(String, String)>,
     /// For endorsing ones.
     pub(super) endorsement: Option<Endorsement<'s>>,
     /// The identifier of its `EncryptedData`.
@@ -64,7 +66,7 @@ impl<'s> Protecting<'s> {
         now: Timestamp,
     ) -> Result<Self, Error> {
         let mut entropy = Entropy::new(random);
-        let ids = Ids::new(message.body.may_hold_ids() || !message.headers.is_empty(), &mut entropy)?;
+        let ids = Ids::new(message.may_hold_ids(), &mut entropy)?;
         let request = RequestContext { message_id: message.message_id.clone(), ..RequestContext::default() };
         Ok(Self { sender, frame: Frame::new(message), entropy, ids, now, request })
     }
@@ -122,15 +124,38 @@ impl<'s> Protecting<'s> {
         let mut supporting = Vec::new();
         for role in ORDER {
             for token in self.supporting_tokens().filter(|token| token.role == role) {
-                supporting.push(self.supporting_token(token)?);
+                let covered_through = self.covered_through(token)?;
+                supporting.push(Supporting { covered_through, ..self.supporting_token(token)? });
             }
         }
         Ok(supporting)
     }
 
+    fn covered_through(&mut self, token: &SupportingToken) -> Result<Option<(String, String)>, Error> {
+        let (TokenKind::Issued(parameters), Some(issued)) = (&token.parameters.kind, self.sender.issued_token) else {
+            return Ok(None);
+        };
+        let hidden = token.role == TokenRole::SignedEncrypted && self.encrypts_first();
+        if !parameters.use_str_transform || !token.role.is_signed() || hidden || self.binding().is_transport() {
+            return Ok(None);
+        }
+        const START: &str = "<o:SecurityTokenReference";
+        let id = self.ids.number();
+        let reference = self.reference_xml(&assertion_reference(&issued.id, issued.value_type))?;
+        let reference = inside_security(&reference).replacen(START, &format!("{START} u:Id=\"{id}\""), 1);
+        Ok(Some((id, reference)))
+    }
+
     fn supporting_token(&mut self, token: &'s SupportingToken) -> Result<Supporting<'s>, Error> {
         let (role, parameters) = (token.role, &token.parameters);
-        let plain = |token| Supporting { role, token, endorsement: None, data_id: None, signature_data_id: None };
+        let plain = |token| Supporting {
+            role,
+            token,
+            covered_through: None,
+            endorsement: None,
+            data_id: None,
+            signature_data_id: None,
+        };
         if !role.endorses() {
             return match parameters.kind {
                 TokenKind::UserName => Ok(plain(self.user_name()?)),

@@ -24,6 +24,8 @@ pub enum FaultCode {
     Sender,
     /// The receiver's: `Receiver`, in SOAP 1.1 `Server`.
     Receiver,
+    /// A header that has to be understood is not: `MustUnderstand`.
+    MustUnderstand,
 }
 
 /// A name in a namespace.
@@ -57,6 +59,8 @@ pub enum SecurityFault {
     InvalidRequest,
     /// Cancel was asked of a service whose contexts are cookies.
     CancellationNotAllowed,
+    /// A header has to be understood, and is not.
+    MustUnderstand,
     /// There are too many contexts that no message has used yet.
     ServerTooBusy,
 }
@@ -67,12 +71,17 @@ impl SecurityFault {
         match outside {
             OutsideFault::InvalidSecurity => Self::InvalidSecurity,
             OutsideFault::FailedAuthentication => Self::FailedAuthentication,
+            OutsideFault::MustUnderstand => Self::MustUnderstand,
             OutsideFault::BadContextToken => Self::BadContextToken { namespace: conversation_namespace },
         }
     }
 
     /// The fault with its fixed reason (SC 12.2).
     pub fn to_fault(self) -> Fault {
+        if self == Self::MustUnderstand {
+            let reason = "A header of the message has to be understood, and is not understood here.".to_owned();
+            return Fault { code: FaultCode::MustUnderstand, subcode: None, reason };
+        }
         let (namespace, local_name, reason) = match self {
             Self::InvalidSecurity => {
                 (names::WSSE, "InvalidSecurity", "An error occurred when verifying security for the message.")
@@ -98,7 +107,7 @@ impl SecurityFault {
                 "SecureConversationCancellationNotAllowed",
                 "A secure conversation cancellation is not allowed by the binding.",
             ),
-            Self::ServerTooBusy => (
+            Self::ServerTooBusy | Self::MustUnderstand => (
                 names::WCF_SECURITY,
                 "ServerTooBusy",
                 "There are too many pending secure conversations on the server. Please retry later.",
@@ -106,6 +115,17 @@ impl SecurityFault {
         };
         let code = if self == Self::ServerTooBusy { FaultCode::Receiver } else { FaultCode::Sender };
         Fault { code, subcode: Some(QualifiedName::new(namespace, local_name)), reason: reason.to_owned() }
+    }
+}
+
+impl FaultCode {
+    /// Whatever else it is, it is the sender's.
+    fn of(name: Option<&QualifiedName>) -> Self {
+        match name.map(|name| name.local_name.as_str()) {
+            Some("Receiver" | "Server") => Self::Receiver,
+            Some("MustUnderstand") => Self::MustUnderstand,
+            _ => Self::Sender,
+        }
     }
 }
 
@@ -136,6 +156,7 @@ impl Fault {
                 writer.text(match self.code {
                     FaultCode::Sender => "s:Sender",
                     FaultCode::Receiver => "s:Receiver",
+                    FaultCode::MustUnderstand => "s:MustUnderstand",
                 });
                 writer.end();
                 if let Some(subcode) = &self.subcode {
@@ -154,6 +175,7 @@ impl Fault {
                     }
                     (None, FaultCode::Sender) => writer.text("s:Client"),
                     (None, FaultCode::Receiver) => writer.text("s:Server"),
+                    (None, FaultCode::MustUnderstand) => writer.text("s:MustUnderstand"),
                 };
                 writer.end().start("", "", "faultstring").attribute_ns("xml", names::XML, "lang", "en-US");
                 writer.text(&self.reason).end();
@@ -186,11 +208,11 @@ impl Fault {
     fn parse_12(element: Element<'_>) -> Result<Self, Error> {
         let code = element.child(names::SOAP12, "Code").ok_or_else(|| missing("Code"))?;
         let value = code.child(names::SOAP12, "Value").ok_or_else(|| missing("Value"))?;
-        let receiver = QualifiedName::in_content(value).is_some_and(|name| name.local_name == "Receiver");
+        let said = QualifiedName::in_content(value);
         let subcode = code.child(names::SOAP12, "Subcode").and_then(|subcode| subcode.child(names::SOAP12, "Value"));
         let reason = element.child(names::SOAP12, "Reason").and_then(|reason| reason.child(names::SOAP12, "Text"));
         Ok(Self {
-            code: if receiver { FaultCode::Receiver } else { FaultCode::Sender },
+            code: FaultCode::of(said.as_ref()),
             subcode: subcode.and_then(QualifiedName::in_content),
             reason: reason.map(|text| cut(&text.text())).unwrap_or_default(),
         })
@@ -201,7 +223,7 @@ impl Fault {
         let name = QualifiedName::in_content(code).ok_or_else(|| missing("faultcode"))?;
         let in_soap = name.namespace == names::SOAP11;
         Ok(Self {
-            code: if in_soap && name.local_name == "Server" { FaultCode::Receiver } else { FaultCode::Sender },
+            code: FaultCode::of(Some(&name).filter(|_| in_soap)),
             subcode: (!in_soap).then_some(name),
             reason: element.child("", "faultstring").map(|text| cut(&text.text())).unwrap_or_default(),
         })

@@ -88,12 +88,24 @@ impl<'d> Envelope<'d> {
         }
     }
 
+    /// Whether whoever reads the message here has to understand this header block.
+    pub(crate) fn has_to_be_understood(&self, block: Element<'_>) -> bool {
+        let must_understand = block.attribute_ns(self.version.namespace(), "mustUnderstand").map(str::trim);
+        let for_whoever_is_next =
+            ["http://schemas.xmlsoap.org/soap/actor/next", "http://www.w3.org/2003/05/soap-envelope/role/next"];
+        let is_next = self.role_of(block).is_some_and(|role| for_whoever_is_next.contains(&role));
+        matches!(must_understand, Some("1" | "true")) && (is_next || self.is_for_us(block))
+    }
+
     fn is_for_us(&self, block: Element<'_>) -> bool {
-        let role = match self.version {
+        matches!(self.role_of(block), None | Some("" | "http://www.w3.org/2003/05/soap-envelope/role/ultimateReceiver"))
+    }
+
+    fn role_of<'e>(&self, block: Element<'e>) -> Option<&'e str> {
+        match self.version {
             SoapVersion::Soap11 => block.attribute_ns(names::SOAP11, "actor"),
             SoapVersion::Soap12 => block.attribute_ns(names::SOAP12, "role"),
-        };
-        matches!(role, None | Some("" | "http://www.w3.org/2003/05/soap-envelope/role/ultimateReceiver"))
+        }
     }
 }
 

@@ -18,6 +18,8 @@ pub(crate) struct Ends {
     pub(crate) client: SigningIdentity,
     pub(crate) user_name: UserNameCredential,
     pub(crate) issued: IssuedToken,
+    /// What the service thinks that proves possession of the issued token.
+    pub(crate) proof: ProofKey,
     /// The session's context and the one of a TLS negotiation.
     pub(crate) contexts: [ContextKey; 2],
     pub(crate) random: DeterministicRandom,
@@ -38,6 +40,10 @@ impl Default for Way {
     }
 }
 
+/// What the service understands.
+const HEADERS: [(&str, &str); 3] = [("urn:h", "Open"), ("urn:h", "Signed"), ("urn:h", "Secret")];
+pub(crate) const ASSERTION: &str = "<saml:Assertion xmlns:saml='urn:oasis:names:tc:SAML:1.0:assertion' AssertionID='_a1' \
+     Issuer='sts'><saml:Conditions/><saml:AttributeValue>carol</saml:AttributeValue></saml:Assertion>";
 pub(crate) const REQUEST: &str = "<Echo xmlns=\"http://tempuri.org/\"><text>hello &amp; good day</text></Echo>";
 pub(crate) const REPLY: &str = "<EchoResponse xmlns='http://tempuri.org/' ><EchoResult/></EchoResponse>";
 
@@ -61,16 +67,13 @@ impl Ends {
             let token = SecurityContextToken { id: Some(format!("uuid-{name}-1")), context, cookie };
             ContextKey::new(token, SymmetricKey::generate(key_length, &random).unwrap()).unwrap()
         };
-        let assertion = format!(
-            r#"<saml:Assertion xmlns:saml="{}" AssertionID="_a1" Issuer="sts"><saml:Conditions/></saml:Assertion>"#,
-            handstamp_xml::names::SAML11
-        );
-        let proof = IssuedProof::Symmetric(SymmetricKey::generate(key_length, &random).unwrap());
+        let key = SymmetricKey::generate(key_length, &random).unwrap();
         Self {
             service,
             client,
             user_name: UserNameCredential::new("alice", "se<cret"),
-            issued: IssuedToken::new(parse(&assertion).root(), proof).unwrap(),
+            issued: IssuedToken::new(parse(ASSERTION).root(), IssuedProof::Symmetric(key.clone())).unwrap(),
+            proof: ProofKey::Symmetric(key),
             contexts: [context("session", Some(vec![1, 2, 3])), context("negotiated", None)],
             random,
             now: "2026-11-21T17:23:13.397Z".parse().unwrap(),
@@ -120,7 +123,7 @@ impl Ends {
             .with_issued_tokens(self)
             .with_replay_cache(&replays)
             .over_protected_channel()
-            .open(parsed(envelope)?, &Expectation::request().with_body(way.level), self.now)
+            .open(parsed(envelope)?, &Expectation::request().with_body(way.level).understanding(&HEADERS), self.now)
     }
 
     pub(crate) fn reply(&self, binding: &SecurityBinding, request: &Unprotected, way: Way) -> Result<Protected, Error> {
@@ -190,16 +193,7 @@ impl UserNameValidator for Ends {
 
 impl IssuedTokenValidator for Ends {
     fn validate(&self, _assertion: Element<'_>, _now: Timestamp) -> Result<ProofKey, String> {
-        Ok(self.issued_proof())
-    }
-}
-
-impl Ends {
-    fn issued_proof(&self) -> ProofKey {
-        // The same generator made it; see `new`.
-        let random = DeterministicRandom::new(7);
-        let length = self.contexts[0].key().len();
-        ProofKey::Symmetric(SymmetricKey::generate(length, &random).unwrap())
+        Ok(self.proof.clone())
     }
 }
 

@@ -5,6 +5,7 @@ mod as_wcf;
 mod ends;
 mod round_trip;
 mod skeleton;
+mod xmlsec1;
 
 // The recorded conversations, with the settings and the secrets of both ends.
 #[allow(dead_code, reason = "shared with the tests of receiving")]

@@ -1,14 +1,15 @@
 //! What a sender protects, a receiver opens, under every mode and setting; and changed on the way it does not.
 
-use crate::ends::{Ends, REQUEST, Way, parse};
-use handstamp_ws_security::soap::{Envelope, SoapVersion};
+use crate::ends::{ASSERTION, Ends, REQUEST, Way, parse};
+use handstamp_ws_security::soap::{Envelope, Fault, FaultCode, SecurityFault, SoapVersion};
 use handstamp_ws_security::token::SecurityContextToken;
 use handstamp_ws_security::{
-    AddressingVersion, AlgorithmSuite, AuthenticationMode, Body, ContextKey, HeaderBlock, HeaderLayout, Message,
-    MessageSecurityVersion, Protection, ProtectionLevel, ProtectionOrder, SecurityBinding, Sender, TokenKind,
-    Unprotected, WssVersion,
+    AddressingVersion, AlgorithmSuite, AuthenticationMode, Body, ContextKey, Error, Expectation, HeaderBlock,
+    HeaderLayout, IssuedKeyType, IssuedProof, IssuedToken, IssuedTokenParameters, MemoryReplayCache, Message,
+    MessageSecurityVersion, OutsideFault, ProofKey, Protection, ProtectionLevel, ProtectionOrder, Receiver,
+    SecurityBinding, Sender, TokenKind, TokenRole, Unprotected, WssVersion,
 };
-use handstamp_xml::Element;
+use handstamp_xml::{Element, Writer};
 use std::borrow::Cow;
 
 const VERSIONS: [MessageSecurityVersion; 6] = [
@@ -353,4 +354,91 @@ fn senders_without_what_they_need_say_so() {
     let short = Ends::new(version.generation, 16);
     assert!(problem(Sender::client(&session).with_context(&short.contexts[0])).contains("Basic256"));
     assert!(!format!("{:?} {:?}", ends.client(&user), ends.user_name).contains("se<cret"));
+}
+
+/// WSS 8.3: a token is signed through a reference to it, in clear and encrypted.
+#[test]
+fn wss_8_3_tokens_are_signed_through_references() {
+    let version = MessageSecurityVersion::WSS11_13;
+    let mut ends = Ends::new(version.generation, 32);
+    ends.issued = IssuedToken::new(parse(ASSERTION).root(), IssuedProof::Bearer).unwrap();
+    ends.proof = ProofKey::Bearer;
+    let parameters = IssuedTokenParameters {
+        key_type: IssuedKeyType::Bearer,
+        use_str_transform: true,
+        ..IssuedTokenParameters::default()
+    };
+    for role in [TokenRole::Signed, TokenRole::SignedEncrypted] {
+        for order in ORDERS {
+            let mut binding = SecurityBinding::issued_token_for_certificate(version, parameters.clone()).unwrap();
+            binding.supporting_tokens[0].role = role;
+            binding.protection_order = order;
+            let (request, _) = ends.exchange(&binding, Way::default()).unwrap();
+            let envelope = &request.envelope;
+            let hidden = role == TokenRole::SignedEncrypted && order == ProtectionOrder::EncryptBeforeSign;
+            assert_eq!(envelope.contains("<o:SecurityTokenReference u:Id="), !hidden, "{role:?} {order:?}");
+            if role == TokenRole::Signed {
+                let other = envelope.replacen(">carol<", ">mallo<", 1);
+                let error = ends.open_request(&binding, &other, Way::default()).unwrap_err();
+                assert!(matches!(error, Error::Cryptography { .. }), "{error}");
+                let elsewhere = envelope.replacen("#SAMLAssertionID\">_a1<", "#SAMLAssertionID\">_a2<", 1);
+                assert!(ends.open_request(&binding, &elsewhere, Way::default()).is_err());
+                let (start, end) =
+                    (envelope.find("<saml:Assertion").unwrap(), envelope.find("</saml:Assertion>").unwrap());
+                let without = format!("{}{}", &envelope[..start], &envelope[end + 17..]);
+                assert!(ends.open_request(&binding, &without, Way::default()).is_err());
+            }
+        }
+    }
+}
+
+/// SC 9 step 15: headers that have to be understood are, or the message is refused; the fault can be secured like an answer.
+#[test]
+fn sc_9_15_headers_that_nobody_understands_are_refused() {
+    let version = MessageSecurityVersion::WSS11_13;
+    let ends = Ends::new(version.generation, 32);
+    let session =
+        SecurityBinding::secure_conversation(SecurityBinding::anonymous_for_certificate(version).unwrap(), version);
+    for soap in [SoapVersion::Soap11, SoapVersion::Soap12] {
+        let next = match soap {
+            SoapVersion::Soap11 => "s:actor='http://schemas.xmlsoap.org/soap/actor/next'",
+            SoapVersion::Soap12 => "s:role='http://www.w3.org/2003/05/soap-envelope/role/next'",
+        };
+        for (attributes, level, refused) in [
+            ("s:mustUnderstand='1'", ProtectionLevel::Sign, true),
+            ("s:mustUnderstand='1'", ProtectionLevel::None, true),
+            ("s:mustUnderstand='1'", ProtectionLevel::EncryptAndSign, true),
+            (&format!("s:mustUnderstand='1' {next}"), ProtectionLevel::Sign, true),
+            ("s:mustUnderstand='0'", ProtectionLevel::Sign, false),
+            ("s:mustUnderstand='1' s:role='urn:other' s:actor='urn:other'", ProtectionLevel::Sign, false),
+            ("", ProtectionLevel::Sign, false),
+        ] {
+            let header = format!("<h:Limit xmlns:h='urn:h' xmlns:s='{}' {attributes}>5</h:Limit>", soap.namespace());
+            let mut message = Message::request(soap, AddressingVersion::V10, "urn:echo", "urn:to", "urn:uuid:1");
+            message.headers.push(HeaderBlock::from_xml(header, level).unwrap());
+            let sent = ends.client(&session).protect(&message, &ends.random, ends.now).unwrap();
+            let open = |expected: Expectation<'_>| {
+                let replays = MemoryReplayCache::new(10);
+                let receiver = Receiver::service(&session).with_sessions(&ends).with_replay_cache(&replays);
+                receiver.open(parse(&sent.envelope), &expected, ends.now)
+            };
+            assert!(open(Expectation::request().leaving_headers_to_application()).is_ok());
+            assert!(open(Expectation::request().understanding(&[("urn:x", "X"), ("urn:h", "Limit")])).is_ok());
+            let opened = open(Expectation::request().understanding(&[("urn:h", "Other")]));
+            assert_eq!(opened.is_err(), refused, "{soap:?} {attributes}");
+            let Err(error) = opened else { continue };
+            assert_eq!(error.outside(), OutsideFault::MustUnderstand);
+            let Error::NotUnderstood { header, request } = error else { panic!("{error}") };
+            assert_eq!((header.namespace.as_str(), header.local_name.as_str()), ("urn:h", "Limit"));
+            let mut fault = Writer::new();
+            SecurityFault::MustUnderstand.to_fault().write(soap, &mut fault);
+            let answer = Message::reply(soap, AddressingVersion::V10, "urn:fault", request.message_id.clone())
+                .with_body(Body::canonical(fault.finish().unwrap()));
+            let answer = ends.service(&session, &request).protect(&answer, &ends.random, ends.now).unwrap();
+            let opened = ends.open_reply(&session, &answer.envelope, &sent.request, Way::default()).unwrap();
+            let body = Envelope::of(opened.document()).unwrap().body();
+            let fault = Fault::parse(body.children().next().unwrap()).unwrap();
+            assert_eq!((fault.code, fault.subcode), (FaultCode::MustUnderstand, None));
+        }
+    }
 }
