@@ -28,8 +28,11 @@ pub(crate) fn token_id(element: Element<'_>) -> Option<&str> {
         .or_else(|| element.attribute("ID"))
 }
 
-/// The octets of a base64 text with white space anywhere.
+/// The octets of a base64 text with white space anywhere, which is looked for only where the text as it is does not decode.
 pub(crate) fn from_base64(text: &str) -> Option<Vec<u8>> {
+    if let Ok(octets) = base64_simd::STANDARD.decode_to_vec(text) {
+        return Some(octets);
+    }
     let stripped: Vec<u8> = text.bytes().filter(|octet| !octet.is_ascii_whitespace()).collect();
     base64_simd::STANDARD.decode_to_vec(stripped).ok()
 }

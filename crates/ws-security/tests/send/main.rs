@@ -4,6 +4,7 @@
 mod as_wcf;
 mod ends;
 mod round_trip;
+mod samples;
 mod skeleton;
 mod xmlsec1;
 
