@@ -1,5 +1,7 @@
 //! Everything that can go wrong with secure conversations, by who is at fault.
 
+use handstamp_ws_security::soap::Fault;
+
 /// Why an exchange or a message came to nothing. The texts are for logs.
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +29,46 @@ pub enum Error {
     /// A session token cannot be made.
     #[error(transparent)]
     Token(#[from] handstamp_session_token::Error),
+    /// A message is larger than its limit.
+    #[error("the message has {bytes} bytes, and {limit} are allowed")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The service answers with a fault. Only an authenticated one is its word: anybody on the line can make another.
+    #[error(
+        "the service answers with {} fault: {fault}",
+        if *.is_authenticated { "a" } else { "an unauthenticated" }
+    )]
+    Fault {
+        /// The fault.
+        fault: Fault,
+        /// Whether it was protected.
+        is_authenticated: bool,
+    },
+    /// The service wants a new key for the session first (`RenewNeeded`). The message was not processed: renew and send again.
+    #[error("the service wants the key of the session to be renewed: send the message again, it will be")]
+    RenewNeeded,
+    /// The client has no session yet.
+    #[error("there is no session: establish one first")]
+    NoSession,
+    /// The session ended with a fault of the service: nothing more can be sent in it.
+    #[error("the session has ended with a fault: open a new one")]
+    SessionFaulted,
+    /// The session was closed.
+    #[error("the session is closed: open a new one")]
+    SessionClosed,
+    /// A saved session is not one, or not one of this client.
+    #[error("the saved session cannot be used: {0}")]
+    SavedSession(&'static str),
+    /// The key of a session has ended: it has to be renewed, or the session closed.
+    #[error("the key of the session has ended: renew it")]
+    KeyExpired,
+    /// The binding and the settings do not go together: nothing starts with them.
+    #[error("{0}")]
+    Configuration(String),
     /// There is no usable key, or no randomness.
     #[error(transparent)]
     Keys(#[from] handstamp_keys::Error),
@@ -41,6 +83,15 @@ impl Error {
             Self::Trust { .. } => "HST-SC-TRUST",
             Self::Cookie(_) => "HST-SC-COOKIE",
             Self::Token(error) => error.code(),
+            Self::TooLarge { .. } => "HST-SC-SIZE",
+            Self::Fault { .. } => "HST-SC-FAULT",
+            Self::RenewNeeded => "HST-SC-RENEW-NEEDED",
+            Self::NoSession => "HST-SC-NO-SESSION",
+            Self::SessionFaulted => "HST-SC-FAULTED",
+            Self::SessionClosed => "HST-SC-CLOSED",
+            Self::SavedSession(_) => "HST-SC-SAVED",
+            Self::KeyExpired => "HST-SC-KEY-EXPIRED",
+            Self::Configuration(_) => "HST-SC-CONFIG",
             Self::Keys(error) => error.code(),
         }
     }

@@ -6,6 +6,13 @@ use handstamp_claims::{Claim, ClaimsIdentity, authentication_methods, authentica
 use handstamp_keys::Certificate;
 use std::fmt::Write;
 
+/// A name whose password was validated.
+pub(crate) fn of_user_name(name: &str) -> ClaimsIdentity {
+    ClaimsIdentity::new(authentication_types::PASSWORD)
+        .with_claim(Claim::new(claim_types::NAME, name.to_owned()))
+        .with_claim(Claim::new(claim_types::AUTHENTICATION_METHOD, authentication_methods::PASSWORD))
+}
+
 /// The holder of a certificate's key. The name is the subject and the thumbprint, as WCF has it.
 pub(crate) fn of_certificate(certificate: &Certificate) -> ClaimsIdentity {
     let subject = certificate.subject().to_string();

@@ -1,14 +1,64 @@
-//! WS-SecureConversation as WCF speaks it: security contexts and their tokens, without I/O.
+//! WS-SecureConversation as WCF speaks it: both ends of secure sessions for SOAP, as state machines without I/O.
 //!
 //! | | |
 //! |---|---|
-//! | [`trust`] | requests for security contexts and the answers, as values |
+//! | [`SecureConversationService`] | issues, renews and ends sessions; opens requests and protects replies |
+//! | [`SecureConversationClient`] | obtains a session, uses it, keeps its key young, ends it |
 //! | [`NativeCookies`], [`WcfStateCookies`] | what makes a session survive its service: it travels in its token |
+//! | [`Contract`] | the operations of a service, and how their messages are protected |
+//! | [`ClaimsTransformation`], [`Authorization`], [`IssuedTokens`] | what the application decides |
+//! | [`trust`] | requests for security contexts and the answers, as values |
+//!
+//! Nothing here reads a clock, a file, a socket or a random number: messages, the time and a
+//! [`SecureRandom`](handstamp_keys::SecureRandom) come in as arguments, so a test runs both ends through a day in microseconds.
+//!
+//! # Secure conversation in ten minutes
+//!
+//! To sign and encrypt every message with certificates and passwords is slow and tells a lot. So the client does it once: under
+//! the *bootstrap* binding it asks for a *security context token* (SCT). Both ends contribute random octets and compute the same
+//! key, and all further messages are signed and encrypted with keys derived from it.
+//!
+//! ```text
+//! client                                                service
+//!   │  RST/SCT   password, certificate, … (bootstrap)      │  who is it? make a context and a key
+//!   │─────────────────────────────────────────────────────►│
+//!   │  RSTR/SCT  the token, half of the key (bootstrap)    │
+//!   │◄─────────────────────────────────────────────────────│
+//!   │  application messages under keys derived of the key  │
+//!   │◄════════════════════════════════════════════════════►│
+//! ```
+//!
+//! There are two ways to keep the session, and the attribute `requireSecurityContextCancellation` decides:
+//!
+//! * `true`, WCF's default: the service remembers it. The client renews the key, and says when it is done (Cancel). After a restart
+//!   of the service the session is gone, and the client is told so (`BadContextToken`).
+//! * `false`, "stateful": the service seals all it has to know, the key and the caller's claims, into a *cookie* in the token, and
+//!   forgets it. The client repeats the token in every message. The session survives a restart, and any node that has the keys
+//!   of the cookies can serve it. It cannot be renewed or cancelled, only replaced; a [revocation
+//!   list](SecureConversationServiceBuilder::revocations) ends it before its time.
+//!
+//! Who calls is known by a [`ClaimsPrincipal`](handstamp_claims::ClaimsPrincipal) that is made once, when the session is issued. It
+//! is a portable identity, names and claims; there is no logon of the operating system behind it.
 
+mod client;
+mod contexts;
+mod contract;
 mod cookie;
 mod error;
+mod hooks;
+#[cfg(feature = "http")]
+pub mod http;
 mod identity;
+mod requirements;
+mod service;
 pub mod trust;
 
+pub use client::{Exchange, Outcome, SecureConversationClient, SecureConversationClientBuilder};
+pub use contexts::SessionInfo;
+pub use contract::{Contract, Operation};
 pub use cookie::{ContextCookies, NativeCookies, WcfStateCookies};
 pub use error::Error;
+pub use hooks::{Authorization, ClaimsTransformation, IssuedTokens};
+pub use service::{
+    Answer, ApplicationRequest, Event, Handled, Incoming, SecureConversationService, SecureConversationServiceBuilder,
+};

@@ -170,7 +170,7 @@ impl Conversation {
     }
 
     /// When a message arrived: as it was made, or for those that were held back or changed, as their answer was made.
-    fn arrival(&self, index: usize) -> Timestamp {
+    pub(crate) fn arrival(&self, index: usize) -> Timestamp {
         let own = created(&self.messages()[index]);
         if let Some(offset) = self.name.strip_prefix("mixed-timestamp-created-") {
             let offset: i64 = offset.trim_start_matches('+').parse::<i64>().or_else(|_| offset[1..].parse()).unwrap();

@@ -1,0 +1,66 @@
+//! Calls the ledger of `secure_service`, which has to run in the same folder (its certificate is read from there).
+//!
+//! ```sh
+//! cargo run -p handstamp-secure-conversation --features http --example secure_client -- Balance
+//! cargo run -p handstamp-secure-conversation --features http --example secure_client -- Deposit 20
+//! cargo run -p handstamp-secure-conversation --features http --example secure_client -- watch
+//! ```
+//!
+//! `watch` asks for the balance once a second in one session: kill the service meanwhile, and start it again.
+#![allow(clippy::print_stdout, reason = "an example speaks to people")]
+
+use handstamp_keys::Certificate;
+use handstamp_secure_conversation::SecureConversationClient;
+use handstamp_secure_conversation::http::{CallError, SecureSession};
+use handstamp_ws_security::{Body, MessageSecurityVersion, SecurityBinding, UserNameCredential};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use std::error::Error;
+use std::time::Duration;
+
+const ADDRESS: &str = "http://127.0.0.1:8088/";
+const NAMESPACE: &str = "urn:example:ledger";
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let operation = arguments.next().unwrap_or_else(|| "Balance".to_owned());
+    let amount = arguments.next().unwrap_or_default();
+
+    let version = MessageSecurityVersion::WSS11_13_BSP;
+    let bootstrap = SecurityBinding::user_name_for_certificate(version)?;
+    let mut binding = SecurityBinding::secure_conversation(bootstrap, version);
+    if let Some(session) = binding.session_mut() {
+        // As the service has it: sessions are cookies.
+        session.require_cancellation = false;
+    }
+    let certificate = Certificate::read_all(&std::fs::read("secure-service/certificate.pem")?)?;
+    let certificate = certificate.into_iter().next().ok_or("secure-service/certificate.pem holds no certificate")?;
+    let client = SecureConversationClient::builder(binding, ADDRESS)
+        .service_certificate(certificate)
+        .user_name(UserNameCredential::new("alice", "secret"))
+        .build()?;
+    let session = SecureSession::new(client, Client::builder(TokioExecutor::new()).build_http())?;
+
+    if operation != "watch" {
+        let answer = session.call(&format!("{NAMESPACE}/{operation}"), body(&operation, &amount)?).await?;
+        println!("{}", answer.body().map(|body| body.text().into_owned()).unwrap_or_default());
+        return Ok(session.close().await?);
+    }
+    loop {
+        match session.call(&format!("{NAMESPACE}/Balance"), body("Balance", "")?).await {
+            Ok(answer) => {
+                let context = session.with_client(|client| client.context_id().map(str::to_owned)).unwrap_or_default();
+                let balance = answer.body().map(|body| body.text().into_owned()).unwrap_or_default();
+                println!("balance {balance} in session {context}");
+            }
+            Err(CallError::Http(_)) => println!("the service does not answer"),
+            Err(error) => return Err(error.into()),
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+fn body(operation: &str, content: &str) -> Result<Body, Box<dyn Error>> {
+    Ok(Body::from_xml(format!("<{operation} xmlns='{NAMESPACE}'>{content}</{operation}>"))?)
+}

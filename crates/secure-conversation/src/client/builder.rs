@@ -1,0 +1,169 @@
+//! Putting a client together.
+
+use super::{Credentials, SecureConversationClient, State};
+use crate::contract::Contract;
+use crate::error::Error;
+use crate::requirements::{Requirements, check_binding};
+use handstamp_keys::{Certificate, CertificateTrust, KeyPolicy, SigningIdentity};
+use handstamp_ws_security::soap::SoapVersion;
+use handstamp_ws_security::{AddressingVersion, IssuedToken, MemoryReplayCache, SecurityBinding, UserNameCredential};
+use handstamp_xml::{Limits, ParseOptions};
+use std::fmt;
+
+/// Builds a [`SecureConversationClient`]. What the binding needs has to be given; [`build`](Self::build) says what is missing.
+#[must_use]
+pub struct SecureConversationClientBuilder {
+    binding: SecurityBinding,
+    address: String,
+    soap: SoapVersion,
+    addressing: AddressingVersion,
+    credentials: Credentials,
+    contract: Contract,
+    max_message_size: usize,
+    reissues: bool,
+}
+
+impl SecureConversationClientBuilder {
+    pub(super) fn new(binding: SecurityBinding, address: String) -> Self {
+        Self {
+            binding,
+            address,
+            soap: SoapVersion::default(),
+            addressing: AddressingVersion::default(),
+            credentials: Credentials::default(),
+            contract: Contract::default(),
+            max_message_size: 65_536,
+            reissues: false,
+        }
+    }
+
+    /// The versions of SOAP and WS-Addressing. Default: SOAP 1.2 and WS-Addressing 1.0.
+    pub fn message_version(mut self, soap: SoapVersion, addressing: AddressingVersion) -> Self {
+        (self.soap, self.addressing) = (soap, addressing);
+        self
+    }
+
+    /// The service's certificate.
+    pub fn service_certificate(mut self, certificate: Certificate) -> Self {
+        self.credentials.service_certificate = Some(certificate);
+        self
+    }
+
+    /// Which other certificates of services are trusted, when they come with a reply.
+    pub fn trust(mut self, trust: CertificateTrust) -> Self {
+        self.credentials.trust = Some(trust);
+        self
+    }
+
+    /// Which keys of certificates are strong enough. Default: RSA from 2048 bits.
+    pub fn key_policy(mut self, policy: KeyPolicy) -> Self {
+        self.credentials.key_policy = policy;
+        self
+    }
+
+    /// The client's own certificate and private key.
+    pub fn identity(mut self, identity: SigningIdentity) -> Self {
+        self.credentials.identity = Some(identity);
+        self
+    }
+
+    /// A name and a password.
+    pub fn user_name(mut self, user_name: UserNameCredential) -> Self {
+        self.credentials.user_name = Some(user_name);
+        self
+    }
+
+    /// A token of a token service.
+    pub fn issued_token(mut self, token: IssuedToken) -> Self {
+        self.credentials.issued_token = Some(token);
+        self
+    }
+
+    /// What the service offers: how bodies are protected. Default: encrypted and signed both ways.
+    pub fn contract(mut self, contract: Contract) -> Self {
+        self.contract = contract;
+        self
+    }
+
+    /// The size of an answer in bytes (`maxReceivedMessageSize`). Default 64 KiB.
+    pub fn max_message_size(mut self, bytes: usize) -> Self {
+        self.max_message_size = bytes;
+        self
+    }
+
+    /// Obtains a new session and sends a request once more when the service does not know a session that is a cookie. The fault
+    /// that says so is unauthenticated, so whoever sits on the line can make the client do that once for every message: it is
+    /// off by default. Use it for operations that may be done twice (SC 12.4, 19.10).
+    pub fn reissue_lost_sessions(mut self) -> Self {
+        self.reissues = true;
+        self
+    }
+
+    /// Builds the client. It has no session yet.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`], which says what is missing or does not go together.
+    pub fn build(self) -> Result<SecureConversationClient, Error> {
+        let session = check_binding(&self.binding)?;
+        let settings = &self.binding.local_client;
+        self.contract.check(!session.require_cancellation)?;
+        self.check_credentials(&session.bootstrap)?;
+        if settings
+            .session_key_renewal_interval
+            .is_some_and(|interval| interval < settings.session_key_rollover_interval)
+        {
+            return Err(Error::Configuration(
+                "sessionKeyRolloverInterval cannot be greater than sessionKeyRenewalInterval in localClientSettings"
+                    .to_owned(),
+            ));
+        }
+        let mut limits = Limits::default();
+        // What is decrypted in place counts once more.
+        limits.size = self.max_message_size.saturating_mul(3);
+        Ok(SecureConversationClient {
+            renewal: self.binding.renewal().unwrap_or_else(|| session.bootstrap.clone()),
+            bootstrap_replays: MemoryReplayCache::new(session.bootstrap.local_client.replay_cache_size),
+            session_replays: MemoryReplayCache::new(settings.replay_cache_size),
+            bootstrap: session.bootstrap.clone(),
+            generation: self.binding.version.generation,
+            is_stateful: !session.require_cancellation,
+            can_renew: session.can_renew,
+            credentials: self.credentials,
+            protected_channel: self.address.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")),
+            address: self.address,
+            soap: self.soap,
+            addressing: self.addressing,
+            contract: self.contract,
+            parse_options: ParseOptions::default().with_limits(limits),
+            max_message_size: self.max_message_size,
+            reissues: self.reissues,
+            session: None,
+            state: State::Open,
+            outer: self.binding,
+        })
+    }
+
+    fn check_credentials(&self, bootstrap: &SecurityBinding) -> Result<(), Error> {
+        let needs = Requirements::of(bootstrap);
+        let credentials = &self.credentials;
+        let problem = if needs.service_certificate && credentials.service_certificate.is_none() {
+            "the bootstrap encrypts for the service's certificate: give the client that certificate"
+        } else if needs.client_certificate && credentials.identity.is_none() {
+            "the bootstrap shows a certificate of the client: give the client its identity, certificate and private key"
+        } else if needs.user_name && credentials.user_name.is_none() {
+            "the bootstrap sends a name and a password: give the client both"
+        } else if needs.issued_token && credentials.issued_token.is_none() {
+            "the bootstrap shows a token of a token service: give the client one"
+        } else {
+            return Ok(());
+        };
+        Err(Error::Configuration(problem.to_owned()))
+    }
+}
+
+/// Nothing that is a secret.
+impl fmt::Debug for SecureConversationClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecureConversationClientBuilder").field("address", &self.address).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,298 @@
+//! Contexts that the service alone remembers: pending and active sessions, their keys, and when they end (SC §11).
+
+use crate::contexts::SessionInfo;
+use handstamp_claims::ClaimsIdentity;
+use handstamp_keys::SymmetricKey;
+use handstamp_session_token::SessionSecurityToken;
+use handstamp_time::Timestamp;
+use handstamp_ws_security::token::{ContextReference, SecurityContextToken};
+use handstamp_ws_security::{ContextKey, LocalServiceSettings, SessionKeyError, SessionKeys};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// The sessions of a stateless service: the only copy of their keys.
+#[derive(Debug)]
+pub(crate) struct StatelessContexts {
+    limits: Limits,
+    table: Mutex<Table>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    max_pending: usize,
+    inactivity_timeout: Duration,
+    receive_timeout: Duration,
+    rollover_interval: Duration,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    sessions: HashMap<Arc<str>, Session>,
+    pending: usize,
+    swept: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+struct Session {
+    token: Arc<SessionSecurityToken>,
+    /// Who the bootstrap said it was, before claims were transformed: whoever renews has to be the same.
+    bootstrap: Arc<[ClaimsIdentity]>,
+    /// The last message; none while the session is pending.
+    last_message: Option<Timestamp>,
+    current: Arc<SessionKey>,
+    /// The key before the current one, and until when it is accepted.
+    previous: Option<(Arc<SessionKey>, Timestamp)>,
+    /// Renewed keys that no message has used yet, oldest first.
+    pending: Vec<Arc<SessionKey>>,
+    renewals: u32,
+}
+
+/// One key of a session.
+#[derive(Debug)]
+pub(crate) struct SessionKey {
+    pub(crate) context: ContextKey,
+    pub(crate) expires: Timestamp,
+}
+
+/// The keys that a message may be protected with; none when there is no session.
+#[derive(Debug, Default)]
+pub(crate) struct KnownKeys {
+    keys: Vec<Arc<SessionKey>>,
+}
+
+/// A session that has let a message in.
+#[derive(Debug, Clone)]
+pub(crate) struct Admission {
+    pub(crate) token: Arc<SessionSecurityToken>,
+    /// The key that the message is protected with.
+    pub(crate) key: Arc<SessionKey>,
+    pub(crate) is_expired: bool,
+}
+
+/// Why a key is not renewed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RenewalProblem {
+    NoSession,
+    NotActive,
+    NotCurrent,
+    AnotherCaller,
+    TooManyPendingKeys,
+}
+
+/// How many renewed keys may wait to be used.
+const MAX_PENDING_KEYS: usize = 5;
+
+impl StatelessContexts {
+    pub(crate) fn new(settings: &LocalServiceSettings, receive_timeout: Duration) -> Self {
+        let limits = Limits {
+            max_pending: settings.max_pending_sessions,
+            inactivity_timeout: settings.inactivity_timeout,
+            receive_timeout,
+            rollover_interval: settings.session_key_rollover_interval,
+        };
+        Self { limits, table: Mutex::default() }
+    }
+
+    /// Whether one more session may wait for its first message.
+    pub(crate) fn has_room(&self, now: Timestamp) -> bool {
+        let mut table = self.table();
+        table.sweep(&self.limits, now);
+        table.pending < self.limits.max_pending
+    }
+
+    /// Adds a session that waits for its first message. False when too many wait already.
+    pub(crate) fn issue(
+        &self,
+        token: Arc<SessionSecurityToken>,
+        bootstrap: Arc<[ClaimsIdentity]>,
+        key: SessionKey,
+        now: Timestamp,
+    ) -> bool {
+        let mut table = self.table();
+        table.sweep(&self.limits, now);
+        if table.pending >= self.limits.max_pending {
+            return false;
+        }
+        let identifier: Arc<str> = Arc::from(key.context.context().identifier.as_str());
+        let current = Arc::new(key);
+        let session =
+            Session { token, bootstrap, last_message: None, current, previous: None, pending: Vec::new(), renewals: 0 };
+        table.pending += 1;
+        table.sessions.insert(identifier, session);
+        true
+    }
+
+    /// The keys of a session; none when there is no such session (any more).
+    pub(crate) fn keys(&self, identifier: &str, now: Timestamp) -> Option<KnownKeys> {
+        let mut table = self.table();
+        table.sweep(&self.limits, now);
+        let session = table.live(identifier, &self.limits, now)?;
+        let previous = session.previous.iter().filter(|(_, until)| *until >= now).map(|(key, _)| key);
+        let keys = std::iter::once(&session.current).chain(&session.pending).chain(previous).cloned().collect();
+        Some(KnownKeys { keys })
+    }
+
+    /// Lets a verified message in: the session is active from now on, and a renewed key that it used is the current one.
+    pub(crate) fn admit(&self, context: &ContextReference, now: Timestamp) -> Option<Admission> {
+        let mut table = self.table();
+        let was_pending = table.live(&context.identifier, &self.limits, now)?.last_message.is_none();
+        table.pending -= usize::from(was_pending);
+        let session = table.sessions.get_mut(context.identifier.as_str())?;
+        session.last_message = Some(now);
+        let key = session.key(context, now)?;
+        if let Some(position) = session.pending.iter().position(|pending| Arc::ptr_eq(pending, &key)) {
+            // Those before it are too late now.
+            session.pending.drain(..=position);
+            let old = std::mem::replace(&mut session.current, Arc::clone(&key));
+            session.previous = Some((old, now.saturating_add(self.limits.rollover_interval)));
+            session.renewals += 1;
+        }
+        // By the service's clock, without skew (SC 11.2).
+        Some(Admission { token: Arc::clone(&session.token), is_expired: key.expires < now, key })
+    }
+
+    /// The key for a reply: the current one, which may be younger than the request's (finding 16).
+    pub(crate) fn current_key(&self, identifier: &str) -> Option<Arc<SessionKey>> {
+        self.table().sessions.get(identifier).map(|session| Arc::clone(&session.current))
+    }
+
+    /// Whether this caller may renew the key of this context now (SC 4.3).
+    pub(crate) fn check_renewal(
+        &self,
+        context: &ContextReference,
+        bootstrap: &[ClaimsIdentity],
+        now: Timestamp,
+    ) -> Result<(), RenewalProblem> {
+        let mut table = self.table();
+        let session = table.live(&context.identifier, &self.limits, now).ok_or(RenewalProblem::NoSession)?;
+        session.check_renewal(context, bootstrap)
+    }
+
+    /// Adds a renewed key.
+    pub(crate) fn renew(
+        &self,
+        context: &ContextReference,
+        bootstrap: &[ClaimsIdentity],
+        key: SessionKey,
+        now: Timestamp,
+    ) -> Result<(), RenewalProblem> {
+        let mut table = self.table();
+        table.live(&context.identifier, &self.limits, now).ok_or(RenewalProblem::NoSession)?;
+        let session = table.sessions.get_mut(context.identifier.as_str()).ok_or(RenewalProblem::NoSession)?;
+        session.check_renewal(context, bootstrap)?;
+        session.pending.push(Arc::new(key));
+        Ok(())
+    }
+
+    /// Ends a session. False when there was none.
+    pub(crate) fn end(&self, identifier: &str) -> bool {
+        self.table().remove(identifier)
+    }
+
+    pub(crate) fn list(&self, now: Timestamp) -> Vec<SessionInfo> {
+        let mut table = self.table();
+        table.sweep(&self.limits, now);
+        let sessions = table.sessions.iter();
+        sessions
+            .map(|(context_id, session)| SessionInfo {
+                context_id: Arc::clone(context_id),
+                caller: session.token.principal().name().map(str::to_owned),
+                issued: session.token.valid_from(),
+                expires: session.current.expires,
+                last_message: session.last_message,
+                renewals: session.renewals,
+                pending_keys: session.pending.len(),
+                is_cookie: false,
+            })
+            .collect()
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    /// A session that has not timed out.
+    fn live(&mut self, identifier: &str, limits: &Limits, now: Timestamp) -> Option<&Session> {
+        if self.sessions.get(identifier)?.has_timed_out(limits, now) {
+            self.remove(identifier);
+            return None;
+        }
+        self.sessions.get(identifier)
+    }
+
+    fn remove(&mut self, identifier: &str) -> bool {
+        let removed = self.sessions.remove(identifier);
+        self.pending -= usize::from(removed.as_ref().is_some_and(|session| session.last_message.is_none()));
+        removed.is_some()
+    }
+
+    /// Throws out what has timed out, once per `inactivityTimeout`: a lookup never finds it anyway.
+    fn sweep(&mut self, limits: &Limits, now: Timestamp) {
+        let due = self.swept.is_none_or(|swept| swept.saturating_add(limits.inactivity_timeout) <= now);
+        if !due && self.pending < limits.max_pending {
+            return;
+        }
+        self.sessions.retain(|_, session| !session.has_timed_out(limits, now));
+        self.pending = self.sessions.values().filter(|session| session.last_message.is_none()).count();
+        self.swept = Some(now);
+    }
+}
+
+impl Session {
+    /// A pending session is gone after twice `inactivityTimeout` (WCF: after one to two of them), an active one when nothing
+    /// came for `receiveTimeout` (SC 11.1).
+    fn has_timed_out(&self, limits: &Limits, now: Timestamp) -> bool {
+        match self.last_message {
+            None => self.token.valid_from().saturating_add(limits.inactivity_timeout.saturating_mul(2)) <= now,
+            Some(last) => last.saturating_add(limits.receive_timeout) <= now,
+        }
+    }
+
+    fn key(&self, context: &ContextReference, now: Timestamp) -> Option<Arc<SessionKey>> {
+        let previous = self.previous.iter().filter(|(_, until)| *until >= now).map(|(key, _)| key);
+        let mut keys = std::iter::once(&self.current).chain(&self.pending).chain(previous);
+        keys.find(|key| key.context.context() == context).cloned()
+    }
+
+    fn check_renewal(&self, context: &ContextReference, bootstrap: &[ClaimsIdentity]) -> Result<(), RenewalProblem> {
+        if self.last_message.is_none() {
+            Err(RenewalProblem::NotActive)
+        } else if self.current.context.context() != context {
+            Err(RenewalProblem::NotCurrent)
+        } else if *self.bootstrap != *bootstrap {
+            Err(RenewalProblem::AnotherCaller)
+        } else if self.pending.len() >= MAX_PENDING_KEYS {
+            Err(RenewalProblem::TooManyPendingKeys)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl RenewalProblem {
+    /// For the log.
+    pub(crate) const fn text(self) -> &'static str {
+        match self {
+            Self::NoSession => "there is no such session",
+            Self::NotActive => "the session has not been used yet",
+            Self::NotCurrent => "its key is not the current one",
+            Self::AnotherCaller => "the caller is not the one of the session",
+            Self::TooManyPendingKeys => "five renewed keys wait to be used",
+        }
+    }
+}
+
+impl SessionKeys for KnownKeys {
+    fn by_token(&self, token: &SecurityContextToken, now: Timestamp) -> Result<SymmetricKey, SessionKeyError> {
+        // A cookie that came along is ignored (SC-35).
+        self.by_reference(&token.context, now)
+    }
+
+    fn by_reference(&self, context: &ContextReference, _now: Timestamp) -> Result<SymmetricKey, SessionKeyError> {
+        let key = self.keys.iter().find(|key| key.context.context() == context);
+        key.map(|key| key.context.key().clone()).ok_or(SessionKeyError::Unknown)
+    }
+}

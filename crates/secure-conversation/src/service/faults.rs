@@ -1,0 +1,164 @@
+//! Answers to what is refused: unsecured when nothing was verified, secured when something was (SC 12.2).
+
+use super::SecureConversationService;
+use super::answer::{Answer, Event, Handled};
+use crate::error::Error;
+use handstamp_keys::SecureRandom;
+use handstamp_time::Timestamp;
+use handstamp_ws_security::addressing::unverified_header;
+use handstamp_ws_security::soap::{Envelope, Fault, FaultCode, QualifiedName, SecurityFault, SoapVersion};
+use handstamp_ws_security::token::SecurityContextToken;
+use handstamp_ws_security::{AddressingVersion, Body, Message, OutsideFault, Sender, Unprotected};
+use handstamp_xml::{Element, Writer, names};
+
+/// What a message says before anything of it was verified: enough to route it and to refuse it.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) soap: SoapVersion,
+    pub(super) addressing: AddressingVersion,
+    pub(super) action: Option<String>,
+    pub(super) message_id: Option<String>,
+    pub(super) has_security: bool,
+    /// The identifier of the first security context token in the security header.
+    pub(super) first_context: Option<String>,
+    pub(super) protected_channel: bool,
+}
+
+impl Head {
+    pub(super) fn of(envelope: &Envelope<'_>, protected_channel: bool) -> Self {
+        let header = envelope.header();
+        let text = |name| header.and_then(|header| unverified_header(header, name)).map(std::borrow::Cow::into_owned);
+        let security = envelope.header_blocks().find(|block| block.is(names::WSSE, "Security"));
+        let is_context = |child: &Element<'_>| child.local_name() == "SecurityContextToken";
+        let token = security.and_then(|security| security.children().find(is_context));
+        Self {
+            soap: envelope.version(),
+            addressing: header.and_then(AddressingVersion::of_header).unwrap_or_default(),
+            action: text("Action"),
+            message_id: text("MessageID"),
+            has_security: security.is_some(),
+            first_context: token
+                .and_then(|token| SecurityContextToken::parse(token).ok())
+                .map(|token| token.context.identifier),
+            protected_channel,
+        }
+    }
+}
+
+impl Head {
+    /// The head of a message in which an identifier is given twice. It is well formed, so WCF refuses it as it refuses any other
+    /// that was tampered with; our parser makes no document of it, so its versions and its `MessageID` are looked for in the text.
+    pub(super) fn of_text(text: &str, protected_channel: bool) -> Self {
+        let soap = if text.contains(names::SOAP11) { SoapVersion::Soap11 } else { SoapVersion::Soap12 };
+        let addressing = if text.contains(names::WSA) { AddressingVersion::V10 } else { AddressingVersion::August2004 };
+        let is_plain = |id: &&str| id.bytes().all(|octet| octet.is_ascii_graphic() && octet != b'&');
+        let message_id = text.split_once("MessageID").and_then(|(_, rest)| rest.split_once('>'));
+        let message_id = message_id.and_then(|(_, rest)| rest.split('<').next()).filter(is_plain);
+        Self {
+            soap,
+            addressing,
+            action: None,
+            message_id: message_id.map(str::to_owned),
+            has_security: true,
+            first_context: None,
+            protected_channel,
+        }
+    }
+}
+
+impl SecureConversationService {
+    /// The fault for a message that could not be verified. `bad_context` is the namespace in which contexts are unknown.
+    pub(super) fn refuse_unverified(
+        &self,
+        head: &Head,
+        error: handstamp_ws_security::Error,
+        bad_context: &'static str,
+    ) -> Handled {
+        self.refuse(head, SecurityFault::of(error.outside(), bad_context), error.into())
+    }
+
+    /// An unsecured fault.
+    pub(super) fn refuse(&self, head: &Head, fault: SecurityFault, error: Error) -> Handled {
+        unsecured(head, fault.to_fault(), error)
+    }
+
+    /// The header of HTTP and that of the message ask for different things (SC 1.3).
+    pub(super) fn refuse_action_mismatch(&self, head: &Head) -> Handled {
+        let fault = Fault {
+            code: FaultCode::Sender,
+            subcode: Some(QualifiedName::new(head.addressing.namespace(), "InvalidAddressingHeader")),
+            reason: "The SOAP action specified on the message does not match the HTTP SOAP Action.".to_owned(),
+        };
+        unsecured(head, fault, Error::trust("SC 1.3", "Action", "SOAPAction says another action than the message"))
+    }
+
+    /// A fault in a reply that is protected like any other reply to this request.
+    pub(super) fn refuse_secured(
+        &self,
+        sender: &Sender<'_>,
+        request: &Unprotected,
+        (fault, action): (Fault, Option<&str>),
+        error: Error,
+        (now, random): (Timestamp, &dyn SecureRandom),
+    ) -> Handled {
+        let envelope = fault_message(request, &fault, action).and_then(|message| {
+            Ok(sender.answering(request.request_context()).protect(&message, random, now)?.envelope)
+        });
+        match envelope {
+            Ok(envelope) => Handled::Answer(Answer {
+                envelope,
+                soap: request.soap_version(),
+                fault: Some(fault),
+                event: Event::Refused(error),
+            }),
+            Err(error) => Handled::Dropped(error),
+        }
+    }
+}
+
+/// A fault as a reply. The action is that of faults, unless another is said.
+pub(super) fn fault_message(request: &Unprotected, fault: &Fault, action: Option<&str>) -> Result<Message, Error> {
+    let mut writer = Writer::new();
+    fault.write(request.soap_version(), &mut writer);
+    let addressing = request.addressing_version().unwrap_or_default();
+    let message = Message::reply_to(request, action.unwrap_or(addressing.fault_action()));
+    Ok(message.with_body(Body::canonical(writer.finish()?)))
+}
+
+fn unsecured(head: &Head, fault: Fault, error: Error) -> Handled {
+    match fault.to_message(head.soap, head.addressing, head.message_id.as_deref()) {
+        Ok(envelope) => {
+            Handled::Answer(Answer { envelope, soap: head.soap, fault: Some(fault), event: Event::Refused(error) })
+        }
+        Err(error) => Handled::Dropped(error.into()),
+    }
+}
+
+/// Access was denied, or a caller gets no session: said inside the protection, so the code is all that is told.
+pub(super) fn access_denied() -> Fault {
+    Fault {
+        reason: "Access is denied.".to_owned(),
+        ..SecurityFault::of(OutsideFault::FailedAuthentication, "").to_fault()
+    }
+}
+
+/// A credential turned out to be invalid while a token was issued: in the trust namespace of February 2005 (SC 12.2).
+pub(super) fn failed_authentication() -> Fault {
+    Fault {
+        code: FaultCode::Sender,
+        subcode: Some(QualifiedName::new(names::WST_2005, "FailedAuthentication")),
+        reason: "The request for security token could not be satisfied because authentication failed.".to_owned(),
+    }
+}
+
+/// The service is closing.
+pub(super) fn endpoint_unavailable(request: &Unprotected) -> Fault {
+    let addressing = request.addressing_version().unwrap_or_default();
+    Fault {
+        code: FaultCode::Receiver,
+        subcode: Some(QualifiedName::new(addressing.namespace(), "EndpointUnavailable")),
+        reason:
+            "The server is not accepting new secure conversations currently because it is closing. Please retry later."
+                .to_owned(),
+    }
+}

@@ -1,0 +1,371 @@
+//! Issuing and renewing contexts (SC 4.1 to 4.3).
+
+use super::answer::{Answer, Event, Handled};
+use super::faults::{Head, endpoint_unavailable, failed_authentication};
+use super::{Contexts, SecureConversationService};
+use crate::contexts::{SessionKey, StatelessContexts};
+use crate::cookie::version;
+use crate::error::Error;
+use crate::identity;
+use crate::trust::{
+    Lifetime, RequestSecurityToken, RequestSecurityTokenResponse, RequestType, RequestedToken, ServiceEntropy,
+    TrustAction,
+};
+use handstamp_claims::{ClaimsIdentity, ClaimsPrincipal};
+use handstamp_keys::{SecureRandom, SymmetricKey};
+use handstamp_session_token::{ContextId, EndpointScope, SessionSecurityToken, UniqueId};
+use handstamp_time::Timestamp;
+use handstamp_ws_security::soap::{Fault, SecurityFault};
+use handstamp_ws_security::token::{ContextReference, SecurityContextToken};
+use handstamp_ws_security::{Body, Caller, ContextKey, Expectation, Message, Protection, Unprotected};
+use handstamp_xml::{Document, names};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// Why a request for a token is refused although its message is good: what the client is told, and the reason for the log.
+struct Refusal {
+    told: Told,
+    error: Box<Error>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Told {
+    /// The request-failed fault (SC 12.3).
+    InvalidRequest,
+    FailedAuthentication,
+    ServerTooBusy,
+    EndpointUnavailable,
+}
+
+/// What is granted: the answer, and what happened.
+struct Grant {
+    response: RequestSecurityTokenResponse,
+    event: Event,
+}
+
+impl SecureConversationService {
+    /// A request for a new context, under bootstrap security.
+    pub(super) fn issue(&self, document: Document, head: &Head, now: Timestamp, random: &dyn SecureRandom) -> Handled {
+        let receiver = self.receiver(&self.bootstrap, head).with_replay_cache(self.bootstrap_replays.as_ref());
+        let opened = receiver.open(document, &Expectation::request(), now);
+        let request = match opened.map_err(Error::from).and_then(|opened| self.check_route(opened, head, now)) {
+            Ok(request) => request,
+            Err(error) => return self.refuse_opened(head, error),
+        };
+        let granted = self.grant_issue(&request, now, random);
+        self.answer(TrustAction::Issue, &request, granted, head, now, random)
+    }
+
+    /// A request for a new key of a context, under bootstrap security with the context as endorsement.
+    pub(super) fn renew(
+        &self,
+        contexts: &StatelessContexts,
+        document: Document,
+        head: &Head,
+        now: Timestamp,
+        random: &dyn SecureRandom,
+    ) -> Handled {
+        let keys =
+            head.first_context.as_deref().and_then(|identifier| contexts.keys(identifier, now)).unwrap_or_default();
+        let receiver = self.receiver(&self.renewal, head).with_replay_cache(self.bootstrap_replays.as_ref());
+        let receiver = receiver.with_sessions(&keys);
+        let opened = receiver.open(document, &Expectation::request(), now);
+        let request = match opened.map_err(Error::from).and_then(|opened| self.check_route(opened, head, now)) {
+            Ok(request) => request,
+            Err(error) => return self.refuse_opened(head, error),
+        };
+        let granted = self.grant_renewal(contexts, &request, now, random);
+        self.answer(TrustAction::Renew, &request, granted, head, now, random)
+    }
+
+    fn refuse_opened(&self, head: &Head, error: Error) -> Handled {
+        match error {
+            Error::Security(error) => self.refuse_unverified(head, error, names::WSC_2005),
+            error => self.refuse(head, SecurityFault::InvalidSecurity, error),
+        }
+    }
+
+    fn answer(
+        &self,
+        exchange: TrustAction,
+        request: &Unprotected,
+        granted: Result<Grant, Refusal>,
+        head: &Head,
+        now: Timestamp,
+        random: &dyn SecureRandom,
+    ) -> Handled {
+        let sender = self.sender(&self.bootstrap, head.protected_channel);
+        let granted = granted.and_then(|grant| {
+            let profile = self.outer.version.basic_security_profile;
+            let body = Body::canonical(grant.response.to_xml(profile).map_err(Refusal::invalid)?);
+            let message = Message::reply_to(request, exchange.response(self.generation)).with_body(body);
+            let protected = sender.answering(request.request_context()).protect(&message, random, now);
+            let envelope = protected.map_err(Refusal::invalid)?.envelope;
+            Ok(Answer { envelope, soap: request.soap_version(), fault: None, event: grant.event })
+        });
+        match granted {
+            Ok(answer) => Handled::Answer(answer),
+            Err(Refusal { told, error }) => {
+                self.refuse_secured(&sender, request, (told.fault(request), None), *error, (now, random))
+            }
+        }
+    }
+
+    fn grant_issue(&self, message: &Unprotected, now: Timestamp, random: &dyn SecureRandom) -> Result<Grant, Refusal> {
+        if self.is_closing.load(Ordering::Relaxed) {
+            let error = Error::trust("SC 11.1", "RequestSecurityToken", "the service is closing");
+            return Err(Refusal::new(Told::EndpointUnavailable, error));
+        }
+        let request = self.read_request(message, RequestType::Issue)?;
+        if let Contexts::Stateless(contexts) = &self.contexts
+            && !contexts.has_room(now)
+        {
+            return Err(Refusal::too_busy());
+        }
+        let bootstrap = self.identities(message, now)?;
+        let principal = ClaimsPrincipal::new(bootstrap.to_vec());
+        let principal = match &self.transformation {
+            Some(transformation) => transformation.transform(principal, now).map_err(Refusal::failed_authentication)?,
+            None => principal,
+        };
+        let ids = Ids::draw(random).map_err(Refusal::invalid)?;
+        let context_id = ContextId::generate(random).map_err(Refusal::invalid)?;
+        let entropy = self.entropy(&request, &ids, random)?;
+        let lifetime = self.lifetime(now);
+        let session = self.session_token(&ids, context_id, principal, &entropy.key, lifetime);
+        let session = session.build(now, random).map_err(Refusal::invalid)?;
+        let cookie = match &self.contexts {
+            Contexts::Stateful(contexts) => {
+                Some(contexts.cookies.seal(&session, now, random).map_err(Refusal::invalid)?)
+            }
+            Contexts::Stateless(_) => None,
+        };
+        let context = ContextReference {
+            generation: self.generation,
+            identifier: session.context_id().as_unique_id().to_text().to_string(),
+            instance: None,
+        };
+        let event = Event::Issued {
+            context_id: context.identifier.clone(),
+            caller: session.principal().name().map(str::to_owned),
+        };
+        let token = SecurityContextToken { id: Some(ids.token()), context, cookie };
+        let response = self.response(&request, &token, &entropy, lifetime, message)?;
+        if let Contexts::Stateless(contexts) = &self.contexts {
+            let key = self.session_key(token, entropy.key, lifetime, random)?;
+            if !contexts.issue(Arc::new(session), bootstrap, key, now) {
+                return Err(Refusal::too_busy());
+            }
+        }
+        Ok(Grant { response, event })
+    }
+
+    fn grant_renewal(
+        &self,
+        contexts: &StatelessContexts,
+        message: &Unprotected,
+        now: Timestamp,
+        random: &dyn SecureRandom,
+    ) -> Result<Grant, Refusal> {
+        let refused = |problem| Refusal::invalid(Error::trust("SC 4.3", "RenewTarget", problem));
+        let request = self.read_request(message, RequestType::Renew)?;
+        let mut endorsing = message.callers().iter().filter_map(|caller| match caller {
+            Caller::Context(context) => Some(context),
+            _ => None,
+        });
+        let (Some(current), None) = (endorsing.next(), endorsing.next()) else {
+            return Err(refused("not exactly one context endorses the request"));
+        };
+        if request.renew_target.as_ref() != Some(current) {
+            return Err(refused("it is not the context that endorses the request"));
+        }
+        let bootstrap = self.identities(message, now)?;
+        contexts.check_renewal(current, &bootstrap, now).map_err(|problem| refused(problem.text()))?;
+        let ids = Ids::draw(random).map_err(Refusal::invalid)?;
+        let instance = UniqueId::generate(random).map_err(Refusal::invalid)?;
+        let entropy = self.entropy(&request, &ids, random)?;
+        let lifetime = self.lifetime(now);
+        let context = ContextReference { instance: Some(instance.to_string()), ..current.clone() };
+        let event = Event::Renewed { context_id: context.identifier.clone() };
+        let token = SecurityContextToken { id: Some(ids.token()), context, cookie: None };
+        let response = self.response(&request, &token, &entropy, lifetime, message)?;
+        let key = self.session_key(token, entropy.key, lifetime, random)?;
+        contexts.renew(current, &bootstrap, key, now).map_err(|problem| refused(problem.text()))?;
+        Ok(Grant { response, event })
+    }
+
+    /// The request in a verified body, as far as every request is judged alike.
+    fn read_request(&self, message: &Unprotected, expected: RequestType) -> Result<RequestSecurityToken, Refusal> {
+        let refused = |element, problem| Refusal::invalid(Error::trust("SC 4.1", element, problem));
+        let body = message.body().ok_or_else(|| refused("Body", "it was not verified"))?;
+        let mut children = body.children();
+        let (Some(content), None) = (children.next(), children.next()) else {
+            return Err(refused("Body", "it does not hold one element"));
+        };
+        let request = RequestSecurityToken::parse(content.element(), self.generation).map_err(Refusal::invalid)?;
+        let is_expected = match request.request_type {
+            None => expected == RequestType::Issue,
+            Some(said) => said == expected,
+        };
+        if !is_expected {
+            return Err(refused("RequestType", "it is not that of the action"));
+        }
+        if !request.is_for_context() {
+            return Err(refused("TokenType", "it is not that of a security context token of this generation"));
+        }
+        Ok(request)
+    }
+
+    /// Who the credentials of the bootstrap say it is.
+    fn identities(&self, message: &Unprotected, now: Timestamp) -> Result<Arc<[ClaimsIdentity]>, Refusal> {
+        let identity = |caller: &Caller| match caller {
+            Caller::UserName(name) => Some(Ok(identity::of_user_name(name))),
+            Caller::Certificate(certificate) => Some(Ok(identity::of_certificate(certificate))),
+            Caller::Assertion(node) => {
+                let assertion = message.document().element(*node)?;
+                let issued_tokens = self.credentials.issued_tokens.as_ref()?;
+                Some(issued_tokens.identity(assertion, now).map_err(Refusal::failed_authentication))
+            }
+            _ => None,
+        };
+        message.callers().iter().filter_map(identity).collect()
+    }
+
+    fn entropy(
+        &self,
+        request: &RequestSecurityToken,
+        ids: &Ids,
+        random: &dyn SecureRandom,
+    ) -> Result<ServiceEntropy, Refusal> {
+        let (mode, suite) = (self.outer.key_entropy, &self.outer.suite);
+        let entropy =
+            ServiceEntropy::draw(mode, request.entropy.as_ref(), request.key_size, suite, &ids.entropy(), random);
+        entropy.map_err(Refusal::invalid)
+    }
+
+    fn session_token(
+        &self,
+        ids: &Ids,
+        context_id: ContextId,
+        principal: ClaimsPrincipal,
+        key: &SymmetricKey,
+        lifetime: Lifetime,
+    ) -> handstamp_session_token::SessionSecurityTokenBuilder {
+        let (scope, valid_to) = match &self.contexts {
+            Contexts::Stateful(contexts) => (contexts.cookies.scope().clone(), lifetime.expires),
+            // Ends by cancel or by time-out (SC §3).
+            Contexts::Stateless(_) => (EndpointScope::Unscoped, Timestamp::MAX),
+        };
+        SessionSecurityToken::builder(principal)
+            .id(ids.token())
+            .context_id(context_id)
+            .key(key.clone())
+            .endpoint(scope)
+            .valid_from(lifetime.created)
+            .valid_to(valid_to)
+            .secure_conversation_version(version(self.generation))
+    }
+
+    /// Of the token when it is a cookie, else of its key (SC-17).
+    fn lifetime(&self, now: Timestamp) -> Lifetime {
+        let settings = &self.outer.local_service;
+        let span = match &self.contexts {
+            Contexts::Stateful(_) => settings.issued_cookie_lifetime,
+            Contexts::Stateless(_) => settings.session_key_renewal_interval,
+        };
+        Lifetime { created: now, expires: span.map_or(Timestamp::MAX, |span: Duration| now.saturating_add(span)) }
+    }
+
+    fn response(
+        &self,
+        request: &RequestSecurityToken,
+        token: &SecurityContextToken,
+        entropy: &ServiceEntropy,
+        lifetime: Lifetime,
+        message: &Unprotected,
+    ) -> Result<RequestSecurityTokenResponse, Refusal> {
+        let addressing = message.addressing_version();
+        let applies_to = request.applies_to.as_ref();
+        Ok(RequestSecurityTokenResponse {
+            context: request.context.clone(),
+            token_type: Some(self.generation.context_token_type().to_owned()),
+            token: Some(RequestedToken::issued(token).map_err(Refusal::invalid)?),
+            applies_to: applies_to.filter(|applies_to| Some(applies_to.addressing) == addressing).cloned(),
+            proof: entropy.proof.clone(),
+            entropy: entropy.entropy.clone(),
+            lifetime: Some(lifetime),
+            key_size: u32::try_from(entropy.key.len() * 8).ok(),
+            ..RequestSecurityTokenResponse::new(self.generation)
+        })
+    }
+
+    fn session_key(
+        &self,
+        token: SecurityContextToken,
+        key: SymmetricKey,
+        lifetime: Lifetime,
+        random: &dyn SecureRandom,
+    ) -> Result<SessionKey, Refusal> {
+        let mut context = ContextKey::new(token, key).map_err(Refusal::invalid)?;
+        if let Protection::Symmetric { token } = &self.outer.protection
+            && token.require_derived_keys
+        {
+            let reused = context.reuse_derived_keys(&self.outer.suite, random);
+            context = reused.map_err(Refusal::invalid)?;
+        }
+        Ok(SessionKey { context, expires: lifetime.expires })
+    }
+}
+
+impl Refusal {
+    fn new(told: Told, error: impl Into<Error>) -> Self {
+        Self { told, error: Box::new(error.into()) }
+    }
+
+    /// Also for what goes wrong on this side.
+    fn invalid(error: impl Into<Error>) -> Self {
+        Self::new(Told::InvalidRequest, error)
+    }
+
+    fn too_busy() -> Self {
+        let problem = "too many sessions wait for their first message";
+        Self::new(Told::ServerTooBusy, Error::trust("SC 11.1", "RequestSecurityToken", problem))
+    }
+
+    fn failed_authentication(reason: String) -> Self {
+        let error = handstamp_ws_security::Error::TokenRejected { token: "caller", reason };
+        Self::new(Told::FailedAuthentication, error)
+    }
+}
+
+impl Told {
+    fn fault(self, request: &Unprotected) -> Fault {
+        match self {
+            Self::InvalidRequest => SecurityFault::InvalidRequest.to_fault(),
+            Self::FailedAuthentication => failed_authentication(),
+            Self::ServerTooBusy => SecurityFault::ServerTooBusy.to_fault(),
+            Self::EndpointUnavailable => endpoint_unavailable(request),
+        }
+    }
+}
+
+/// The ids of what an answer holds, in the form of WCF: a GUID and a number (SC 8.12).
+struct Ids {
+    guid: String,
+}
+
+impl Ids {
+    fn draw(random: &dyn SecureRandom) -> Result<Self, Error> {
+        let guid = UniqueId::generate(random)?.to_string();
+        Ok(Self { guid: guid.trim_start_matches("urn:uuid:").to_owned() })
+    }
+
+    fn token(&self) -> String {
+        format!("uuid-{}-1", self.guid)
+    }
+
+    fn entropy(&self) -> String {
+        format!("uuid-{}-2", self.guid)
+    }
+}

@@ -1,0 +1,306 @@
+//! Messages in sessions: those of the application, Cancel, and what does not belong there (SC §8, 4.4).
+
+use super::answer::{Answer, ApplicationRequest, Event, Handled, ReplyKey};
+use super::faults::{Head, access_denied, fault_message};
+use super::{Contexts, SecureConversationService, unknown_context};
+use crate::contexts::{Admission, StatefulContexts, StatelessContexts};
+use crate::contract::Operation;
+use crate::error::Error;
+use crate::trust::{RequestSecurityToken, RequestSecurityTokenResponse, RequestType, TrustAction};
+use handstamp_keys::SecureRandom;
+use handstamp_session_token::SessionSecurityToken;
+use handstamp_time::Timestamp;
+use handstamp_ws_security::soap::{Fault, SecurityFault};
+use handstamp_ws_security::token::{ContextReference, SecurityContextToken};
+use handstamp_ws_security::{Body, Caller, ContextKey, Expectation, Message, ProtectionLevel, Unprotected};
+use handstamp_xml::{Document, names};
+use std::sync::Arc;
+
+/// The action of faults by which the service speaks about the session (SC 1.2).
+pub(crate) const SECURE_CONVERSATION_FAULT: &str =
+    "http://schemas.microsoft.com/ws/2006/05/security/SecureConversationFault";
+
+impl SecureConversationService {
+    /// A message whose session is in its cookie.
+    pub(super) fn serve_stateful(
+        &self,
+        contexts: &StatefulContexts,
+        document: Document,
+        head: &Head,
+        now: Timestamp,
+        random: &dyn SecureRandom,
+    ) -> Handled {
+        let keys = contexts.keys();
+        let receiver = self.receiver(&self.outer, head).with_sessions(&keys);
+        let receiver = receiver.with_replay_cache(self.session_replays.as_ref());
+        let operation = self.operation(head);
+        let expected = Expectation::request().with_body(operation.unwrap_or_default().request);
+        let opened = match receiver.open(document, &expected, now) {
+            Ok(opened) => opened,
+            Err(error) => return self.refuse_unverified(head, error, names::WSC_2005),
+        };
+        let opened = match self.check_route(opened, head, now) {
+            Ok(opened) => opened,
+            Err(error) => return self.refuse(head, SecurityFault::InvalidSecurity, error),
+        };
+        let Some(session) = keys.into_session(now) else {
+            return self.refuse(head, SecurityFault::InvalidSecurity, not_in_a_session());
+        };
+        let Some(operation) = operation else {
+            return self.refuse(head, SecurityFault::InvalidSecurity, unknown_action());
+        };
+        let key = match ContextKey::new(self.token_of(&session), session.key().clone()) {
+            Ok(key) => ReplyKey::Stateful(Box::new(key)),
+            Err(error) => return Handled::Dropped(error.into()),
+        };
+        self.hand_over(opened, session, key, operation, head, now, random)
+    }
+
+    /// A message whose session the service remembers.
+    pub(super) fn serve_stateless(
+        &self,
+        contexts: &StatelessContexts,
+        document: Document,
+        head: &Head,
+        now: Timestamp,
+        random: &dyn SecureRandom,
+    ) -> Handled {
+        let known = head.first_context.as_deref().and_then(|identifier| contexts.keys(identifier, now));
+        let Some(keys) = known else {
+            return self.refuse(head, self.bad_context(), unknown_context(head.first_context.as_deref()));
+        };
+        let cancels = head.action.as_deref() == Some(TrustAction::Cancel.request(self.generation));
+        let operation = self.operation(head);
+        let expected = Expectation::request();
+        let expected =
+            if cancels { expected.cancel() } else { expected.with_body(operation.unwrap_or_default().request) };
+        let receiver = self.receiver(&self.outer, head).with_sessions(&keys);
+        let receiver = receiver.with_replay_cache(self.session_replays.as_ref());
+        let opened = match receiver.open(document, &expected, now) {
+            Ok(opened) => opened,
+            // The session is there, but not the key: the namespace is always that of February 2005 (finding 17).
+            Err(error) => return self.refuse_unverified(head, error, names::WSC_2005),
+        };
+        let opened = match self.check_route(opened, head, now) {
+            Ok(opened) => opened,
+            Err(error) => return self.refuse(head, SecurityFault::InvalidSecurity, error),
+        };
+        let Some(context) = context_of(&opened).cloned() else {
+            return self.refuse(head, SecurityFault::InvalidSecurity, not_in_a_session());
+        };
+        let Some(admission) = contexts.admit(&context, now) else {
+            return self.refuse(head, self.bad_context(), unknown_context(Some(&context.identifier)));
+        };
+        if cancels {
+            return self.cancel(contexts, &opened, &context, &admission, head, now, random);
+        }
+        let Some(operation) = operation else {
+            return self.refuse(head, SecurityFault::InvalidSecurity, unknown_action());
+        };
+        if admission.is_expired {
+            return self.refuse_expired_key(&opened, &admission, head, now, random);
+        }
+        let key = ReplyKey::Stateless(Arc::clone(&admission.key));
+        self.hand_over(opened, admission.token, key, operation, head, now, random)
+    }
+
+    /// Protects the application's reply. Make the message with [`ApplicationRequest::reply`].
+    ///
+    /// # Errors
+    /// [`Error::KeyExpired`] when the session's key has ended meanwhile; [`Error::Security`] for a message that cannot be
+    /// protected.
+    pub fn protect(
+        &self,
+        request: &ApplicationRequest,
+        reply: &Message,
+        now: Timestamp,
+        random: &dyn SecureRandom,
+    ) -> Result<String, Error> {
+        let sender = self.sender(&self.outer, request.protected_channel).answering(request.message.request_context());
+        let protected = match (&request.key, &self.contexts) {
+            (ReplyKey::Stateful(key), _) => sender.with_context(key).protect(reply, random, now)?,
+            (ReplyKey::Stateless(key), Contexts::Stateless(contexts)) => {
+                let current = contexts.current_key(&key.context.context().identifier);
+                let current = current.unwrap_or_else(|| Arc::clone(key));
+                if current.expires < now {
+                    return Err(Error::KeyExpired);
+                }
+                sender.with_context(&current.context).protect(reply, random, now)?
+            }
+            (ReplyKey::Stateless(key), Contexts::Stateful(_)) => {
+                sender.with_context(&key.context).protect(reply, random, now)?
+            }
+        };
+        Ok(protected.envelope)
+    }
+
+    /// A fault of the application as a reply, ready to be [protected](Self::protect): secured like any reply, body encrypted.
+    /// Without an action it has that of faults.
+    ///
+    /// # Errors
+    /// [`Error::Xml`] when the reason holds characters that XML does not allow.
+    pub fn fault(&self, request: &ApplicationRequest, fault: &Fault, action: Option<&str>) -> Result<Message, Error> {
+        fault_message(&request.message, fault, action)
+    }
+
+    /// The verified action is the one that chose how to verify, and the message is not from before a restart.
+    pub(super) fn check_route(&self, opened: Unprotected, head: &Head, now: Timestamp) -> Result<Unprotected, Error> {
+        if opened.action().as_deref() != head.action.as_deref() {
+            return Err(Error::trust(
+                "SC 4.5",
+                "Action",
+                "the verified one is not the one that the message was routed by",
+            ));
+        }
+        if let (Some(earliest), Some(timestamp)) = (self.earliest, opened.timestamp())
+            && timestamp.created < earliest.start
+            && now < earliest.start.saturating_add(earliest.window)
+        {
+            return Err(Error::trust("SC 13.2", "Timestamp", "the message was made before this service started"));
+        }
+        Ok(opened)
+    }
+
+    /// The application's operation; none for actions of the protocol and for those that the contract does not have.
+    fn operation(&self, head: &Head) -> Option<Operation> {
+        let action = head.action.as_deref()?;
+        let of_trust = |namespace: &&str| action.strip_prefix(*namespace).is_some_and(|rest| rest.starts_with("/RST"));
+        if [names::WST_2005, names::WST_13].iter().any(of_trust) {
+            return None;
+        }
+        self.contract.operation(action)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the pieces of one message, used once")]
+    fn hand_over(
+        &self,
+        message: Unprotected,
+        session: Arc<SessionSecurityToken>,
+        key: ReplyKey,
+        operation: Operation,
+        head: &Head,
+        now: Timestamp,
+        random: &dyn SecureRandom,
+    ) -> Handled {
+        let request = ApplicationRequest {
+            message,
+            session,
+            key,
+            reply_level: operation.reply,
+            protected_channel: head.protected_channel,
+        };
+        let denied = self.authorization.as_ref().and_then(|authorization| {
+            let (action, to) = (request.action(), request.message.to());
+            authorization.authorize(request.principal(), &action, to.as_deref(), now).err()
+        });
+        let Some(reason) = denied else { return Handled::Request(Box::new(request)) };
+        let fault = access_denied();
+        let envelope =
+            self.fault(&request, &fault, None).and_then(|message| self.protect(&request, &message, now, random));
+        let error = handstamp_ws_security::Error::TokenRejected { token: "caller", reason };
+        match envelope {
+            Ok(envelope) => Handled::Answer(Answer {
+                envelope,
+                soap: head.soap,
+                fault: Some(fault),
+                event: Event::Refused(error.into()),
+            }),
+            Err(error) => Handled::Dropped(error),
+        }
+    }
+
+    /// SC 4.4: the reply is signed with the session's key, and the session is over.
+    #[expect(clippy::too_many_arguments, reason = "the pieces of one message, used once")]
+    fn cancel(
+        &self,
+        contexts: &StatelessContexts,
+        opened: &Unprotected,
+        context: &ContextReference,
+        admission: &Admission,
+        head: &Head,
+        now: Timestamp,
+        random: &dyn SecureRandom,
+    ) -> Handled {
+        if let Err(error) = self.check_cancel(opened, context) {
+            // WCF answers nothing (finding 12).
+            return Handled::Dropped(error);
+        }
+        let response = RequestSecurityTokenResponse::cancelled(self.generation);
+        let envelope = response.to_xml(self.outer.version.basic_security_profile).and_then(|body| {
+            let message = Message::reply_to(opened, TrustAction::Cancel.response(self.generation))
+                .with_body(Body::canonical(body))
+                .with_protection(ProtectionLevel::Sign);
+            let sender = self.sender(&self.outer, head.protected_channel).answering(opened.request_context());
+            Ok(sender.with_context(&admission.key.context).protect(&message, random, now)?.envelope)
+        });
+        contexts.end(&context.identifier);
+        let event = Event::Cancelled { context_id: context.identifier.clone() };
+        match envelope {
+            Ok(envelope) => Handled::Answer(Answer { envelope, soap: head.soap, fault: None, event }),
+            Err(error) => Handled::Dropped(error),
+        }
+    }
+
+    fn check_cancel(&self, opened: &Unprotected, context: &ContextReference) -> Result<(), Error> {
+        let refused = |element, problem| Error::trust("SC 4.4", element, problem);
+        let body = opened.body().ok_or_else(|| refused("Body", "it was not verified"))?;
+        let content = body.children().next().ok_or_else(|| refused("Body", "it is empty"))?;
+        let request = RequestSecurityToken::parse(content.element(), self.generation)?;
+        if request.request_type != Some(RequestType::Cancel) {
+            return Err(refused("RequestType", "it is not that of the action"));
+        }
+        if request.cancel_target.as_ref() != Some(context) {
+            return Err(refused("CancelTarget", "it is not the context that signed the request"));
+        }
+        Ok(())
+    }
+
+    /// SC 11.2, finding 18: told under the expired key when it may be renewed, else not at all.
+    fn refuse_expired_key(
+        &self,
+        opened: &Unprotected,
+        admission: &Admission,
+        head: &Head,
+        now: Timestamp,
+        random: &dyn SecureRandom,
+    ) -> Handled {
+        if !self.can_renew {
+            return self.refuse(head, SecurityFault::InvalidSecurity, Error::KeyExpired);
+        }
+        let fault = SecurityFault::RenewNeeded { namespace: self.generation.conversation() }.to_fault();
+        let sender = self.sender(&self.outer, head.protected_channel).with_context(&admission.key.context);
+        let action = Some(SECURE_CONVERSATION_FAULT);
+        self.refuse_secured(&sender, opened, (fault, action), Error::KeyExpired, (now, random))
+    }
+
+    /// The token of a session, as far as replies name it.
+    fn token_of(&self, session: &SessionSecurityToken) -> SecurityContextToken {
+        SecurityContextToken {
+            id: Some(session.id().to_string()),
+            context: ContextReference {
+                generation: self.generation,
+                identifier: session.context_id().as_unique_id().to_string(),
+                instance: session.key_generation().map(|generation| generation.as_unique_id().to_string()),
+            },
+            cookie: None,
+        }
+    }
+}
+
+/// The context whose key protects the message, or under a transport binding endorses it.
+fn context_of(opened: &Unprotected) -> Option<&ContextReference> {
+    opened.context().or_else(|| {
+        opened.callers().iter().find_map(|caller| match caller {
+            Caller::Context(context) => Some(context),
+            _ => None,
+        })
+    })
+}
+
+fn not_in_a_session() -> Error {
+    Error::trust("SC 8.1", "SecurityContextToken", "no security context protects the message")
+}
+
+fn unknown_action() -> Error {
+    Error::trust("SC 4.5", "Action", "the contract has no such operation, and sessions know no such exchange")
+}

@@ -1,0 +1,173 @@
+//! What a client believes, and what it does not.
+
+use crate::support::{ECHO, Pair, VERSIONS, client, echo, minutes, stateful, stateless, user_name};
+use handstamp_secure_conversation::{Error, Exchange, Outcome};
+use handstamp_ws_security::soap::{Fault, FaultCode, QualifiedName, SecurityFault, SoapVersion};
+use handstamp_ws_security::{AddressingVersion, MessageSecurityVersion, SecurityBinding};
+use handstamp_xml::names;
+
+fn both() -> [SecurityBinding; 2] {
+    let version = MessageSecurityVersion::default();
+    [stateful(user_name(version)), stateless(user_name(version))]
+}
+
+fn unsecured(fault: &Fault, exchange: &Exchange) -> String {
+    let id = exchange.envelope().split("MessageID").nth(1).and_then(|rest| rest.split(['>', '<']).nth(1));
+    fault.to_message(SoapVersion::Soap12, AddressingVersion::V10, id).unwrap()
+}
+
+#[test]
+fn sc_93_an_unsecured_fault_ends_a_remembered_session_and_no_other() {
+    let unknown = SecurityFault::BadContextToken { namespace: names::WSC_2005 }.to_fault();
+    let [mut cookie, mut remembered] = both().map(|binding| {
+        let mut pair = Pair::new(&binding);
+        pair.works();
+        let exchange = pair.request("hello");
+        let answer = unsecured(&unknown, &exchange);
+        let error = pair.client.receive(exchange, answer, pair.now).unwrap_err();
+        assert!(matches!(&error, Error::Fault { is_authenticated: false, fault } if *fault == unknown), "{error}");
+        pair
+    });
+    assert!(remembered.call("hello").is_err());
+    cookie.works();
+}
+
+#[test]
+fn sc_93_other_unsecured_faults_change_nothing() {
+    let fault = Fault {
+        code: FaultCode::Receiver,
+        subcode: Some(QualifiedName::new("urn:proxy", "Busy")),
+        reason: "busy".to_owned(),
+    };
+    for binding in both() {
+        let mut pair = Pair::new(&binding);
+        pair.works();
+        let exchange = pair.request("hello");
+        let answer = unsecured(&fault, &exchange);
+        assert!(matches!(
+            pair.client.receive(exchange, answer, pair.now),
+            Err(Error::Fault { is_authenticated: false, .. })
+        ));
+        pair.works();
+    }
+}
+
+#[test]
+fn sc_93_unsecured_replies_are_refused() {
+    for binding in both() {
+        let mut pair = Pair::new(&binding);
+        pair.works();
+        let exchange = pair.request("hello");
+        let forged = format!(
+            "<s:Envelope xmlns:s='{}' xmlns:a='{}'><s:Header><a:Action>urn:echo/EchoResponse</a:Action></s:Header><s:Body><x/></s:Body></s:Envelope>",
+            names::SOAP12,
+            names::WSA
+        );
+        assert!(matches!(pair.client.receive(exchange, forged, pair.now), Err(Error::Security(_))));
+        pair.works();
+    }
+}
+
+#[test]
+fn sc_12_4_a_large_unsecured_fault_is_not_read() {
+    let mut pair = Pair::new(&both()[1]);
+    pair.works();
+    let exchange = pair.request("hello");
+    let fault = Fault { reason: "x".repeat(20_000), ..SecurityFault::InvalidSecurity.to_fault() };
+    let answer = unsecured(&fault, &exchange);
+    assert!(matches!(pair.client.receive(exchange, answer, pair.now), Err(Error::TooLarge { .. })));
+    pair.works();
+}
+
+#[test]
+fn sc_9_a_reply_belongs_to_its_request_and_counts_once() {
+    for binding in both() {
+        let mut pair = Pair::new(&binding);
+        pair.works();
+        let requests = ["first", "second", "third", "fourth"].map(|text| pair.request(text));
+        let answers = requests.each_ref().map(|request| pair.deliver(request.envelope()).envelope.unwrap());
+        let [first, second, third, fourth] = requests;
+        assert!(pair.client.receive(second, answers[2].clone(), pair.now).is_err(), "of another request");
+        let Ok(Outcome::Reply(reply)) = pair.client.receive(first, answers[0].clone(), pair.now) else {
+            panic!("refused")
+        };
+        assert_eq!(reply.body().unwrap().text(), "first as alice");
+        assert!(pair.client.receive(fourth, answers[0].clone(), pair.now).is_err(), "SC-81");
+        assert!(
+            pair.client.receive(third, answers[2].clone(), pair.now).is_err(),
+            "it was received, for another request"
+        );
+    }
+}
+
+#[test]
+fn sc_13_1_a_stale_reply_is_refused_and_the_session_goes_on() {
+    for binding in both() {
+        let mut pair = Pair::new(&binding);
+        pair.works();
+        let exchange = pair.request("hello");
+        let answer = pair.deliver(exchange.envelope()).envelope.unwrap();
+        pair.pass(minutes(11));
+        assert!(matches!(pair.client.receive(exchange, answer, pair.now), Err(Error::Security(_))), "finding 33");
+        if pair.service.is_stateful() {
+            pair.works();
+        }
+    }
+}
+
+#[test]
+fn requests_need_a_session_that_is_open() {
+    for binding in both() {
+        let mut pair = Pair::new(&binding);
+        let request = |pair: &mut Pair| pair.client.request(ECHO, echo("hello"), pair.now, &pair.random).map(drop);
+        assert!(matches!(request(&mut pair), Err(Error::NoSession)));
+        assert!(matches!(pair.close().unwrap(), Outcome::Closed { was_cancelled: false }), "nothing to tell anybody");
+        assert!(matches!(request(&mut pair), Err(Error::SessionClosed)));
+        assert!(matches!(pair.client.establish(pair.now, &pair.random), Err(Error::SessionClosed)));
+        pair.client.forget();
+        pair.works();
+    }
+}
+
+#[test]
+fn sc_15_an_answer_of_another_exchange_makes_no_session() {
+    for version in VERSIONS {
+        let binding = stateful(user_name(version));
+        let mut pair = Pair::new(&binding);
+        let mut other = client(&binding);
+        let mine = pair.client.establish(pair.now, &pair.random).unwrap();
+        let theirs = other.establish(pair.now, &pair.random).unwrap();
+        let answer = pair.deliver(theirs.envelope()).envelope.unwrap();
+        assert!(pair.client.receive(mine, answer, pair.now).is_err());
+        assert!(!pair.client.has_session());
+    }
+}
+
+#[test]
+fn exchanges_overlap() {
+    for binding in both() {
+        let mut pair = Pair::new(&binding);
+        pair.establish().unwrap();
+        let texts = ["one", "two", "three"];
+        let exchanges = texts.map(|text| pair.request(text));
+        let answers = [2, 0, 1].map(|at: usize| (at, pair.deliver(exchanges[at].envelope()).envelope.unwrap()));
+        let mut exchanges = exchanges.map(Some);
+        for (at, answer) in answers {
+            let exchange = exchanges[at].take().unwrap();
+            let Ok(Outcome::Reply(reply)) = pair.client.receive(exchange, answer, pair.now) else { panic!("refused") };
+            assert_eq!(reply.body().unwrap().text(), format!("{} as alice", texts[at]));
+        }
+    }
+}
+
+#[test]
+fn secrets_are_not_shown() {
+    let mut pair = Pair::new(&both()[1]);
+    pair.works();
+    let exchange = pair.request("confidential");
+    let shown = format!("{:?} {:?} {:?}", pair.client, exchange, pair.service);
+    assert!(
+        !shown.contains("confidential") && !shown.contains("secret\"") && !shown.contains("SymmetricKey"),
+        "{shown}"
+    );
+}

@@ -1,0 +1,9 @@
+//! Both ends of secure conversations in one process and in virtual time.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod client;
+mod configuration;
+mod requests;
+mod stateful;
+mod stateless;
+mod support;
