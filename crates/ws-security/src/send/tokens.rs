@@ -227,5 +227,26 @@ pub(super) fn missing(what: &str, how: &str) -> Error {
 
 /// A reference without the declaration of `o`, for places inside the security header.
 pub(super) fn inside_security(reference: &str) -> String {
-    reference.replacen(&format!(" xmlns:o=\"{}\"", names::WSSE), "", 1)
+    const DECLARATION: &str = " xmlns:o=\"";
+    let Some((before, rest)) = reference.split_once(DECLARATION) else { return reference.to_owned() };
+    [before, rest.get(names::WSSE.len() + 1..).unwrap_or_default()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_inside_the_header_leave_its_declaration_out() {
+        let mut writer = Writer::new();
+        let token_type = Some(value_types::ENCRYPTED_KEY.to_owned());
+        let target = ReferenceTarget::EncryptedKeySha1(vec![1; 20]);
+        SecurityTokenReference { token_type, target }.write(&mut writer, false);
+        let alone = writer.finish().unwrap();
+        let inside = inside_security(&alone);
+        assert!(alone.contains("xmlns:o=") && inside.contains("xmlns:k=") && !inside.contains("xmlns:o="));
+        assert_eq!(alone.len() - inside.len(), " xmlns:o=\"\"".len() + names::WSSE.len());
+        assert_eq!(inside_security(&inside), inside);
+        assert_eq!(inside_security(""), "");
+    }
 }

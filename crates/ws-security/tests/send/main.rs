@@ -1,6 +1,7 @@
 //! Protecting messages: what we send, our receiver opens; and it looks like what WCF sends.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod any_body;
 mod as_wcf;
 mod ends;
 mod round_trip;

@@ -442,3 +442,32 @@ fn sc_9_15_headers_that_nobody_understands_are_refused() {
         }
     }
 }
+
+/// SC 8.5, 8.7: a message that is protected less than its contract says, or in another order, is refused.
+#[test]
+fn sc_8_5_less_protection_than_the_contract_is_refused() {
+    let version = MessageSecurityVersion::WSS11_13;
+    let ends = Ends::new(version.generation, 32);
+    for (name, binding) in bindings(version).into_iter().filter(|(_, binding)| !binding.is_transport()) {
+        for (sent, demanded) in [(LEVELS[0], LEVELS[1]), (LEVELS[0], LEVELS[2]), (LEVELS[1], LEVELS[2])] {
+            let message = ends.request(&binding, Way { level: sent, ..Way::default() }).unwrap().envelope;
+            let demand = Way { level: demanded, ..Way::default() };
+            let error = ends.open_request(&binding, &message, demand).unwrap_err();
+            assert!(error.to_string().contains("Body"), "{name}, {sent:?} for {demanded:?}: {error}");
+        }
+        let unlike = |change: fn(&mut SecurityBinding)| {
+            let mut other = binding.clone();
+            change(&mut other);
+            let message = ends.request(&binding, Way::default()).unwrap().envelope;
+            ends.open_request(&other, &message, Way::default()).is_err()
+        };
+        assert!(unlike(|other| other.protection_order = ProtectionOrder::EncryptBeforeSign), "{name}");
+        assert!(unlike(|other| other.suite = AlgorithmSuite::BASIC256_SHA256), "{name}");
+        assert!(unlike(|other| other.suite = AlgorithmSuite::BASIC128), "{name}");
+        // The other generation. Contexts and keys derived from them are of one.
+        let derives = matches!(&binding.protection, Protection::Symmetric { token } if token.require_derived_keys);
+        if derives && name.contains("session") {
+            assert!(unlike(|other| other.version = MessageSecurityVersion::WSS11_FEBRUARY2005), "{name}");
+        }
+    }
+}
