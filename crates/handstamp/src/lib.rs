@@ -29,5 +29,6 @@ pub mod logging;
 pub mod pages;
 pub mod shutdown;
 pub mod sts;
+mod wif_keys;
 
 pub use error::{Error, ExitCode};

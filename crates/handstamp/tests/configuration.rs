@@ -128,6 +128,63 @@ required_roles = ["admin"]
     );
 }
 
+/// A relying party whose session has these settings, from line 12 on, and what follows them.
+fn shop(session: &str, rest: &str) -> String {
+    format!(
+        r#"{MINIMAL}
+[issuer.corp]
+sign_in_url = "https://sts.example/wsfed"
+thumbprints = ["aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa"]
+
+[federation.shop]
+realm = "https://shop.example/"
+
+[federation.shop.session]
+{session}
+{rest}
+"#
+    )
+}
+
+#[test]
+fn formats_of_sessions_need_their_keys_and_names_of_their_own() {
+    let wif = "[federation.shop.wif]\nmachine_keys = [\"key.xml\"]\n";
+    assert_finds(&shop("accept = [\"wif\"]", wif), &[]);
+    assert_finds(&shop("format = \"wif\"\naccept = [\"native\"]", &format!("{wif}scopes = [\"/orders\"]")), &[]);
+    assert_finds(
+        &shop("accept = [\"wif\", \"native\", \"wif\"]", ""),
+        &[
+            "/etc/handstamp.toml:8:13: HST-CONFIG-MISSING federation.shop.wif: is required for sessions in the format \"wif\": add [federation.shop.wif] with machine_keys or rsa_keys",
+            "/etc/handstamp.toml:12:18: HST-CONFIG-CONFLICT federation.shop.session.accept[1]: is the format that is written: name only others",
+            "/etc/handstamp.toml:12:28: HST-CONFIG-CONFLICT federation.shop.session.accept[2]: is there twice",
+        ],
+    );
+    assert_finds(
+        &shop("", wif),
+        &[
+            "/etc/handstamp.toml:13:18: HST-CONFIG-CONFLICT federation.shop.wif: means nothing unless session.format or session.accept names \"wif\"",
+        ],
+    );
+    assert_finds(
+        &shop("accept = [\"wif\"]", "[federation.shop.wif]\ncookie_name = \"__Host-session\""),
+        &[
+            "/etc/handstamp.toml:13:18: HST-CONFIG-MISSING federation.shop.wif.machine_keys: is empty, and so is rsa_keys: name the file of a <machineKey> element. Without one, WIF protects cookies by DPAPI, which exists on Windows only: set MachineKeySessionSecurityTokenHandler there",
+            "/etc/handstamp.toml:14:1: HST-CONFIG-CONFLICT federation.shop.wif.cookie_name: is also the name of the native format's cookie: choose another cookie.name",
+        ],
+    );
+    assert_finds(
+        &shop(
+            "format = \"wif\"\nmode = \"reference\"",
+            &format!("{wif}rsa_keys = [\"farm.pem\"]\nscopes = [\" \"]\n[store]\nkind = \"sqlite\"\npath = \"s.db\""),
+        ),
+        &[
+            "/etc/handstamp.toml:14:18: HST-CONFIG-CONFLICT federation.shop.wif.references: must be true for session.mode = \"reference\" in the format \"wif\"; the native format authenticates its references",
+            "/etc/handstamp.toml:16:1: HST-CONFIG-CONFLICT federation.shop.wif.rsa_keys: cannot be combined with machine_keys: a cookie is protected by one of them",
+            "/etc/handstamp.toml:17:11: HST-CONFIG-VALUE federation.shop.wif.scopes[0]: must not be empty",
+        ],
+    );
+}
+
 #[test]
 fn two_routes_for_the_same_place_are_an_error() {
     assert_finds(

@@ -185,8 +185,14 @@ pub enum SettingsError {
         /// What the token handler says.
         carrier: String,
     },
+    /// Two kinds of cookies could not be told apart.
+    #[error("the cookie {name:?} would be read in two ways: give each format a cookie name of its own")]
+    CookieTwice {
+        /// Name of the cookie.
+        name: String,
+    },
     /// Sign-outs would go to a list that nobody asks.
-    #[error("the replicated revocations and the token handler have different lists: give both the same one")]
+    #[error("the replicated revocations and the token handlers have different lists: give all the same one")]
     RevocationsMismatch,
     /// Too many pieces, or none.
     #[error("{count} cookie pieces are not possible: allow 1 to 16")]
@@ -210,6 +216,7 @@ impl SettingsError {
             Self::SlideAfterIdle => "HST-SESSION-SLIDE",
             Self::NoCache => "HST-SESSION-NO-CACHE",
             Self::CarrierMismatch { .. } => "HST-SESSION-CARRIER",
+            Self::CookieTwice { .. } => "HST-SESSION-COOKIE-TWICE",
             Self::RevocationsMismatch => "HST-SESSION-REVOCATIONS",
             Self::ChunkCount { .. } => "HST-COOKIE-CHUNK-COUNT",
         }

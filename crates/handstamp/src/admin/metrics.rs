@@ -145,6 +145,8 @@ pub struct FederationMetrics {
     pub sign_ins: Counter,
     /// Sessions extended because they were used.
     pub slides: Counter,
+    /// Sessions that arrived in another format than the one that is written.
+    pub take_overs: Counter,
     /// Sessions ended by their users.
     pub sign_outs: Counter,
     /// Sessions ended by the issuer.
@@ -156,11 +158,14 @@ pub struct FederationMetrics {
 }
 
 impl FederationMetrics {
-    const COUNTERS: [Named; 6] = [
+    const COUNTERS: [Named; 7] = [
         Named::new("handstamp_challenges_total", "Browsers sent to the issuer.", |metrics| &metrics.challenges),
         Named::new("handstamp_sign_ins_total", "Sessions begun.", |metrics| &metrics.sign_ins),
         Named::new("handstamp_sessions_slid_total", "Sessions extended because they were used.", |metrics| {
             &metrics.slides
+        }),
+        Named::new("handstamp_sessions_taken_over_total", "Sessions taken over from another format.", |metrics| {
+            &metrics.take_overs
         }),
         Named::new("handstamp_sign_outs_total", "Sessions ended by their users.", |metrics| &metrics.sign_outs),
         Named::new("handstamp_issuer_sign_outs_total", "Sessions ended by the issuer.", |metrics| {
@@ -189,6 +194,7 @@ impl Default for FederationMetrics {
             challenges: Counter::default(),
             sign_ins: Counter::default(),
             slides: Counter::default(),
+            take_overs: Counter::default(),
             sign_outs: Counter::default(),
             issuer_sign_outs: Counter::default(),
             expirations: Counter::default(),

@@ -4,19 +4,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, Subcommand, ValueEnum};
-use handstamp_keys::{KeyPolicy, KeyRing, PrivateKey, RotationPolicy, SystemRandom};
+use handstamp_keys::{KeyRing, RotationPolicy, SystemRandom};
 use handstamp_session_token::json::{Codec, CodecError, Encoding, Format, NativeCodec};
 use handstamp_session_token::native::NativeFormat;
 use handstamp_session_token::wif::UnknownBootstrapContext;
 use handstamp_session_token::wif::transforms::{
-    ConfigurationError, CookieTransform, CookieTransforms, Deflate, MachineKey, MachineKeyTransform, ProtectedData,
-    RsaEncryption, RsaHash, RsaSignature,
+    ConfigurationError, CookieTransform, CookieTransforms, Deflate, ProtectedData, RsaHash,
 };
 use handstamp_session_token::{Carrier, EndpointScope};
 use handstamp_time::{Clock, SystemClock, Timestamp};
 
 use super::{input, print};
 use crate::Error;
+use crate::wif_keys::{self, unusable};
 
 /// Turn session tokens into JSON and back: the native format, WIF's, and the state of WCF's security context token.
 ///
@@ -216,7 +216,7 @@ impl Protection {
         };
         names.retain(|name| *name != Transform::None);
         let transforms = names.into_iter().map(|name| self.transform(name)).collect::<Result<_, _>>()?;
-        CookieTransforms::unprotected(transforms).map(Some).map_err(setup)
+        CookieTransforms::unprotected(transforms).map(Some).map_err(unusable)
     }
 
     fn transform(&self, name: Transform) -> Result<Arc<dyn CookieTransform>, Error> {
@@ -226,39 +226,15 @@ impl Protection {
         };
         Ok(match name {
             Transform::None | Transform::Deflate => Arc::new(Deflate::default()),
-            Transform::RsaSign => {
-                let keys = self.rsa_keys()?;
-                let public = keys.iter().map(|key| key.public_key().clone()).collect();
-                Arc::new(RsaSignature::with_keys(keys.into_iter().next(), public, hash).map_err(setup)?)
-            }
-            Transform::RsaEncrypt => {
-                let keys = self.rsa_keys()?;
-                let first = keys.first().map(|key| key.public_key().clone());
-                Arc::new(RsaEncryption::with_keys(first, keys, hash).map_err(setup)?)
-            }
-            Transform::MachineKey => {
-                let keys = self.machine_keys.iter().map(|file| {
-                    let xml = String::from_utf8_lossy(&input::read_option(file)?).into_owned();
-                    MachineKey::from_xml(xml.trim_start_matches('\u{feff}')).map_err(setup)
-                });
-                let keys = keys.collect::<Result<Vec<_>, _>>()?;
-                let purposes: Vec<_> = self.purposes.iter().map(String::as_str).collect();
-                let purposes = if purposes.is_empty() { vec![MachineKeyTransform::PURPOSE] } else { purposes };
-                Arc::new(MachineKeyTransform::for_purposes(&keys, &purposes).map_err(setup)?)
-            }
+            Transform::RsaSign => Arc::new(wif_keys::rsa_signature(&self.rsa_keys, hash)?),
+            Transform::RsaEncrypt => Arc::new(wif_keys::rsa_encryption(&self.rsa_keys, hash)?),
+            Transform::MachineKey => Arc::new(wif_keys::machine_key(&self.machine_keys, &self.purposes)?),
             Transform::Dpapi => {
-                return Err(ProtectedData::new().map_or_else(setup, |_| setup(ConfigurationError::DataProtection)));
+                return Err(
+                    ProtectedData::new().map_or_else(unusable, |_| unusable(ConfigurationError::DataProtection))
+                );
             }
         })
-    }
-
-    /// Old farms have keys of 1024 bits.
-    fn rsa_keys(&self) -> Result<Vec<PrivateKey>, Error> {
-        let read = |file: &PathBuf| {
-            let pem = zeroize::Zeroizing::new(input::read_option(file)?);
-            Ok(PrivateKey::from_pem(&pem, &KeyPolicy::with_min_rsa_bits(1024))?)
-        };
-        self.rsa_keys.iter().map(read).collect()
     }
 }
 
@@ -275,8 +251,4 @@ impl Form {
 
 fn refused(error: CodecError) -> Error {
     input::refused(error.code(), error)
-}
-
-fn setup(error: ConfigurationError) -> Error {
-    Error::Setup { code: error.code(), message: error.to_string() }
 }

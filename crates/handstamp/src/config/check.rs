@@ -130,6 +130,7 @@ impl Config {
             reader.report(FindingKind::Value, &at("freshness"), "must be whole minutes");
         }
         self.check_session(federation, path, reader);
+        federation.check_formats(path, reader);
         check_cookie(federation, path, reader);
     }
 

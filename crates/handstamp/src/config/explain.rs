@@ -5,7 +5,7 @@ use std::fmt::{self, Display};
 use super::federation::Federation;
 use super::values::format_duration;
 use super::web::{SignIn, WebRoute};
-use super::{AuthenticatedCache, Config, HostHeader, SessionMode, StoreKind};
+use super::{AuthenticatedCache, Config, HostHeader, SessionFormat, SessionMode, StoreKind};
 
 impl Config {
     /// What the configuration means, in sentences.
@@ -71,11 +71,22 @@ impl Explanation<'_> {
         if session.cap_to_issuer_lifetime {
             write!(f, ", and no longer than the issuer's token")?;
         }
+        let cookie = |format: SessionFormat| match (format, &federation.wif) {
+            (SessionFormat::Wif, Some(wif)) => &wif.cookie_name,
+            _ => &federation.cookie.name,
+        };
         match session.mode {
-            SessionMode::SelfContained => writeln!(f, "; the cookie {} holds all of it.", federation.cookie.name)?,
+            SessionMode::SelfContained => writeln!(f, "; the cookie {} holds all of it.", cookie(session.format))?,
             SessionMode::Reference => {
-                writeln!(f, "; the cookie {} holds a handle, the store the rest.", federation.cookie.name)?;
+                writeln!(f, "; the cookie {} holds a handle, the store the rest.", cookie(session.format))?;
             }
+        }
+        if session.format == SessionFormat::Wif {
+            writeln!(f, "  It is written as WIF writes it.")?;
+        }
+        for format in &session.accept {
+            let name = cookie(*format);
+            writeln!(f, "  Sessions in the cookie {name} ({}) are taken over from it.", format.word())?;
         }
         writeln!(f, "  {} signs out, here and at the issuer.", federation.sign_out_path.as_str())
     }

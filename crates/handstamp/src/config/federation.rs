@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::schema::{choice, section};
 use super::values::{HttpUrl, PathPrefix};
+use super::wif::Wif;
 
 section! {
     /// A security token service whose tokens are accepted.
@@ -61,6 +62,8 @@ section! {
         session: Session,
         /// The session's cookie.
         cookie: Cookie,
+        /// Session cookies of WIF.
+        wif: Option<Wif>,
     }
 }
 
@@ -106,6 +109,11 @@ section! {
         cap_to_issuer_lifetime: bool = true,
         /// What the cookie holds.
         mode: SessionMode = "self-contained",
+        /// Format in which sessions are written.
+        format: SessionFormat = "native",
+        /// Further formats that are read. A session in one of them goes on in the format that is written: for switching
+        /// over without signing anybody out.
+        accept: Vec<SessionFormat> = [],
         /// Tolerance for clocks that differ between our own nodes, up to 60 seconds.
         clock_skew: Duration = "30s",
         /// What becomes of a cookie that cannot be read.
@@ -120,6 +128,16 @@ choice! {
         SelfContained = "self-contained",
         /// A sealed handle; the session is in the store.
         Reference = "reference",
+    }
+}
+
+choice! {
+    /// A format of session cookies.
+    pub enum SessionFormat {
+        /// Handstamp's own: small, authenticated and encrypted with the key ring, bound to cookie and realm.
+        Native = "native",
+        /// That of Windows Identity Foundation, for .NET Framework applications; needs the table `wif`.
+        Wif = "wif",
     }
 }
 

@@ -31,12 +31,13 @@ mod service;
 mod sts;
 mod values;
 mod web;
+mod wif;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use federation::{
-    Challenge, ChallengeMode, Cookie, Federation, Issuer, OnUnreadable, SameSite, Session, SessionMode,
+    Challenge, ChallengeMode, Cookie, Federation, Issuer, OnUnreadable, SameSite, Session, SessionFormat, SessionMode,
 };
 pub use findings::{Finding, FindingKind, Findings, Reader};
 pub use listener::Listener;
@@ -46,6 +47,7 @@ pub use sts::{ClaimRules, Sts, StsRelyingParty, TokenForm};
 pub(crate) use values::parse_duration;
 pub use values::{ByteSize, HostPattern, HttpUrl, Network, PathPrefix, format_duration};
 pub use web::{AuthenticatedCache, ClaimHeaders, HostHeader, SignIn, WebRoute};
+pub use wif::{RsaHash, Wif};
 
 use handstamp_keys::RotationPolicy;
 

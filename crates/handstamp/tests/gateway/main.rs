@@ -3,6 +3,7 @@
 mod admin;
 mod bodies;
 mod browser;
+mod formats;
 mod headers;
 mod limits;
 mod malformed;

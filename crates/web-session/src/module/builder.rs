@@ -2,6 +2,7 @@
 
 use crate::cookie::{ChunkedCookieHandler, CookieHandler, CookieSettings};
 use crate::log_once::LogOnce;
+use crate::module::carrier::CookieCarrier;
 use crate::module::{SessionEvents, SessionMode, SessionModule, SessionSettings};
 use crate::{Error, SettingsError};
 use handstamp_keys::{SecureRandom, SystemRandom};
@@ -18,6 +19,7 @@ use std::sync::Arc;
 /// |---|---|
 /// | [`settings`](Self::settings) | [`SessionSettings::default`] |
 /// | [`cookies`](Self::cookies) | the native format under the name that the token handler's carrier gives |
+/// | [`accept`](Self::accept) | none: sessions are found in the cookies that are written, and nowhere else |
 /// | [`cache`](Self::cache) | none; sessions cannot be in reference mode |
 /// | [`revocations`](Self::revocations) | the token handler's list, else one of the module's own, on this node only |
 /// | [`events`](Self::events) | none |
@@ -27,6 +29,7 @@ pub struct SessionModuleBuilder {
     settings: SessionSettings,
     cookies: Option<Arc<dyn CookieHandler>>,
     tokens: SessionSecurityTokenHandler,
+    accepted: Vec<(Arc<dyn CookieHandler>, SessionSecurityTokenHandler)>,
     cache: Option<Arc<dyn SessionTokenCache>>,
     replicated: Option<Arc<ReplicatedRevocations>>,
     events: Arc<dyn SessionEvents>,
@@ -40,6 +43,7 @@ impl SessionModuleBuilder {
             settings: SessionSettings::default(),
             cookies: None,
             tokens,
+            accepted: Vec::new(),
             cache: None,
             replicated: None,
             events: Arc::new(()),
@@ -57,6 +61,16 @@ impl SessionModuleBuilder {
     /// How tokens travel in cookies.
     pub fn cookies(mut self, cookies: impl CookieHandler + 'static) -> Self {
         self.cookies = Some(Arc::new(cookies));
+        self
+    }
+
+    /// Reads sessions from another kind of cookie, too: for a switch-over, in either direction, that signs nobody out.
+    ///
+    /// Such a session is validated by `tokens`, taken over under this module's settings and scope, and written in the
+    /// module's own cookies; the others are deleted in the same response. It keeps its context id, so that a sign-out ends
+    /// it in every format.
+    pub fn accept(mut self, tokens: SessionSecurityTokenHandler, cookies: impl CookieHandler + 'static) -> Self {
+        self.accepted.push((Arc::new(cookies), tokens));
         self
     }
 
@@ -94,24 +108,41 @@ impl SessionModuleBuilder {
     /// Checks that the parts fit together.
     ///
     /// # Errors
-    /// [`Error::Settings`] when sessions should be in reference mode without a cache, when the token handler binds
-    /// tokens to another cookie, or when it does not ask the list of revocations that sign-outs are put on.
+    /// [`Error::Settings`] when sessions should be in reference mode without a cache, when a token handler binds
+    /// tokens to another cookie, when it does not ask the list of revocations that sign-outs are put on, or when two kinds
+    /// of cookies have one name.
     pub fn build(self) -> Result<SessionModule, Error> {
-        let cookies = match (self.cookies, self.tokens.carrier()) {
-            (Some(cookies), Carrier::Cookie(name)) if cookies.settings().name() == name.as_str() => cookies,
+        let cookies: Arc<dyn CookieHandler> = match (self.cookies, self.tokens.carrier()) {
+            (Some(cookies), _) => cookies,
             (None, Carrier::Cookie(name)) => {
                 Arc::new(ChunkedCookieHandler::native(CookieSettings::builder(name.as_str()).build()?))
             }
-            (cookies, carrier) => {
-                let cookie = cookies.map(|cookies| cookies.settings().name().to_owned()).unwrap_or_default();
-                return Err(SettingsError::CarrierMismatch { cookie, carrier: format!("{carrier:?}") }.into());
+            (None, carrier) => {
+                let (cookie, carrier) = (String::new(), format!("{carrier:?}"));
+                return Err(SettingsError::CarrierMismatch { cookie, carrier }.into());
             }
         };
+        let written = CookieCarrier::new(cookies, self.tokens)?;
+        let mut accepted: Vec<CookieCarrier> = Vec::new();
+        for (cookies, tokens) in self.accepted {
+            let name = cookies.settings().name();
+            if std::iter::once(&written).chain(&accepted).any(|other| other.cookies.owns(name.as_bytes())) {
+                return Err(SettingsError::CookieTwice { name: name.to_owned() }.into());
+            }
+            let same_list = match (written.tokens.revocations(), tokens.revocations()) {
+                (Some(list), Some(other)) => Arc::ptr_eq(list, other),
+                (list, other) => list.is_none() && other.is_none(),
+            };
+            if !same_list {
+                return Err(SettingsError::RevocationsMismatch.into());
+            }
+            accepted.push(CookieCarrier::new(cookies, tokens)?);
+        }
         let wants_cache = self.settings.mode == SessionMode::Reference || self.settings.overflow_to_reference;
         if wants_cache && self.cache.is_none() {
             return Err(SettingsError::NoCache.into());
         }
-        let revocations = match (self.replicated, self.tokens.revocations()) {
+        let revocations = match (self.replicated, written.tokens.revocations()) {
             (Some(replicated), Some(list)) if Arc::ptr_eq(replicated.list(), list) => {
                 Revocations::Replicated(replicated)
             }
@@ -121,8 +152,8 @@ impl SessionModuleBuilder {
         };
         Ok(SessionModule {
             settings: self.settings,
-            cookies,
-            tokens: self.tokens,
+            written,
+            accepted,
             cache: self.cache,
             revocations,
             events: self.events,

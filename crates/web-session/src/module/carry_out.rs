@@ -2,7 +2,8 @@
 
 use crate::cookie::RequestCookies;
 use crate::module::{
-    ActiveSession, Created, Decision, Fetch, Renewal, SessionMode, SignIn, SignOutCause, SignOutEvent, SignOutFailure,
+    ActiveSession, Created, Decision, Fetch, Occasion, Renewal, SessionMode, SignIn, SignOutCause, SignOutEvent,
+    SignOutFailure,
 };
 use crate::{Error, RequestHead, SessionModule, SettingsError};
 use handstamp_session_token::{
@@ -83,9 +84,9 @@ impl SessionModule {
         {
             tracing::error!(code = error.code(), %error, "the previous session of a browser could not be ended");
         }
-        let mut created = Created::new(self.first_token(sign_in, mode, now)?);
+        let mut created = Created::new(self.first_token(sign_in, mode, now)?, Occasion::SignIn);
         self.events.created(&mut created);
-        let Created { mut token, write_cookie } = created;
+        let Created { mut token, write_cookie, .. } = created;
         if let Some(previous) = previous {
             token = self.with_fresh_context_id(token, previous.token(), now)?;
         }
@@ -137,7 +138,7 @@ impl SessionModule {
             Some(session) => self.end(session.token(), now).await.err(),
             None => None,
         };
-        let headers = self.cookies.delete(browser.cookies).unwrap_or_else(|error| {
+        let headers = self.delete_all(browser).unwrap_or_else(|error| {
             failure.get_or_insert(error);
             Vec::new()
         });
@@ -159,7 +160,7 @@ impl SessionModule {
     pub fn browser<'r>(&self, request: RequestHead<'r>) -> Browser<'r> {
         Browser {
             cookies: request.cookies(),
-            loses_secure_cookies: self.cookies.settings().secure()
+            loses_secure_cookies: self.cookies().settings().secure()
                 && self.settings.transport.loses_secure_cookies(request),
         }
     }
@@ -171,7 +172,7 @@ impl SessionModule {
             return None;
         }
         let target = request.uri.path_and_query()?.as_str();
-        HeaderValue::try_from(self.cookies.settings().match_cookie_path(target)?).ok()
+        HeaderValue::try_from(self.cookies().settings().match_cookie_path(target)?).ok()
     }
 
     /// Carries a decision out as far as that goes without I/O: all the way unless the cache has a part in it.
@@ -222,6 +223,7 @@ impl SessionModule {
             ends = ends.min(issuer_expiry);
         }
         let mut builder: SessionSecurityTokenBuilder = self
+            .written
             .tokens
             .token(self.events.claims(sign_in.principal))
             .valid_from(now)
@@ -287,24 +289,29 @@ impl SessionModule {
         browser: Browser<'_>,
         now: Timestamp,
     ) -> Result<Admission, Error> {
-        let stale = self.cookies.contains(browser.cookies);
-        let set_cookies = if stale { self.cookies.delete(browser.cookies)? } else { Vec::new() };
+        let stale = self.carriers().any(|carrier| carrier.is_in(browser.cookies));
+        let set_cookies = if stale { self.delete_all(browser)? } else { Vec::new() };
         Ok(Admission { set_cookies, ..Admission::with(ActiveSession::new(Arc::new(token), 0, now)) })
     }
 
-    /// Seals a token into cookies.
+    /// Seals a token into cookies, which replace those of every kind that the browser showed.
     pub(super) fn write(
         &self,
         token: &SessionSecurityToken,
         browser: Browser<'_>,
         now: Timestamp,
     ) -> Result<(usize, Vec<HeaderValue>), Error> {
+        let cookies = self.cookies();
         if browser.loses_secure_cookies {
-            return Err(Error::SecureCookieOverPlainHttp { name: self.cookies.settings().name().to_owned() });
+            return Err(Error::SecureCookieOverPlainHttp { name: cookies.settings().name().to_owned() });
         }
-        let bytes = self.tokens.write(token, now, self.random.as_ref())?;
-        let lifetime = self.cookies.settings().lifetime(token.is_persistent(), token.valid_to(), now);
-        Ok((bytes.len(), self.cookies.write(&bytes, lifetime, browser.cookies)?))
+        let bytes = self.written.tokens.write(token, now, self.random.as_ref())?;
+        let lifetime = cookies.settings().lifetime(token.is_persistent(), token.valid_to(), now);
+        let mut headers = cookies.write(&bytes, lifetime, browser.cookies)?;
+        for carrier in &self.accepted {
+            headers.extend(carrier.delete_seen(browser.cookies)?);
+        }
+        Ok((bytes.len(), headers))
     }
 
     /// Ends a session on the server's side.
@@ -315,13 +322,27 @@ impl SessionModule {
             }
             _ => Ok(()),
         };
-        let revocations = Revocation::of_sign_out(token, self.tokens.clock_skew());
+        let revocations = Revocation::of_sign_out(token, self.clock_skew());
         self.revocations.revoke(&revocations, now).await?;
         Ok(removed?)
     }
 
+    /// The longest time that any token is accepted past its end.
+    fn clock_skew(&self) -> Duration {
+        self.carriers().map(|carrier| carrier.tokens.clock_skew()).max().unwrap_or_default()
+    }
+
+    /// The `Set-Cookie` values that delete the cookies of every kind.
+    fn delete_all(&self, browser: Browser<'_>) -> Result<Vec<HeaderValue>, Error> {
+        let mut headers = self.cookies().delete(browser.cookies)?;
+        for carrier in &self.accepted {
+            headers.extend(carrier.delete_seen(browser.cookies)?);
+        }
+        Ok(headers)
+    }
+
     fn delete(&self, browser: Browser<'_>) -> Vec<HeaderValue> {
-        self.cookies.delete(browser.cookies).unwrap_or_else(|error| {
+        self.delete_all(browser).unwrap_or_else(|error| {
             tracing::error!(code = error.code(), %error, "session cookies could not be deleted");
             Vec::new()
         })
@@ -329,7 +350,7 @@ impl SessionModule {
 
     fn log_once(&self, browser: Browser<'_>, error: &Error) {
         self.events.refused(error);
-        let own = browser.cookies.iter().filter(|(name, _)| self.cookies.owns(name)).map(|(_, value)| value);
+        let own = browser.cookies.iter().filter(|(name, _)| self.owns_cookie(name)).map(|(_, value)| value);
         if error.is_ours() {
             tracing::error!(code = error.code(), %error, "a session cannot be decided about");
         } else if self.logged.is_first(own) {
@@ -341,7 +362,7 @@ impl SessionModule {
 /// A session that could not be written, and its token.
 pub(super) struct IssueError {
     pub(super) error: Error,
-    token: Box<SessionSecurityToken>,
+    pub(super) token: Box<SessionSecurityToken>,
 }
 
 pub(super) fn audit(event: &'static str, token: &SessionSecurityToken) {

@@ -1,10 +1,12 @@
 //! From a request's cookies to what becomes of its session. No I/O happens here.
 
 use crate::cookie::MAX_DUPLICATES;
-use crate::module::{ActiveSession, Received, Renewal};
+use crate::module::carrier::{CookieCarrier, Place};
+use crate::module::{ActiveSession, Occasion, Received, Renewal};
 use crate::{Error, OnUnreadable, RequestHead, SessionModule};
 use handstamp_session_token::{
-    CachedToken, Error as TokenError, ErrorKind, Misconfigured, Opened, SessionSecurityToken, SessionTokenCacheKey,
+    CachedToken, Error as TokenError, ErrorKind, Misconfigured, Opened, SessionSecurityToken,
+    SessionSecurityTokenHandler, SessionTokenCacheKey,
 };
 use handstamp_time::Timestamp;
 use std::sync::Arc;
@@ -30,11 +32,19 @@ pub enum Decision {
     Reject(Error),
 }
 
+impl Decision {
+    /// Whether another cookie of the request may do better.
+    fn is_failure(&self) -> bool {
+        matches!(self, Self::Drop(_) | Self::Expired(_) | Self::Reject(Error::Token(_) | Error::UnreadableCookie(_)))
+    }
+}
+
 /// A reference that arrived in a cookie, verified.
 #[derive(Debug, Clone)]
 pub struct Fetch {
     key: SessionTokenCacheKey,
     size: usize,
+    place: Place,
 }
 
 impl Fetch {
@@ -48,35 +58,57 @@ impl SessionModule {
     /// Decides about a request at an instant, by its cookies alone (SM §1.3).
     ///
     /// Verifies before it looks anything up, and looks nothing up: a reference comes back as [`Decision::Fetch`].
-    /// Of several cookies with the session's name, sent for different paths, the first good one counts.
+    /// Of several cookies with the session's name, sent for different paths, the first good one counts; cookies that are
+    /// only read come after those that are written.
     pub fn decide(&self, request: RequestHead<'_>, now: Timestamp) -> Decision {
+        self.decide_from(Place::default(), None, request, now)
+    }
+
+    /// Looks at the cookies of a request from a place on. `failure` is what came of earlier ones.
+    fn decide_from(
+        &self,
+        start: Place,
+        mut failure: Option<Decision>,
+        request: RequestHead<'_>,
+        now: Timestamp,
+    ) -> Decision {
         let cookies = request.cookies();
-        let mut failure = None;
-        for duplicate in 0..MAX_DUPLICATES {
-            let mut bytes = Vec::new();
-            let opened = match self.cookies.read(cookies, duplicate, &mut bytes) {
-                Ok(false) => break,
-                Ok(true) => {
-                    let size = bytes.len();
-                    match self.tokens.open(bytes, now) {
-                        Ok(Opened::Token(token)) => self.judge(Arc::from(token), size, None, request, now),
-                        Ok(Opened::Reference(_)) if self.cache.is_none() => {
-                            Decision::Reject(TokenError::from(Misconfigured::NoCache).into())
-                        }
-                        Ok(Opened::Reference(key)) => Decision::Fetch(Fetch { key, size }),
-                        Ok(_) => self.refuse(TokenError::Unauthentic.into()),
-                        Err(error) => self.refuse(error.into()),
-                    }
+        for (index, carrier) in self.carriers().enumerate().skip(start.carrier) {
+            let first = if index == start.carrier { start.duplicate } else { 0 };
+            for duplicate in first..MAX_DUPLICATES {
+                let mut bytes = Vec::new();
+                let decision = match carrier.cookies.read(cookies, duplicate, &mut bytes) {
+                    Ok(false) => break,
+                    Ok(true) => self.open(bytes, carrier, Place { carrier: index, duplicate }, request, now),
+                    Err(unreadable) => self.refuse(unreadable.into()),
+                };
+                if !decision.is_failure() {
+                    return decision;
                 }
-                Err(unreadable) => self.refuse(unreadable.into()),
-            };
-            match opened {
-                Decision::Drop(_) | Decision::Expired(_) => failure = failure.or(Some(opened)),
-                Decision::Reject(Error::Token(_) | Error::UnreadableCookie(_)) => failure = failure.or(Some(opened)),
-                good => return good,
+                failure = failure.or(Some(decision));
             }
         }
         failure.unwrap_or(Decision::Anonymous)
+    }
+
+    fn open(
+        &self,
+        bytes: Vec<u8>,
+        carrier: &CookieCarrier,
+        place: Place,
+        request: RequestHead<'_>,
+        now: Timestamp,
+    ) -> Decision {
+        let size = bytes.len();
+        match carrier.tokens.open(bytes, now) {
+            Ok(Opened::Token(token)) => self.judge(Arc::from(token), size, place, None, request, now),
+            Ok(Opened::Reference(_)) if self.cache.is_none() => {
+                Decision::Reject(TokenError::from(Misconfigured::NoCache).into())
+            }
+            Ok(Opened::Reference(key)) => Decision::Fetch(Fetch { key, size, place }),
+            Ok(_) => self.refuse(TokenError::Unauthentic.into()),
+            Err(error) => self.refuse(error.into()),
+        }
     }
 
     /// Goes on with what the cache answered to a [`Fetch`].
@@ -90,17 +122,20 @@ impl SessionModule {
         request: RequestHead<'_>,
         now: Timestamp,
     ) -> Decision {
-        let cached = match found {
-            Ok(Some(cached)) => cached,
-            Ok(None) => return self.refuse(TokenError::NotFoundInCache.into()),
+        // A store that answers with another session must not sign anybody in as somebody else.
+        let is_it =
+            |cached: &CachedToken| cached.expires >= now && SessionTokenCacheKey::of(&cached.token).matches(&fetch.key);
+        let decision = match found {
+            Ok(Some(cached)) if is_it(&cached) => {
+                self.judge(cached.token.clone(), fetch.size, fetch.place, Some(&cached), request, now)
+            }
+            Ok(_) => self.refuse(TokenError::NotFoundInCache.into()),
             Err(error) => return Decision::Reject(error.into()),
         };
-        // A store that answers with another session must not sign anybody in as somebody else.
-        let held = SessionTokenCacheKey::of(&cached.token);
-        if cached.expires < now || !held.matches(&fetch.key) {
-            return self.refuse(TokenError::NotFoundInCache.into());
+        if decision.is_failure() {
+            return self.decide_from(fetch.place.next(), Some(decision), request, now);
         }
-        self.judge(cached.token.clone(), fetch.size, Some(&cached), request, now)
+        decision
     }
 
     /// Steps 2 to 5 of SM §1.3 for an authentic token.
@@ -108,6 +143,7 @@ impl SessionModule {
         &self,
         token: Arc<SessionSecurityToken>,
         size: usize,
+        place: Place,
         cached: Option<&CachedToken>,
         request: RequestHead<'_>,
         now: Timestamp,
@@ -123,26 +159,36 @@ impl SessionModule {
             Received::Reissue(replacement) => (token, Some(replacement)),
             Received::Cancel => return Decision::Anonymous,
         };
-        if let Err(error) = self.validate(reissued.as_deref().unwrap_or(&token), now) {
+        let carrier = self.carriers().nth(place.carrier).unwrap_or(&self.written);
+        if let Err(error) = self.validate_by(&carrier.tokens, reissued.as_deref().unwrap_or(&token), now) {
             return match error.kind() {
                 ErrorKind::Expired => Decision::Expired(token),
                 _ => self.refuse(error.into()),
             };
         }
         let old = ActiveSession::new(token, size, now);
+        let moves = place.is_foreign();
         if let Some(new) = reissued {
-            return match self.with_fresh_context_id(*new, old.token(), now) {
-                Ok(new) => Decision::Renew(Renewal { old, revision, new }),
+            let new = self.with_fresh_context_id(*new, old.token(), now);
+            return match if moves { new.and_then(|new| self.in_own_scope(new, now)) } else { new } {
+                Ok(new) => Decision::Renew(Renewal { old, revision, new, occasion: Occasion::Reissue, moves }),
                 Err(error) => Decision::Reject(error),
             };
         }
         // An entry that ends before its token was replaced a moment ago and serves stragglers only (ST-37).
         slides &= cached.is_none_or(|cached| cached.expires >= old.expires_at());
-        if !slides || !self.is_slide_due(old.token(), now) || !self.events.is_activity(request) {
+        if !slides {
             return Decision::Active(old);
         }
-        match self.slid(old.token(), revision.is_some(), now) {
-            Ok(new) => Decision::Renew(Renewal { old, revision, new }),
+        let (occasion, renewed) = if moves {
+            (Occasion::TakeOver, self.taken_over(old.token(), now))
+        } else if self.is_slide_due(old.token(), now) && self.events.is_activity(request) {
+            (Occasion::Slide, self.slid(old.token(), revision.is_some(), now))
+        } else {
+            return Decision::Active(old);
+        };
+        match renewed {
+            Ok(new) => Decision::Renew(Renewal { old, revision, new, occasion, moves }),
             Err(error) => {
                 tracing::error!(code = error.code(), %error, "a session could not be renewed");
                 Decision::Active(old)
@@ -152,7 +198,16 @@ impl SessionModule {
 
     /// Whether a token is good here and now, by the token handler's rules and the revocations of this node.
     pub(crate) fn validate(&self, token: &SessionSecurityToken, now: Timestamp) -> Result<(), TokenError> {
-        self.tokens.validate(token, now)?;
+        self.validate_by(&self.written.tokens, token, now)
+    }
+
+    fn validate_by(
+        &self,
+        tokens: &SessionSecurityTokenHandler,
+        token: &SessionSecurityToken,
+        now: Timestamp,
+    ) -> Result<(), TokenError> {
+        tokens.validate(token, now)?;
         if self.revocations.is_revoked_here(token) { Err(TokenError::Revoked) } else { Ok(()) }
     }
 

@@ -85,12 +85,28 @@ pub struct Created {
     pub token: SessionSecurityToken,
     /// Whether the browser gets a cookie. Without one the session is good for this request only (SM-9).
     pub write_cookie: bool,
+    /// Why it is written.
+    pub occasion: Occasion,
 }
 
 impl Created {
-    pub(crate) fn new(token: SessionSecurityToken) -> Self {
-        Self { token, write_cookie: true }
+    pub(crate) fn new(token: SessionSecurityToken, occasion: Occasion) -> Self {
+        Self { token, write_cookie: true, occasion }
     }
+}
+
+/// Why a token is written.
+#[non_exhaustive]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occasion {
+    /// A user signed in.
+    SignIn,
+    /// The session was used, and lasts longer for it.
+    Slide,
+    /// The application [wanted](Received::Reissue) it.
+    Reissue,
+    /// The session arrived in [another kind of cookie](crate::module::SessionModuleBuilder::accept).
+    TakeOver,
 }
 
 /// A session that ends.

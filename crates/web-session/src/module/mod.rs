@@ -6,6 +6,7 @@
 
 mod active;
 mod builder;
+mod carrier;
 mod carry_out;
 mod decision;
 mod events;
@@ -18,7 +19,7 @@ pub use builder::SessionModuleBuilder;
 pub(crate) use carry_out::Settled;
 pub use carry_out::{Admission, Browser};
 pub use decision::{Decision, Fetch};
-pub use events::{Created, Received, SessionEvents, SignOutCause, SignOutEvent, SignOutFailure};
+pub use events::{Created, Occasion, Received, SessionEvents, SignOutCause, SignOutEvent, SignOutFailure};
 pub use renewal::Renewal;
 pub use settings::{OnUnreadable, SessionMode, SessionSettings, SessionSettingsBuilder};
 pub use sign_in::SignIn;
@@ -37,8 +38,8 @@ use std::sync::Arc;
 /// [`SessionModule::builder`].
 pub struct SessionModule {
     pub(crate) settings: SessionSettings,
-    pub(crate) cookies: Arc<dyn CookieHandler>,
-    pub(crate) tokens: SessionSecurityTokenHandler,
+    pub(crate) written: carrier::CookieCarrier,
+    pub(crate) accepted: Vec<carrier::CookieCarrier>,
     pub(crate) cache: Option<Arc<dyn SessionTokenCache>>,
     pub(crate) revocations: builder::Revocations,
     pub(crate) events: Arc<dyn SessionEvents>,
@@ -58,14 +59,19 @@ impl SessionModule {
         &self.settings
     }
 
-    /// How tokens travel in cookies.
+    /// How tokens travel in the cookies that are written.
     pub fn cookies(&self) -> &dyn CookieHandler {
-        self.cookies.as_ref()
+        self.written.cookies.as_ref()
     }
 
-    /// How tokens are read and written.
+    /// How tokens are written, and read from the cookies that are written.
     pub fn tokens(&self) -> &SessionSecurityTokenHandler {
-        &self.tokens
+        &self.written.tokens
+    }
+
+    /// Whether a cookie is one of the module's, written or only read, so that a proxy does not forward it.
+    pub fn owns_cookie(&self, name: &[u8]) -> bool {
+        self.carriers().any(|carrier| carrier.cookies.owns(name))
     }
 
     /// Where sessions in reference mode live.
@@ -77,14 +83,19 @@ impl SessionModule {
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
+
+    /// The kinds of cookies that are looked at, the one that is written first.
+    pub(crate) fn carriers(&self) -> impl Iterator<Item = &carrier::CookieCarrier> {
+        std::iter::once(&self.written).chain(&self.accepted)
+    }
 }
 
 impl fmt::Debug for SessionModule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionModule")
             .field("settings", &self.settings)
-            .field("cookies", &self.cookies)
-            .field("tokens", &self.tokens)
+            .field("written", &self.written)
+            .field("accepted", &self.accepted)
             .field("cache", &self.cache.is_some())
             .finish_non_exhaustive()
     }

@@ -4,8 +4,8 @@
 //! in the cache slides where it lies, under the handle that the browser has: an answer that gets lost on its way loses
 //! nothing. A new handle, and a short grace for the old one, is what the application's reissue gets (SM-4, ST-37).
 
-use crate::module::carry_out::{Admission, Browser, Settled, audit};
-use crate::module::{ActiveSession, Created};
+use crate::module::carry_out::{Admission, Browser, IssueError, Settled, audit};
+use crate::module::{ActiveSession, Created, Occasion, SessionMode};
 use crate::{Error, SessionModule, SettingsError};
 use handstamp_session_token::{
     Error as TokenError, ErrorKind, NewEntry, Revision, SessionSecurityToken, SessionTokenCache, SessionTokenCacheKey,
@@ -20,6 +20,9 @@ pub struct Renewal {
     /// The write of the cache entry that is replaced; none when the old token is self-contained.
     pub(super) revision: Option<Revision>,
     pub(super) new: SessionSecurityToken,
+    pub(super) occasion: Occasion,
+    /// Whether the old token came in another kind of cookie than the new one will be in.
+    pub(super) moves: bool,
 }
 
 impl Renewal {
@@ -31,6 +34,11 @@ impl Renewal {
     /// The token that is to replace it.
     pub fn new_token(&self) -> &SessionSecurityToken {
         &self.new
+    }
+
+    /// Why.
+    pub fn occasion(&self) -> Occasion {
+        self.occasion
     }
 }
 
@@ -58,6 +66,46 @@ impl SessionModule {
         Ok(builder.valid_from(now).valid_to(valid_to).build(now, self.random.as_ref())?)
     }
 
+    /// The token of a session that arrived in another kind of cookie: the same session, under this module's settings.
+    ///
+    /// It keeps its context id: a sign-out ends it in every format, and requests that arrive together make one session of
+    /// it. Other programs' tokens know no idle timeout and no absolute expiry. Such a session gets those of the settings,
+    /// and ends with its token where the settings cap sessions to what the issuer allowed.
+    pub(super) fn taken_over(
+        &self,
+        token: &SessionSecurityToken,
+        now: Timestamp,
+    ) -> Result<SessionSecurityToken, Error> {
+        let settings = &self.settings;
+        let end = match token.idle_timeout() {
+            Some(_) => token.absolute_expiry(),
+            None if settings.cap_to_issuer_lifetime => token.valid_to(),
+            None => token.valid_to().max(token.signed_in_at().saturating_add(settings.absolute_timeout)),
+        };
+        // No key opens a token for longer than the longest session.
+        let end = end.min(now.saturating_add(settings.absolute_timeout));
+        let builder = token
+            .extend()
+            .endpoint(self.written.tokens.scope().clone())
+            .reference_mode(settings.mode == SessionMode::Reference)
+            .absolute_expiry(end);
+        let builder = match token.idle_timeout().or(settings.idle_timeout) {
+            Some(idle) => builder.idle_timeout(idle).valid_from(now).valid_to(now.saturating_add(idle).min(end)),
+            None => builder.valid_from(token.valid_from()).valid_to(end),
+        };
+        Ok(builder.build(now, self.random.as_ref())?)
+    }
+
+    /// A token for this module's scope.
+    pub(super) fn in_own_scope(
+        &self,
+        token: SessionSecurityToken,
+        now: Timestamp,
+    ) -> Result<SessionSecurityToken, Error> {
+        let builder = token.extend().valid_from(token.valid_from()).valid_to(token.valid_to());
+        Ok(builder.endpoint(self.written.tokens.scope().clone()).build(now, self.random.as_ref())?)
+    }
+
     /// A reissued token never keeps the context id of the old one, whatever the application built (SM-4).
     pub(super) fn with_fresh_context_id(
         &self,
@@ -74,10 +122,10 @@ impl SessionModule {
 
     /// Lets the application have its say about a renewal, and carries it out as far as that goes without I/O.
     pub(super) fn settle_renewal(&self, renewal: Renewal, browser: Browser<'_>, now: Timestamp) -> Settled {
-        let Renewal { old, revision, new } = renewal;
-        let mut created = Created::new(new);
+        let Renewal { old, revision, new, occasion, moves } = renewal;
+        let mut created = Created::new(new, occasion);
         self.events.created(&mut created);
-        let Created { token: new, write_cookie } = created;
+        let Created { token: new, write_cookie, .. } = created;
         match self.validate(&new, now) {
             Ok(()) => {}
             // Signed out since the request was decided about.
@@ -90,7 +138,7 @@ impl SessionModule {
             return Settled::Done(Admission::with(ActiveSession::new(Arc::new(new), 0, now)));
         }
         if revision.is_some() || new.is_reference_mode() {
-            return Settled::Store(Renewal { old, revision, new });
+            return Settled::Store(Renewal { old, revision, new, occasion, moves });
         }
         Settled::Done(match self.write(&new, browser, now) {
             Ok((size, set_cookies)) => {
@@ -103,15 +151,14 @@ impl SessionModule {
 
     /// Carries out a renewal in which the cache has a part.
     pub(super) async fn store(&self, renewal: Renewal, browser: Browser<'_>, now: Timestamp) -> Settled {
-        let Renewal { old, revision, new } = renewal;
         let Some(cache) = self.cache.as_deref() else {
-            return Settled::Done(kept(old, &SettingsError::NoCache.into()));
+            return Settled::Done(kept(renewal.old, &SettingsError::NoCache.into()));
         };
-        let is_in_place =
-            new.is_reference_mode() && SessionTokenCacheKey::of(&new) == SessionTokenCacheKey::of(old.token());
-        match revision {
-            Some(revision) if is_in_place => self.extend(cache, old, revision, new, browser, now).await,
-            _ => Settled::Done(self.replace(cache, old, revision, new, browser, now).await),
+        let (old, new) = (renewal.old.token(), &renewal.new);
+        let is_in_place = new.is_reference_mode() && SessionTokenCacheKey::of(new) == SessionTokenCacheKey::of(old);
+        match renewal.revision {
+            Some(revision) if is_in_place => self.extend(cache, renewal, revision, browser, now).await,
+            _ => Settled::Done(self.replace(cache, renewal, browser, now).await),
         }
     }
 
@@ -119,12 +166,12 @@ impl SessionModule {
     async fn extend(
         &self,
         cache: &dyn SessionTokenCache,
-        old: ActiveSession,
+        renewal: Renewal,
         revision: Revision,
-        new: SessionSecurityToken,
         browser: Browser<'_>,
         now: Timestamp,
     ) -> Settled {
+        let Renewal { old, new, moves, .. } = renewal;
         let (key, new) = (SessionTokenCacheKey::of(&new), Arc::new(new));
         match cache.compare_and_set(&key, revision, NewEntry::new(new.clone()), now).await {
             Ok(Some(_)) => {}
@@ -133,7 +180,7 @@ impl SessionModule {
         }
         audit("renewed", &new);
         // The handle stays; only a cookie that outlives the browser has an end of its own, which moves.
-        let written = match new.is_persistent() || old.token().is_persistent() {
+        let written = match moves || new.is_persistent() || old.token().is_persistent() {
             true => self.write(&new, browser, now),
             false => Ok((old.size(), Vec::new())),
         };
@@ -169,20 +216,28 @@ impl SessionModule {
     async fn replace(
         &self,
         cache: &dyn SessionTokenCache,
-        old: ActiveSession,
-        revision: Option<Revision>,
-        new: SessionSecurityToken,
+        renewal: Renewal,
         browser: Browser<'_>,
         now: Timestamp,
     ) -> Admission {
+        let Renewal { old, revision, new, moves, .. } = renewal;
         let admission = match self.issue(new, browser, now).await {
             Ok(admission) => admission,
+            // Another request of this browser was quicker with the same session.
+            Err(IssueError { error: Error::Token(TokenError::AlreadyCached), token }) if moves => {
+                return match self.write(&token, browser, now) {
+                    Ok((size, set_cookies)) => {
+                        Admission { set_cookies, ..Admission::with(ActiveSession::new(Arc::from(token), size, now)) }
+                    }
+                    Err(error) => kept(old, &error),
+                };
+            }
             Err(failure) => return kept(old, &failure.error),
         };
         let Some(revision) = revision else { return admission };
         match self.retire(cache, old.token(), revision, now).await {
-            Ok(true) => admission,
-            Ok(false) => {
+            Ok(won) if won || moves => admission,
+            Ok(_) => {
                 if let Some(new) = admission.active.filter(|new| new.token().is_reference_mode())
                     && let Err(error) = cache.remove(&SessionTokenCacheKey::of(new.token())).await
                 {

@@ -4,7 +4,7 @@ use handstamp_time::Timestamp;
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
 
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(crate) struct Browser {
     cookies: Vec<Cookie>,
 }

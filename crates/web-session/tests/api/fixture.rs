@@ -14,7 +14,7 @@ use handstamp_session_token::{
 };
 use handstamp_time::{Timestamp, VirtualClock};
 use handstamp_web_session::cookie::{ChunkedCookieHandler, CookieHandler};
-use handstamp_web_session::module::{Created, Received, SignOutEvent, SignOutFailure};
+use handstamp_web_session::module::{Created, Occasion, Received, SignOutEvent, SignOutFailure};
 use handstamp_web_session::{
     ActiveSession, Error, RequestHead, Session, SessionEvents, SessionLayer, SessionMode, SessionModule,
     SessionSettings, SignIn,
@@ -155,6 +155,11 @@ fn native() -> NativeFormat {
 
 /// The format of WIF behind a machine key that nobody else has.
 pub(crate) fn wif_format() -> Arc<dyn TokenFormat> {
+    Arc::new(WifFormat::new(machine_key_transforms()))
+}
+
+/// A machine key that nobody else has.
+pub(crate) fn machine_key_transforms() -> CookieTransforms {
     let mut key = [0; 32];
     fresh_random().fill(&mut key).unwrap();
     let key: String = key.iter().map(|byte| format!("{byte:02X}")).collect();
@@ -162,8 +167,7 @@ pub(crate) fn wif_format() -> Arc<dyn TokenFormat> {
         r#"<machineKey validation="HMACSHA256" decryption="AES" validationKey="{key}" decryptionKey="{key}" />"#
     );
     let machine_key = MachineKeyTransform::new(&[MachineKey::from_xml(&xml).unwrap()]).unwrap();
-    let transforms = CookieTransforms::new(vec![Arc::new(Deflate::default()), Arc::new(machine_key)]).unwrap();
-    Arc::new(WifFormat::new(transforms))
+    CookieTransforms::new(vec![Arc::new(Deflate::default()), Arc::new(machine_key)]).unwrap()
 }
 
 fn fresh_random() -> DeterministicRandom {
@@ -220,6 +224,8 @@ pub(crate) struct Recorder {
     pub(crate) on_created: Mutex<Option<OnCreated>>,
     pub(crate) swallow_errors: AtomicBool,
     pub(crate) background: AtomicBool,
+    /// Why a token was written last.
+    pub(crate) occasion: Mutex<Option<Occasion>>,
 }
 
 type OnReceived = Box<dyn Fn(&SessionSecurityToken, Timestamp) -> Received + Send>;
@@ -251,6 +257,7 @@ impl SessionEvents for Recorder {
     }
 
     fn created(&self, event: &mut Created) {
+        *self.occasion.lock().unwrap() = Some(event.occasion);
         self.note("created");
         if let Some(act) = self.on_created.lock().unwrap().as_ref() {
             act(event);

@@ -11,4 +11,5 @@ mod fixture;
 mod module;
 mod sessions;
 mod sliding;
+mod take_over;
 mod ways;

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use handstamp_web_session::module::{Created, SignOutCause, SignOutEvent};
+use handstamp_web_session::module::{Created, Occasion, SignOutCause, SignOutEvent};
 use handstamp_web_session::{Error, SessionEvents};
 
 use crate::admin::{FederationMetrics, Metrics};
 
-/// Counts renewals, expirations and refused cookies; sign-ins and sign-outs are counted where they happen.
+/// Counts renewals, sessions taken over, expirations and refused cookies; sign-ins and sign-outs are counted where they happen.
 pub(super) struct Counting {
     pub(super) federation: Arc<FederationMetrics>,
     pub(super) all: Arc<Metrics>,
@@ -15,10 +15,17 @@ pub(super) struct Counting {
 
 impl SessionEvents for Counting {
     fn created(&self, event: &mut Created) {
-        // A token that begins after its sign-in renews an earlier one.
-        if event.token.signed_in_at() < event.token.valid_from() {
-            self.federation.slides.add();
-            tracing::info!(session = event.token.context_id().fingerprint(), "session slid");
+        let session = event.token.context_id().fingerprint();
+        match event.occasion {
+            Occasion::Slide => {
+                self.federation.slides.add();
+                tracing::info!(session, "session slid");
+            }
+            Occasion::TakeOver => {
+                self.federation.take_overs.add();
+                tracing::info!(session, "session taken over from a cookie of another format");
+            }
+            _ => {}
         }
     }
 

@@ -1,6 +1,7 @@
 //! One relying party at work: its sessions, the way to its issuer and back, and the end.
 
 mod events;
+mod sessions;
 mod setup;
 mod sign_in;
 mod sign_out;
@@ -163,7 +164,7 @@ impl Federation {
     }
 
     fn owns(&self, cookie: &[u8]) -> bool {
-        cookie.starts_with(self.state_prefix.as_bytes()) || self.sessions.cookies().owns(cookie)
+        cookie.starts_with(self.state_prefix.as_bytes()) || self.sessions.owns_cookie(cookie)
     }
 }
 

@@ -3,17 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use handstamp_claims::ArcStr;
 use handstamp_keys::{Certificate, CertificateTrust, KeyRing, SystemRandom};
 use handstamp_saml::{IssuerNameRegistry, SamlTokenHandler, TrustedIssuer, ValidationSettings};
-use handstamp_session_token::native::NativeFormat;
-use handstamp_session_token::{Carrier, SessionSecurityTokenHandler};
-use handstamp_web_session::cookie::{ChunkedCookieHandler, CookieSettings, SameSite};
-use handstamp_web_session::module::{OnUnreadable, SessionMode, SessionModule, SessionSettings};
 use handstamp_ws_federation::{RelyingParty, RelyingPartySettings, Unsolicited};
 
 use super::Federation;
 use super::events::Counting;
+use super::sessions::Sessions;
 use crate::Error;
 use crate::admin::Metrics;
 use crate::config::{self, Config};
@@ -43,8 +39,8 @@ impl Federation {
             message: format!("{place}.public_url: is required: the realm is no address"),
         })?;
         let metrics = shared.metrics.federation(name);
-        let sessions = sessions(settings, shared)
-            .map_err(|error| setup_error(&place, error.code(), &error))?
+        let sessions = Sessions { place: &place, settings, shared }
+            .module()?
             .events(Arc::new(Counting { federation: Arc::clone(&metrics), all: Arc::clone(shared.metrics) }))
             .build()
             .map_err(|error| setup_error(&place, error.code(), &error))?;
@@ -74,63 +70,6 @@ impl Federation {
         })
     }
 }
-
-fn sessions(
-    settings: &config::Federation,
-    shared: &Shared<'_>,
-) -> Result<handstamp_web_session::module::SessionModuleBuilder, handstamp_web_session::Error> {
-    let config::Federation { session, cookie, .. } = settings;
-    let revocations = &shared.stores.revocations;
-    let tokens = SessionSecurityTokenHandler::builder(Arc::new(NativeFormat::new(Arc::clone(shared.keys))))
-        .audience(settings.realm.as_str())
-        .require_endpoint_scope(true)
-        .clock_skew(session.clock_skew)
-        .carrier(Carrier::Cookie(ArcStr::from(cookie.name.as_str())))
-        .revocations(Arc::clone(revocations.list()))
-        .build()?;
-
-    let mut cookies =
-        CookieSettings::builder(&cookie.name).path(cookie.path.as_str()).secure(cookie.secure).same_site(match cookie
-            .same_site
-        {
-            config::SameSite::Strict => SameSite::Strict,
-            config::SameSite::Lax => SameSite::Lax,
-            config::SameSite::None => SameSite::None,
-        });
-    if let Some(domain) = &cookie.domain {
-        cookies = cookies.domain(domain);
-    }
-    if let Some(lifetime) = cookie.persistent {
-        cookies = cookies.persistent_lifetime(lifetime);
-    }
-    let (chunk_size, max_chunks) = (cookie.chunk_size as usize, cookie.max_chunks as usize);
-    let cookies = ChunkedCookieHandler::native(cookies.build()?)
-        .with_chunk_size(chunk_size)?
-        .with_limits(max_chunks, chunk_size.saturating_mul(max_chunks).min(MAX_COOKIE_BYTES))?;
-
-    let mut sessions = SessionSettings::builder()
-        .absolute_timeout(session.absolute_timeout)
-        .cap_to_issuer_lifetime(session.cap_to_issuer_lifetime)
-        .mode(match session.mode {
-            config::SessionMode::SelfContained => SessionMode::SelfContained,
-            config::SessionMode::Reference => SessionMode::Reference,
-        })
-        .on_unreadable(match session.on_unreadable {
-            config::OnUnreadable::Drop => OnUnreadable::Drop,
-            config::OnUnreadable::Refuse => OnUnreadable::Strict,
-        });
-    if let Some(idle) = session.idle_timeout {
-        sessions = sessions.idle_timeout(idle).slide_after(idle * session.slide_after / 100);
-    }
-    Ok(SessionModule::builder(tokens)
-        .settings(sessions.build()?)
-        .cookies(cookies)
-        .cache(Arc::clone(&shared.stores.cache))
-        .revocations(Arc::clone(revocations)))
-}
-
-/// SM §2.3: what servers and browsers on the way surely carry.
-const MAX_COOKIE_BYTES: usize = 14 << 10;
 
 fn relying_party(settings: &config::Federation, issuer: &config::Issuer, public_url: &str) -> RelyingPartySettings {
     let mut party = RelyingPartySettings::new(issuer.sign_in_url.as_str(), settings.realm.as_str());
@@ -207,6 +146,6 @@ fn not_hex(issuer: &str, key: &str, index: usize) -> Error {
     }
 }
 
-fn setup_error(place: &str, code: &'static str, error: &dyn std::error::Error) -> Error {
+pub(super) fn setup_error(place: &str, code: &'static str, error: &dyn std::error::Error) -> Error {
     Error::Setup { code, message: format!("{place}: {error}") }
 }
