@@ -10,6 +10,7 @@
 //! | [`gateway`] | listeners, routes, reverse proxy |
 //! | [`sts`] | the built-in security token service |
 //! | [`demo`] | both of them with a sample application |
+//! | [`soap`] | SOAP messages: their encodings, and opening captured ones |
 //! | [`pages`] | what people see |
 //! | [`admin`] | health and metrics |
 //! | [`cli`] | the command line |
@@ -28,6 +29,7 @@ pub mod gateway;
 pub mod logging;
 pub mod pages;
 pub mod shutdown;
+pub mod soap;
 pub mod sts;
 mod wif_keys;
 

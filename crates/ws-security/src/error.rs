@@ -51,7 +51,7 @@ pub enum Error {
     },
     /// The timestamp is not of now (SC 13.1).
     #[error(
-        "the timestamp (created {created}, expires {}) is {problem} at {now} with {skew_seconds} s of clock skew: check both clocks",
+        "Timestamp (created {created}, expires {}) is refused (SC 13.1): it is {problem} at {now} with {skew_seconds} s of clock skew: check both clocks",
         .expires.map_or_else(|| "never".to_owned(), |expires| expires.to_string())
     )]
     Stale {
@@ -67,22 +67,28 @@ pub enum Error {
         problem: &'static str,
     },
     /// The same message was received before (SC 13.2).
-    #[error("the message was received before: its signature value is in the replay cache")]
+    #[error(
+        "Signature is refused (SC 13.2): the message was received before, its signature value is in the replay cache"
+    )]
     Replayed,
     /// The replay cache has no room left, so nothing can be accepted (SC 13.2).
-    #[error("the replay cache is full with {capacity} messages: raise replayCacheSize, or shorten replayWindow")]
+    #[error(
+        "Signature is refused (SC 13.2): the replay cache is full with {capacity} messages: raise replayCacheSize, or shorten replayWindow"
+    )]
     ReplayCacheFull {
         /// How many messages it holds.
         capacity: usize,
     },
     /// The security context is not known here (SC 12.2): restarted, cancelled, timed out, or never issued.
-    #[error("security context {identifier:?} is not known here: the client has to establish a new one")]
+    #[error(
+        "SecurityContextToken is refused (SC 9 step 3): security context {identifier:?} is not known here: the client has to establish a new one"
+    )]
     UnknownContext {
         /// The context id, cut to 128 characters.
         identifier: String,
     },
     /// A token is well formed, but whoever validates it does not accept it.
-    #[error("the {token} was rejected: {reason}")]
+    #[error("the {token} was rejected (SC 9 step 5): {reason}")]
     TokenRejected {
         /// Which kind.
         token: &'static str,
@@ -101,7 +107,7 @@ pub enum Error {
         request: Box<RequestContext>,
     },
     /// The reply is a fault without protection: whoever sits on the line may have made it (SC 12.4).
-    #[error("the peer answered with an unsecured fault: {0}")]
+    #[error("Security is missing (SC 12.4): the peer answered with an unsecured fault: {0}")]
     UnsecuredFault(Fault),
     /// The caller asked for something that the binding cannot give.
     #[error("{0}")]

@@ -167,6 +167,23 @@ impl<'d> Element<'d> {
         record.start as usize..record.end as usize
     }
 
+    /// The element's markup as it is now: as it was received, with replacements in their places.
+    ///
+    /// ```
+    /// use handstamp_xml::{Document, Fragment, ParseOptions};
+    ///
+    /// let mut document = Document::parse("<a b='1' ><secret/> </a>", &ParseOptions::default())?;
+    /// let secret = document.root().child("", "secret").unwrap().id();
+    /// document.replace_with_fragment(secret, b"<plain />", Fragment::Element)?;
+    /// assert_eq!(document.root().markup(), "<a b='1' ><plain /> </a>");
+    /// # Ok::<(), handstamp_xml::Error>(())
+    /// ```
+    pub fn markup(self) -> String {
+        let mut out = String::with_capacity(self.source().len());
+        self.document.write_markup(self.id, &mut out);
+        out
+    }
+
     pub(crate) fn record(self) -> &'d NodeRecord {
         self.document.record(self.id)
     }

@@ -1,6 +1,6 @@
 //! Putting decrypted markup in the place of what held it, without parsing the document again.
 
-use crate::arena::{Kind, NodeId, NodeRecord};
+use crate::arena::{Kind, NodeId, NodeRecord, flags};
 use crate::document::{Document, Tables};
 use crate::element::Element;
 use crate::error::{EncodingFault, Error};
@@ -105,6 +105,20 @@ impl Document {
             self.root = successor;
         }
         elements
+    }
+
+    /// Appends a node as it is now. Nesting is bounded by [`Limits::depth`](crate::Limits::depth).
+    pub(crate) fn write_markup(&self, id: NodeId, out: &mut String) {
+        let (record, texts) = (self.record(id), self.texts());
+        if record.kind != Kind::Element || record.flags & flags::EMPTY_TAG != 0 {
+            out.push_str(texts.source(record.start, record.end));
+            return;
+        }
+        out.push_str(texts.source(record.start, record.tag_end));
+        for child in self.tables.children(id) {
+            self.write_markup(child, out);
+        }
+        out.push_str(texts.source(record.close, record.end));
     }
 
     fn update(&mut self, id: NodeId, change: impl FnOnce(&mut NodeRecord)) {

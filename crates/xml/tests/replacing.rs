@@ -39,6 +39,7 @@ fn assert_equals_parsed(document: &Document, text: &str) {
         }
     }
     assert_eq!(document.root().descendants().count(), whole.root().descendants().count());
+    assert_eq!(document.root().markup(), whole.root().source());
 }
 
 #[test]

@@ -35,6 +35,20 @@ impl DistinguishedName {
     pub fn as_str(&self) -> &str {
         &self.text
     }
+
+    /// The same with a blank behind each comma that separates parts: `CN=sts.example, O=Example, C=US`, as .NET prints names.
+    pub fn spaced(&self) -> String {
+        let mut out = String::with_capacity(self.text.len() + 8);
+        let mut escaped = false;
+        for c in self.text.chars() {
+            out.push(c);
+            if c == ',' && !escaped {
+                out.push(' ');
+            }
+            escaped = c == '\\' && !escaped;
+        }
+        out
+    }
 }
 
 impl fmt::Display for DistinguishedName {

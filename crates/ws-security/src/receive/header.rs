@@ -2,11 +2,12 @@
 
 use crate::binding::{HeaderLayout, ProtectionOrder, TokenKind};
 use crate::error::Error;
-use crate::receive::keys::{Key, KeyTable, Material, Origin, session_error, single_reference};
+use crate::receive::keys::{Key, KeyTable, Material, Origin, named, session_error, single_reference};
 use crate::receive::knowledge::ProofKey;
 use crate::receive::opening::Opening;
 use crate::timestamp::MessageTimestamp;
 use crate::token::{BinarySecurityToken, DerivedKeyToken, SecurityContextToken, UserNameToken, token_id};
+use handstamp_keys::SymmetricKey;
 use handstamp_xml::{Element, NodeId, names};
 use handstamp_xml_security::encryption::EncryptedKey;
 
@@ -152,21 +153,45 @@ impl Opening<'_, '_> {
         if !self.expects_encrypted_key() {
             return Err(Error::refused("SC 9 step 5", "EncryptedKey", "the binding has none in this direction"));
         }
-        let identity = self.receiver.identity.ok_or_else(|| {
-            Error::Configuration(
-                "the binding needs an identity (certificate and private key) to open this message".to_owned(),
-            )
-        })?;
         if self.header.of_kind(EntryKind::EncryptedKey).next().is_some() {
             return Err(Error::malformed("SC 8.3", "EncryptedKey", "there are two"));
         }
         let failed = |source| Error::Cryptography {
             requirement: "SC 6.1",
             element: "EncryptedKey",
-            key: "the receiver's private key".to_owned(),
+            key: "no key yet".to_owned(),
             source: Box::new(source),
         };
         let wrapped = EncryptedKey::parse(element).map_err(failed)?;
+        let sha1 = wrapped.sha1();
+        let key = match self.expected.wrapped_key.filter(|known| known.sha1 == sha1) {
+            Some(known) => known.key.clone(),
+            None => self.unwrap(&wrapped)?,
+        };
+        if let Some(list) = element.child(names::XENC, "ReferenceList") {
+            self.read_list(list, true)?;
+        }
+        let origin = Origin::EncryptedKey(sha1);
+        self.add_token(
+            element,
+            Key { origin, material: Material::Symmetric(key), derived: false, position: Some(position) },
+        );
+        Ok(EntryKind::EncryptedKey)
+    }
+
+    fn unwrap(&self, wrapped: &EncryptedKey<'_>) -> Result<SymmetricKey, Error> {
+        let identity = self.receiver.identity.ok_or_else(|| {
+            Error::Configuration(
+                "EncryptedKey (SC 6.1): the binding needs an identity (certificate and private key) to open this message"
+                    .to_owned(),
+            )
+        })?;
+        let failed = |source| Error::Cryptography {
+            requirement: "SC 6.1",
+            element: "EncryptedKey",
+            key: format!("the private key of {}", identity.certificate().subject()),
+            source: Box::new(source),
+        };
         let key_info = wrapped.key_info().map_err(failed)?;
         let reference = single_reference(&key_info.ok_or_else(|| {
             Error::malformed("SC 6.1", "EncryptedKey", "it does not say which certificate it is encrypted for")
@@ -175,22 +200,13 @@ impl Opening<'_, '_> {
             return Err(Error::refused(
                 "SC 6.1",
                 "EncryptedKey",
-                format!("it is for the {reference}, which is not ours"),
+                format!("it is for the {reference}, and ours is {}", named(identity.certificate())),
             ));
         }
         let suite = &self.receiver.binding.suite;
-        let key = wrapped
-            .unwrap_with_private_key(identity.key(), suite.default_key_length(), &suite.decrypt_policy())
-            .map_err(failed)?;
-        if let Some(list) = element.child(names::XENC, "ReferenceList") {
-            self.read_list(list, true)?;
-        }
-        let origin = Origin::EncryptedKey(wrapped.sha1());
-        self.add_token(
-            element,
-            Key { origin, material: Material::Symmetric(key), derived: false, position: Some(position) },
-        );
-        Ok(EntryKind::EncryptedKey)
+        let unwrapped =
+            wrapped.unwrap_with_private_key(identity.key(), suite.default_key_length(), &suite.decrypt_policy());
+        unwrapped.map_err(failed)
     }
 
     fn read_context(&mut self, element: Element<'_>, position: usize) -> Result<EntryKind, Error> {

@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::receive::Receiver;
 use crate::receive::knowledge::SessionKeyError;
 use crate::receive::unprotected::RequestContext;
-use crate::token::{ContextReference, ReferenceTarget, SecurityTokenReference};
+use crate::token::{ContextReference, ReferenceTarget, SecurityTokenReference, to_base64};
 use handstamp_keys::{Certificate, SymmetricKey};
 use handstamp_time::Timestamp;
 use handstamp_xml_security::key_info::{KeyInfo, KeyInfoClause};
@@ -27,6 +27,29 @@ pub(super) enum Origin {
     Context(ContextReference),
     Certificate(Certificate),
     Issued(String),
+}
+
+impl Key {
+    /// For errors: the key that this reference names, and where it comes from.
+    pub(super) fn describe(&self, reference: &SecurityTokenReference) -> String {
+        let derived = if self.derived { "derived from " } else { "" };
+        let origin = match &self.origin {
+            Origin::EncryptedKey(sha1) => format!("the encrypted key {}", to_base64(sha1)),
+            Origin::Context(context) => {
+                let instance = context.instance.as_ref().map(|instance| format!(" instance {instance:.128?}"));
+                format!("the security context {:.128?}{}", context.identifier, instance.unwrap_or_default())
+            }
+            Origin::Certificate(certificate) => named(certificate),
+            Origin::Issued(id) => format!("the assertion {id:.128?}"),
+        };
+        format!("the key of {reference}, {derived}{origin},")
+    }
+}
+
+/// A certificate, for errors.
+pub(super) fn named(certificate: &Certificate) -> String {
+    let thumbprint = to_base64(certificate.sha1_thumbprint());
+    format!("the certificate {:.128?} with thumbprint {thumbprint}", certificate.subject().as_str())
 }
 
 #[derive(Debug, Clone)]

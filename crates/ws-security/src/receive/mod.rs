@@ -70,6 +70,7 @@ pub struct Expectation<'a> {
     derived_keys_are_optional: bool,
     request: Option<&'a RequestContext>,
     understood: Understood<'a>,
+    wrapped_key: Option<&'a WrappedKey>,
 }
 
 /// Which headers that have to be understood are understood, besides those of addressing and security.
@@ -234,6 +235,7 @@ impl<'a> Expectation<'a> {
             derived_keys_are_optional: false,
             request: None,
             understood: Understood::These(&[]),
+            wrapped_key: None,
         }
     }
 
@@ -261,6 +263,14 @@ impl<'a> Expectation<'a> {
     #[must_use]
     pub fn leaving_headers_to_application(mut self) -> Self {
         self.understood = Understood::Whatever;
+        self
+    }
+
+    /// The key that the message carries encrypted, where it is known already: to whoever made the message, and cannot decrypt
+    /// what is for the other side.
+    #[must_use]
+    pub fn with_wrapped_key(mut self, key: &'a WrappedKey) -> Self {
+        self.wrapped_key = Some(key);
         self
     }
 

@@ -12,7 +12,6 @@ use crate::receive::{Expectation, Receiver, Role};
 use crate::send::saml_value_type;
 use crate::soap::{Envelope, Fault, SoapVersion};
 use crate::token::{SecurityTokenReference, token_id};
-use handstamp_keys::SymmetricKey;
 use handstamp_time::Timestamp;
 use handstamp_xml::{Document, Element, Node, NodeId, names};
 use handstamp_xml_security::encryption::{EncryptedData, EncryptedType, decrypt_in_place};
@@ -29,6 +28,7 @@ pub(super) struct Opening<'r, 'a> {
     pub(super) header: Header,
     pub(super) keys: KeyTable,
     pub(super) verified: VerifiedNodes,
+    pub(super) verified_ids: String,
     pub(super) signature_values: Vec<Vec<u8>>,
     pub(super) callers: Vec<Caller>,
     /// The ids of the encrypted parts that were found in their places.
@@ -77,6 +77,7 @@ impl<'r, 'a> Opening<'r, 'a> {
             header: Header::default(),
             keys: KeyTable::default(),
             verified: VerifiedNodes::default(),
+            verified_ids: String::new(),
             signature_values: Vec::new(),
             callers: Vec::new(),
             decrypted: Vec::new(),
@@ -277,17 +278,13 @@ impl<'r, 'a> Opening<'r, 'a> {
         position: Option<usize>,
         expected: EncryptedType,
     ) -> Result<Vec<NodeId>, Error> {
-        let failed = |key: &str| {
-            let key = key.to_owned();
-            move |source| Error::Cryptography {
-                requirement: "SC 8.6",
-                element: "EncryptedData",
-                key,
-                source: Box::new(source),
-            }
+        let failed = |key: String, source| {
+            let (requirement, element) = ("SC 8.6", "EncryptedData");
+            Error::Cryptography { requirement, element, key, source: Box::new(source) }
         };
+        let malformed = |source| failed("no key yet".to_owned(), source);
         let element = self.element(node)?;
-        let data = EncryptedData::parse(element).map_err(failed("no key yet"))?;
+        let data = EncryptedData::parse(element).map_err(malformed)?;
         if data.encrypted_type() != expected {
             return Err(Error::malformed("SC 8.6", "EncryptedData", "its Type is not that of its place"));
         }
@@ -295,15 +292,21 @@ impl<'r, 'a> Opening<'r, 'a> {
         if !self.header.references.contains(&id) {
             return Err(Error::refused("SC 8.6", "EncryptedData", "no ReferenceList names it"));
         }
-        let reference =
-            data.key_info().map_err(failed("no key yet"))?.map(|info| single_reference(&info)).transpose()?;
+        let reference = data.key_info().map_err(malformed)?.map(|info| single_reference(&info)).transpose()?;
         drop(data);
-        let (key, name) = self.decryption_key(reference, position)?;
+        let key = self.decryption_key(reference.as_ref(), position)?;
+        let name = || match &reference {
+            Some(reference) => key.describe(reference),
+            None => "the encrypted key of the message".to_owned(),
+        };
+        let Material::Symmetric(secret) = &key.material else {
+            return Err(Error::refused("SC 8.6", "EncryptedData", format!("{} is no secret one", name())));
+        };
         let Some(document) = &mut self.document else {
             return Err(Error::malformed("SC 9", "Envelope", "an element is gone"));
         };
         let policy = self.receiver.binding.suite.decrypt_policy();
-        let nodes = decrypt_in_place(document, node, &key, &policy).map_err(failed(&name))?;
+        let nodes = decrypt_in_place(document, node, secret, &policy).map_err(|source| failed(name(), source))?;
         self.decrypted.push(id);
         Ok(nodes)
     }
@@ -311,12 +314,11 @@ impl<'r, 'a> Opening<'r, 'a> {
     /// The key that an `EncryptedData` names, if it is of the token that the binding has for it.
     fn decryption_key(
         &mut self,
-        reference: Option<SecurityTokenReference>,
+        reference: Option<&SecurityTokenReference>,
         position: Option<usize>,
-    ) -> Result<(SymmetricKey, String), Error> {
-        let name = reference.as_ref().map_or_else(|| "the encrypted key".to_owned(), ToString::to_string);
+    ) -> Result<Key, Error> {
         let key = match reference {
-            Some(reference) => self.resolve(&reference)?,
+            Some(reference) => self.resolve(reference)?,
             None => self.key_with_list()?,
         };
         if let Some(position) = position {
@@ -339,10 +341,8 @@ impl<'r, 'a> Opening<'r, 'a> {
             }
             Protection::Transport => return Err(Error::refused("SC 6.4", "EncryptedData", "TLS encrypts already")),
         }
-        match key.material {
-            Material::Symmetric(key) => Ok((key, name)),
-            _ => Err(Error::refused("SC 8.6", "EncryptedData", format!("the {name} has no secret"))),
-        }
+        Ok(key)
+    }
     }
 
     /// An `EncryptedData` without `KeyInfo` is encrypted with the key that has the reference list inside (SC 6.3).
@@ -454,6 +454,7 @@ impl<'r, 'a> Opening<'r, 'a> {
             version: self.frame.version,
             addressing: self.frame.addressing,
             verified: self.verified,
+            verified_ids: self.verified_ids,
             protected_by_channel,
             body_was_encrypted: self.body_was_encrypted,
             timestamp: self.header.timestamp,

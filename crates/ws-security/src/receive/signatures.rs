@@ -10,20 +10,28 @@ use crate::receive::keys::{Key, Material, Origin, single_reference};
 use crate::receive::opening::Opening;
 use crate::receive::unprotected::Caller;
 use crate::token::{ReferenceTarget, SecurityTokenReference, token_id};
-use handstamp_xml::{Element, NodeId};
+use handstamp_xml::{Document, Element, NodeId};
 use handstamp_xml_security as xml_security;
 use handstamp_xml_security::signature::{Signature, SignedReferences, VerificationKey};
 
 /// The primary signature, its value verified.
 pub(super) struct Primary {
     position: usize,
-    references: SignedReferences,
+    signed: Signed,
 }
 
 /// A signature whose value was verified, and the key that did it.
 struct Signed {
     key: Key,
+    reference: SecurityTokenReference,
     references: SignedReferences,
+}
+
+impl Signed {
+    /// The key, for errors.
+    fn name(&self) -> String {
+        self.key.describe(&self.reference)
+    }
 }
 
 impl Opening<'_, '_> {
@@ -32,27 +40,28 @@ impl Opening<'_, '_> {
         let first = self.header.of_kind(EntryKind::Signature).next().map(|(position, entry)| (position, entry.node));
         let (position, node) =
             first.ok_or_else(|| Error::refused("SC 9 step 7", "Signature", "the message is not signed"))?;
-        let Signed { references, .. } = self.verify_value(position, node, Self::check_primary_key)?;
-        Ok(Primary { position, references })
+        Ok(Primary { position, signed: self.verify_value(position, node, Self::check_primary_key)? })
     }
 
     /// Steps 8 and 9: each reference leads to something that this receiver reads from its place, and its digest holds.
     pub(super) fn verify_references(&mut self, primary: &mut Primary) -> Result<(), Error> {
-        let dereferenced = primary.references.dereference(|reference| self.token_of(reference));
-        dereferenced.map_err(|source| failed("the primary key", source))?;
+        let signed = &mut primary.signed;
+        let dereferenced = signed.references.dereference(|reference| self.token_of(reference));
+        dereferenced.map_err(|source| failed(&signed.name(), source))?;
         let header_blocks = match self.frame.header {
             Some(header) => self.element(header)?.children().map(Element::id).collect(),
             None => Vec::new(),
         };
-        for target in primary.references.targets() {
+        for target in signed.references.targets() {
             self.check_place(target, primary.position, &header_blocks)?;
         }
         let Some(document) = &self.document else {
             return Err(Error::malformed("SC 9", "Envelope", "it is gone"));
         };
-        let verified =
-            primary.references.verify_references(document).map_err(|source| failed("the primary key", source))?;
+        let verified = signed.references.verify_each_reference(document);
+        let verified = verified.map_err(|(node, source)| unverified(signed, document, node, source))?;
         self.verified = verified.nodes();
+        self.remember_ids(signed.references.targets());
         Ok(())
     }
 
@@ -68,6 +77,15 @@ impl Opening<'_, '_> {
         };
         let is_named = |node: NodeId| self.element(node).ok().and_then(token_id) == Some(&id);
         self.header.entries.iter().map(|entry| entry.node).find(|node| is_named(*node))
+    }
+
+    /// Before anything else takes the place of what was signed.
+    fn remember_ids(&mut self, targets: impl Iterator<Item = NodeId>) {
+        let Some(document) = &self.document else { return };
+        for id in targets.filter_map(|node| token_id(document.element(node)?)) {
+            self.verified_ids.push_str(id);
+            self.verified_ids.push(' ');
+        }
     }
 
     /// Step 12: each endorsing token of the binding signs the primary signature, or under a transport binding the timestamp.
@@ -106,11 +124,12 @@ impl Opening<'_, '_> {
             let Some(document) = &self.document else {
                 return Err(Error::malformed("SC 9", "Envelope", "it is gone"));
             };
-            let verified = signed.references.verify_references(document);
-            let verified = verified.map_err(|source| failed("the endorsing key", source))?;
+            let verified = signed.references.verify_each_reference(document);
+            let verified = verified.map_err(|(node, source)| unverified(&signed, document, node, source))?;
             if transport {
                 self.verified = verified.nodes();
             }
+            self.remember_ids(signed.references.targets());
             self.add_caller(&signed.key.origin);
         }
         match missing.first() {
@@ -142,7 +161,6 @@ impl Opening<'_, '_> {
                 this.check_not_replayed(signature.value())?;
             }
             let policy = this.receiver.binding.suite.verify_policy();
-            let name = reference.to_string();
             let verified = match &key.material {
                 Material::Symmetric(secret) => {
                     this.check_signing_length(secret.len(), key.derived)?;
@@ -154,9 +172,9 @@ impl Opening<'_, '_> {
                 }
                 Material::None => return Err(Error::refused("SC 9 step 12", "Signature", "its token proves nothing")),
             };
-            let references = verified.map_err(|source| failed(&name, source))?;
+            let references = verified.map_err(|source| failed(&key.describe(&reference), source))?;
             this.signature_values.push(signature.value().to_vec());
-            Ok(Signed { key, references })
+            Ok(Signed { key, reference, references })
         })
     }
 
@@ -295,6 +313,11 @@ fn name_of(kind: &TokenKind) -> &'static str {
 
 fn failed(key: &str, source: xml_security::Error) -> Error {
     Error::Cryptography { requirement: "SC 8.5", element: "Signature", key: key.to_owned(), source: Box::new(source) }
+}
+
+fn unverified(signed: &Signed, document: &Document, node: NodeId, source: xml_security::Error) -> Error {
+    let element = document.element(node).map_or_else(|| "something that is gone".to_owned(), super::header::quoted);
+    failed(&format!("{} over {element}", signed.name()), source)
 }
 
 fn out_of_place(element: Element<'_>) -> Error {

@@ -5,7 +5,7 @@ use crate::soap::{Envelope, SoapVersion};
 use crate::timestamp::MessageTimestamp;
 use crate::token::ContextReference;
 use handstamp_keys::{Certificate, SymmetricKey};
-use handstamp_xml::{Document, Element, NodeId, c14n, names};
+use handstamp_xml::{Document, Element, NodeId, names};
 use handstamp_xml_security::signature::{VerifiedElement, VerifiedNodes};
 use std::borrow::Cow;
 
@@ -16,6 +16,8 @@ pub struct Unprotected {
     pub(super) version: SoapVersion,
     pub(super) addressing: Option<AddressingVersion>,
     pub(super) verified: VerifiedNodes,
+    /// Each with a blank behind it.
+    pub(super) verified_ids: String,
     pub(super) protected_by_channel: bool,
     pub(super) body_was_encrypted: bool,
     pub(super) timestamp: Option<MessageTimestamp>,
@@ -152,16 +154,20 @@ impl Unprotected {
         &self.verified
     }
 
+    /// The identifiers of everything that was signed, as the signatures name it: first what the primary signature covers, then
+    /// what the endorsing ones do.
+    pub fn verified_ids(&self) -> impl Iterator<Item = &str> {
+        self.verified_ids.split_ascii_whitespace()
+    }
+
     /// The whole message with everything decrypted in its place: for people to look at. Parts of it may be unverified.
     pub fn document(&self) -> &Document {
         &self.document
     }
 
-    /// [`document`](Self::document) as canonical XML.
-    pub fn to_xml(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.document.source().len());
-        c14n::canonicalize(self.document.root(), &c14n::Method::exclusive(), None, &mut out);
-        out
+    /// [`document`](Self::document) as it came, with each plaintext in the place of its ciphertext.
+    pub fn to_xml(&self) -> String {
+        self.document.root().markup()
     }
 
     fn envelope(&self) -> Option<Envelope<'_>> {

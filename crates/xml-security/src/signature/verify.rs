@@ -196,12 +196,21 @@ impl SignedReferences {
     /// # Errors
     /// [`Error::Unauthentic`] when a digest does not hold, or an element is gone or was replaced.
     pub fn verify_references<'d>(&self, document: &'d Document) -> Result<Verified<'d>, Error> {
+        self.verify_each_reference(document).map_err(|(_, error)| error)
+    }
+
+    /// The same, for errors that name the element: the first one whose digest does not hold.
+    ///
+    /// # Errors
+    /// That element, and what [`verify_references`](Self::verify_references) says.
+    pub fn verify_each_reference<'d>(&self, document: &'d Document) -> Result<Verified<'d>, (NodeId, Error)> {
         let mut canonicalizer = Canonicalizer::default();
         let mut octets = Vec::with_capacity(2048);
         let mut elements = Vec::with_capacity(self.references.len());
         for reference in &self.references {
             octets.clear();
-            elements.push(reference.check(document, &mut canonicalizer, &mut octets)?);
+            let checked = reference.check(document, &mut canonicalizer, &mut octets);
+            elements.push(checked.map_err(|error| (reference.target, error))?);
         }
         Ok(Verified { method: self.method, elements })
     }
