@@ -247,6 +247,13 @@ mod tests {
     }
 
     #[test]
+    fn sc_10_3_names_are_spaced_as_net_prints_them() {
+        let name = |text: &str| DistinguishedName { text: text.to_owned(), parts: Vec::new() }.spaced();
+        assert_eq!(name("CN=a,O=b\\,c,C=d"), "CN=a, O=b\\,c, C=d");
+        assert_eq!(name("CN=a\\\\,C=d"), "CN=a\\\\, C=d");
+    }
+
+    #[test]
     fn values_that_are_no_text_become_hexadecimal_and_other_encodings_text() {
         use x509_parser::prelude::FromDer;
         let part = |oid: &[u8], tag: u8, value: &[u8]| {

@@ -16,8 +16,8 @@ use handstamp_time::Timestamp;
 use handstamp_ws_security::soap::Envelope;
 use handstamp_ws_security::token::{BinarySecurityToken, SecurityTokenReference};
 use handstamp_ws_security::{
-    AddressingVersion, Caller, Error, Expectation, MemoryReplayCache, ProtectionLevel, Receiver,
-    SecurityBinding, Unprotected, UserNameValidator,
+    AddressingVersion, Caller, Error, Expectation, MemoryReplayCache, ProtectionLevel, Receiver, SecurityBinding,
+    Unprotected, UserNameValidator,
 };
 use handstamp_xml::{Document, Element, Fragment, ParseOptions, names};
 use handstamp_xml_security::encryption::EncryptedKey;
