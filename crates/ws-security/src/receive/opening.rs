@@ -343,7 +343,6 @@ impl<'r, 'a> Opening<'r, 'a> {
         }
         Ok(key)
     }
-    }
 
     /// An `EncryptedData` without `KeyInfo` is encrypted with the key that has the reference list inside (SC 6.3).
     fn key_with_list(&mut self) -> Result<Key, Error> {

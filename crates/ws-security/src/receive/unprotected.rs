@@ -5,7 +5,7 @@ use crate::soap::{Envelope, SoapVersion};
 use crate::timestamp::MessageTimestamp;
 use crate::token::ContextReference;
 use handstamp_keys::{Certificate, SymmetricKey};
-use handstamp_xml::{Document, Element, NodeId, names};
+use handstamp_xml::{Document, Element, NodeId, c14n, names};
 use handstamp_xml_security::signature::{VerifiedElement, VerifiedNodes};
 use std::borrow::Cow;
 
@@ -165,9 +165,11 @@ impl Unprotected {
         &self.document
     }
 
-    /// [`document`](Self::document) as it came, with each plaintext in the place of its ciphertext.
-    pub fn to_xml(&self) -> String {
-        self.document.root().markup()
+    /// [`document`](Self::document) as canonical XML.
+    pub fn to_xml(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.document.source().len());
+        c14n::canonicalize(self.document.root(), &c14n::Method::exclusive(), None, &mut out);
+        out
     }
 
     fn envelope(&self) -> Option<Envelope<'_>> {

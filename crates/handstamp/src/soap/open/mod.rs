@@ -413,7 +413,7 @@ impl Opened {
     fn of(opened: &Unprotected) -> Self {
         Self {
             action: opened.action().map(std::borrow::Cow::into_owned),
-            envelope: opened.to_xml(),
+            envelope: opened.document().root().markup(),
             caller: caller(opened),
             verified: opened.verified_ids().map(str::to_owned).collect(),
             issued: None,
