@@ -49,7 +49,8 @@ pub(super) struct ImportFile {
     /// The federationConfiguration of this name; in WIF 3.5, the service. Default: the one without a name, or the only one.
     #[arg(long, value_name = "NAME")]
     federation: Option<String>,
-    /// Write the configuration to this file, which must not exist yet.
+    /// Write the configuration to this file, which must not exist yet; and the <machineKey> element, where sessions are
+    /// shared with the old site, to `machine-key.xml` beside it.
     #[arg(long)]
     output: Option<PathBuf>,
 }
@@ -64,12 +65,16 @@ impl ImportFile {
         })?;
         if let Some(output) = &self.output {
             write_new(output, import.toml())?;
+            if let Some(element) = import.machine_key() {
+                write_new(&output.with_file_name(Import::MACHINE_KEY_FILE), element)?;
+            }
         }
         if self.explain {
             return print(import.report());
         }
         for entry in import.report().unsupported() {
-            if let (Some(line), Outcome::Unsupported(why)) = (entry.line, &entry.outcome) {
+            if let Outcome::Unsupported(why) = &entry.outcome {
+                let line = entry.line.map_or_else(|| "default".to_owned(), |line| line.to_string());
                 let _ = writeln!(std::io::stderr().lock(), "{name}:{line}: {} {}: {why}", entry.setting, entry.value);
             }
         }
@@ -77,9 +82,14 @@ impl ImportFile {
     }
 }
 
-/// Writes a file that must not exist: nobody loses a configuration by importing twice.
+/// Writes a file that must not exist: nobody loses a configuration by importing twice. Only its owner may read it.
 fn write_new(file: &Path, text: &str) -> Result<(), Error> {
-    std::fs::File::create_new(file)
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+        .open(file)
         .and_then(|mut new| new.write_all(text.as_bytes()))
         .map_err(|error| Error::system(format!("cannot write {}", file.display()), error))
 }

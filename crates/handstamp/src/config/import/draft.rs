@@ -6,14 +6,20 @@ use std::fmt::Write;
 use handstamp_xml::Element;
 
 use super::Problem;
-use super::protection::CookieProtection;
+use super::protection::{CookieProtection, CookieTable, MACHINE_KEY_FILE};
 use super::report::{Outcome, Report};
 use super::settings::{LOCKS, Setting, attribute, line};
 use crate::config::Finding;
 
 /// The new tables, in the order in which they are written.
-const TABLES: [&str; 5] =
-    ["issuer.sts", "federation.app", "federation.app.challenge", "federation.app.session", "federation.app.cookie"];
+const TABLES: [&str; 6] = [
+    "issuer.sts",
+    "federation.app",
+    "federation.app.challenge",
+    "federation.app.session",
+    "federation.app.cookie",
+    "federation.app.wif",
+];
 
 /// The original's defaults where leaving a key out would mean something else, or where a reader should see the value.
 const DEFAULTS: [(&str, &str, &str); 8] = [
@@ -26,6 +32,29 @@ const DEFAULTS: [(&str, &str, &str); 8] = [
     ("cookieHandler/@requireSsl", "federation.app.cookie.secure", "true"),
     ("chunkedCookieHandler/@chunkSize", "federation.app.cookie.chunk_size", "2000"),
 ];
+
+/// The session handler of the old configuration.
+#[derive(Debug, Clone)]
+pub(super) struct SessionHandler {
+    /// Its line; none when it is WIF's default.
+    pub(super) line: Option<usize>,
+    pub(super) setting: String,
+    pub(super) value: String,
+}
+
+impl SessionHandler {
+    pub(super) fn of(handler: Element<'_>) -> Self {
+        let value = attribute(handler, "type").unwrap_or("").to_owned();
+        Self { line: Some(line(handler)), setting: "securityTokenHandlers/add".to_owned(), value }
+    }
+}
+
+impl Default for SessionHandler {
+    fn default() -> Self {
+        let value = "SessionSecurityTokenHandler".to_owned();
+        Self { line: None, setting: "securityTokenHandlers/add".to_owned(), value }
+    }
+}
 
 /// The two products that have such sections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +79,14 @@ pub(super) struct Draft {
     pub(super) missing: Vec<String>,
     /// What protected the old cookies.
     pub(super) protection: CookieProtection,
+    /// What says so.
+    pub(super) session_handler: SessionHandler,
+    /// Where the cookie's name, path and domain go.
+    pub(super) cookie_table: CookieTable,
+    /// The `<machineKey>` element, when the new configuration needs it as a file.
+    pub(super) machine_key: Option<String>,
+    /// What a person has to do before the configuration works.
+    pub(super) steps: Vec<String>,
     keys: BTreeMap<String, Assignment>,
 }
 
@@ -155,10 +192,36 @@ impl Draft {
                 (Version::Wif35, "federation.app.cookie.secure") => "false",
                 _ => literal,
             };
-            if !self.keys.contains_key(key) {
-                self.keys.insert(key.to_owned(), Assignment { literal: literal.to_owned(), line: None });
-                self.report.push(None, setting, literal.trim_matches('"'), Outcome::Carried(key.to_owned()));
+            let key = match key {
+                "federation.app.cookie.name" => self.cookie_table.key("name"),
+                key => key.to_owned(),
+            };
+            if !self.keys.contains_key(&key) {
+                self.keys.insert(key.clone(), Assignment { literal: literal.to_owned(), line: None });
+                self.report.push(None, setting, literal.trim_matches('"'), Outcome::Carried(key));
             }
+        }
+        if self.literal(&self.cookie_table.key("path")).is_none() {
+            let (setting, value) = ("cookieHandler/@path", "(the path of the application in IIS)");
+            let outcome = match self.cookie_table {
+                CookieTable::Own => Outcome::Ignored("here \"/\"".to_owned()),
+                CookieTable::Wif => Outcome::Unsupported(
+                    "a web.config does not say it: unless the application is at the root of its site, set \
+                     federation.app.wif.cookie_path, or there are two cookies of one name"
+                        .to_owned(),
+                ),
+            };
+            self.report.push(None, setting, value, outcome);
+        }
+        if self.literal("federation.app.audiences").is_none() {
+            let why = "WIF refuses every token then (ID1032); here the realm is the audience";
+            self.report.push(None, "audienceUris", "none", Outcome::Ignored(why.to_owned()));
+        }
+        let insecure = self.literal("federation.app.cookie.secure") == Some("false");
+        if insecure && self.cookie_table == CookieTable::Wif {
+            // The native cookie's default name demands https.
+            let name = Assignment { literal: "\"handstamp-session\"".to_owned(), line: None };
+            self.keys.insert("federation.app.cookie.name".to_owned(), name);
         }
         if self.literal("issuer.sts.thumbprints").is_none() {
             let why = "no thumbprint of the issuer's signing certificate was found in an issuerNameRegistry";
@@ -172,6 +235,23 @@ impl Draft {
              #   handstamp keys init --config FILE, and a [web.NAME] table as below.\n\n\
              [listener.public]\naddress = \"127.0.0.1:8080\"\n",
         );
+        if self.machine_key.is_some() {
+            let _ = write!(
+                text,
+                "\n# Put the <machineKey> element into {MACHINE_KEY_FILE} beside this file, readable by its owner only\n\
+                 # (`config import --output` has done it).\n"
+            );
+        }
+        for step in &self.steps {
+            let _ = writeln!(text, "\n# Before `handstamp serve`: {step}.");
+        }
+        if self.cookie_table == CookieTable::Wif {
+            text.push_str(
+                "\n# Sessions are written as WIF writes them, so that the old site and the gateway share them. When the last page\n\
+                 # has moved: session.format = \"native\" and session.accept = [\"wif\"]; nobody signs in again. After the longest\n\
+                 # session remove accept and the table wif.\n",
+            );
+        }
         for why in &self.missing {
             let _ = write!(text, "\n# INCOMPLETE: {}", why.replace('\n', " "));
         }

@@ -3,9 +3,9 @@
 use handstamp_claims::claim_types;
 use handstamp_xml::Element;
 
-use super::draft::{Draft, quote};
+use super::draft::{Draft, SessionHandler, quote};
 use super::identity::{CODE, read_certificate_setting};
-use super::protection::{self, CookieProtection};
+use super::protection::CookieProtection;
 use super::report::Outcome;
 use super::settings::{attribute, line, named, settings, type_of};
 use crate::config::format_duration;
@@ -85,7 +85,7 @@ fn read_session_handler(handler: Element<'_>, kind: &str, draft: &mut Draft) {
         MACHINE_KEY => CookieProtection::MachineKey,
         _ => chain(handler).unwrap_or(CookieProtection::Unknown),
     };
-    protection::read_handler(handler, draft);
+    draft.session_handler = SessionHandler::of(handler);
     let mut requirement = None;
     for child in handler.children() {
         if named(child, "sessionTokenRequirement") {

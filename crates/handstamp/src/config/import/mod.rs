@@ -20,9 +20,11 @@ mod services;
 mod settings;
 mod wif35;
 
+use std::fmt;
 use std::path::Path;
 
 use handstamp_xml::{Document, ParseOptions};
+use zeroize::Zeroizing;
 
 use super::Config;
 use draft::{Draft, Version};
@@ -66,13 +68,17 @@ pub struct Problem {
 }
 
 /// A configuration made from another.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Import {
     toml: String,
     report: Report,
+    machine_key: Option<Zeroizing<String>>,
 }
 
 impl Import {
+    /// The name of the file for [`machine_key`](Self::machine_key), beside the configuration.
+    pub const MACHINE_KEY_FILE: &'static str = protection::MACHINE_KEY_FILE;
+
     /// Reads the text of a `web.config`: the `federationConfiguration` without a name, or the only one.
     ///
     /// # Errors
@@ -94,22 +100,24 @@ impl Import {
             let asked = federation;
             let federation = services::select(sections.services, asked, &mut draft);
             let identity = identity::select(sections.identity_model, federation, &mut draft);
-            services::read(federation, &mut draft);
             if let Some(identity) = identity {
                 identity::read(identity, &mut draft, |child, draft| draft.unknown_element(child));
             }
+            // Where the cookie's settings go depends on what protects it.
+            protection::carry(sections.machine_key, Version::Wif45, &mut draft);
+            services::read(federation, &mut draft);
             if let Some(older) = sections.wif35 {
                 draft.unsupported(older, BESIDE);
             }
             Version::Wif45
         } else if let Some(section) = sections.wif35 {
             wif35::read(section, federation, &mut draft);
+            protection::carry(sections.machine_key, Version::Wif35, &mut draft);
             Version::Wif35
         } else {
             draft.problem(None, NO_SECTION);
             return Err(ImportError::Settings(draft.problems));
         };
-        protection::carry(sections.machine_key, version, &mut draft);
         draft.add_defaults(version);
         if !draft.problems.is_empty() {
             draft.problems.sort_by_key(|problem| problem.line.unwrap_or(usize::MAX));
@@ -121,7 +129,7 @@ impl Import {
             return Err(ImportError::Settings(problems));
         }
         draft.report.sort();
-        Ok(Self { toml, report: draft.report })
+        Ok(Self { toml, report: draft.report, machine_key: draft.machine_key.map(Zeroizing::new) })
     }
 
     /// The new configuration; the loader accepts it.
@@ -129,9 +137,22 @@ impl Import {
         &self.toml
     }
 
+    /// The `<machineKey>` element, when the new configuration names [`MACHINE_KEY_FILE`](Self::MACHINE_KEY_FILE): the
+    /// content of that file. It holds secrets.
+    pub fn machine_key(&self) -> Option<&str> {
+        self.machine_key.as_ref().map(|element| element.as_str())
+    }
+
     /// What became of each setting.
     pub fn report(&self) -> &Report {
         &self.report
+    }
+}
+
+impl fmt::Debug for Import {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let machine_key = self.machine_key.as_ref().map(|_| "(secret)");
+        f.debug_struct("Import").field("toml", &self.toml).field("machine_key", &machine_key).finish_non_exhaustive()
     }
 }
 

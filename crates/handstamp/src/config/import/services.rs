@@ -3,6 +3,7 @@
 use handstamp_xml::Element;
 
 use super::draft::{Draft, quote};
+use super::protection::CookieTable;
 use super::report::Outcome;
 use super::selection::Named;
 use super::settings::{Setting, attribute, line, named, settings};
@@ -88,10 +89,9 @@ fn read_cookie_handler(handler: Element<'_>, draft: &mut Draft) -> Option<Settin
     let mut persistent_lifetime = None;
     for setting in settings(handler) {
         match setting.name.as_str() {
-            "name" => draft.carry(&setting, "federation.app.cookie.name", quote(&setting.value)),
-            "path" => draft.carry(&setting, "federation.app.cookie.path", quote(&setting.value)),
+            "name" | "path" => draft.carry(&setting, &draft.cookie_table.key(&setting.name), quote(&setting.value)),
             "domain" if setting.value.is_empty() => draft.ignore(&setting, "empty: only the host that set the cookie"),
-            "domain" => draft.carry(&setting, "federation.app.cookie.domain", quote(&setting.value)),
+            "domain" => draft.carry(&setting, &draft.cookie_table.key("domain"), quote(&setting.value)),
             "requiressl" => {
                 let literal = setting.boolean().map(|value| value.to_string());
                 draft.carry_checked(&setting, "federation.app.cookie.secure", literal);
@@ -230,6 +230,9 @@ fn read_reply(setting: &Setting, draft: &mut Draft) {
         draft.carry(setting, "federation.app.public_url", quote(&format!("{scheme}://{authority}")));
     }
     match PathPrefix::parse(url.path()) {
+        Some(_) if draft.cookie_table == CookieTable::Wif => {
+            draft.ignore(setting, "as a path it stays the old site's, which goes on signing people in");
+        }
         Some(path) if path.as_str() != "/" && url.query().is_none() => {
             draft.carry(setting, "federation.app.reply_path", quote(path.as_str()));
         }
