@@ -13,6 +13,7 @@
 //! | [`soap`] | SOAP messages: their encodings, and opening captured ones |
 //! | [`pages`] | what people see |
 //! | [`admin`] | health and metrics |
+//! | [`claim_rules`] | which claims go further |
 //! | [`cli`] | the command line |
 //!
 //! The library exists for the program's own tests and demo; its interface may change at any time.
@@ -21,6 +22,7 @@
 #![allow(rustdoc::private_intra_doc_links)]
 
 pub mod admin;
+pub mod claim_rules;
 pub mod cli;
 pub mod config;
 pub mod demo;

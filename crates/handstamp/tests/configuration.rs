@@ -178,7 +178,7 @@ fn formats_of_sessions_need_their_keys_and_names_of_their_own() {
             &format!("{wif}rsa_keys = [\"farm.pem\"]\nscopes = [\" \"]\n[store]\nkind = \"sqlite\"\npath = \"s.db\""),
         ),
         &[
-            "/etc/handstamp.toml:14:18: HST-CONFIG-CONFLICT federation.shop.wif.references: must be true for session.mode = \"reference\" in the format \"wif\"; the native format authenticates its references",
+            "/etc/handstamp.toml:14:18: HST-CONFIG-CONFLICT federation.shop.wif.references: must be true for session.mode = \"reference\" or \"automatic\" in the format \"wif\"; the native format authenticates its references",
             "/etc/handstamp.toml:16:1: HST-CONFIG-CONFLICT federation.shop.wif.rsa_keys: cannot be combined with machine_keys: a cookie is protected by one of them",
             "/etc/handstamp.toml:17:11: HST-CONFIG-VALUE federation.shop.wif.scopes[0]: must not be empty",
         ],

@@ -147,6 +147,8 @@ pub struct FederationMetrics {
     pub slides: Counter,
     /// Sessions that arrived in another format than the one that is written.
     pub take_overs: Counter,
+    /// Sessions too large for cookies.
+    pub overflows: Counter,
     /// Sessions ended by their users.
     pub sign_outs: Counter,
     /// Sessions ended by the issuer.
@@ -158,7 +160,7 @@ pub struct FederationMetrics {
 }
 
 impl FederationMetrics {
-    const COUNTERS: [Named; 7] = [
+    const COUNTERS: [Named; 8] = [
         Named::new("handstamp_challenges_total", "Browsers sent to the issuer.", |metrics| &metrics.challenges),
         Named::new("handstamp_sign_ins_total", "Sessions begun.", |metrics| &metrics.sign_ins),
         Named::new("handstamp_sessions_slid_total", "Sessions extended because they were used.", |metrics| {
@@ -167,6 +169,11 @@ impl FederationMetrics {
         Named::new("handstamp_sessions_taken_over_total", "Sessions taken over from another format.", |metrics| {
             &metrics.take_overs
         }),
+        Named::new(
+            "handstamp_sessions_overflowed_total",
+            "Sessions too large for cookies, kept in the store.",
+            |metrics| &metrics.overflows,
+        ),
         Named::new("handstamp_sign_outs_total", "Sessions ended by their users.", |metrics| &metrics.sign_outs),
         Named::new("handstamp_issuer_sign_outs_total", "Sessions ended by the issuer.", |metrics| {
             &metrics.issuer_sign_outs
@@ -195,6 +202,7 @@ impl Default for FederationMetrics {
             sign_ins: Counter::default(),
             slides: Counter::default(),
             take_overs: Counter::default(),
+            overflows: Counter::default(),
             sign_outs: Counter::default(),
             issuer_sign_outs: Counter::default(),
             expirations: Counter::default(),

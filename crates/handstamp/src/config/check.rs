@@ -153,7 +153,7 @@ impl Config {
                            for the issuer's clock set clock_skew of the federation";
             reader.report(FindingKind::Value, &at("clock_skew"), message);
         }
-        if session.mode == SessionMode::Reference && self.store.kind == StoreKind::Memory {
+        if session.mode != SessionMode::SelfContained && self.store.kind == StoreKind::Memory {
             let message = "needs a store that survives a restart: set [store] kind = \"sqlite\"";
             reader.report(FindingKind::Conflict, &at("mode"), message);
         }

@@ -77,6 +77,10 @@ impl Explanation<'_> {
         };
         match session.mode {
             SessionMode::SelfContained => writeln!(f, "; the cookie {} holds all of it.", cookie(session.format))?,
+            SessionMode::Automatic => {
+                let name = cookie(session.format);
+                writeln!(f, "; the cookie {name} holds all of it while it fits, then a handle.")?;
+            }
             SessionMode::Reference => {
                 writeln!(f, "; the cookie {} holds a handle, the store the rest.", cookie(session.format))?;
             }

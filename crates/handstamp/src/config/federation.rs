@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::schema::{choice, section};
+use super::sts::ClaimRules;
 use super::values::{HttpUrl, PathPrefix};
 use super::wif::Wif;
 
@@ -56,6 +57,9 @@ section! {
         clock_skew: Duration = "5m",
         /// Refuse an issuer's token that was used before.
         detect_replay: bool = true,
+        /// Claims of the issuer's token that a session keeps, by the rules of `sts.relying_party.NAME.claims`: what is kept is
+        /// what applications see and what cookies carry. Keep `name_identifier` or `name`: `session revoke` knows users by it.
+        claims: ClaimRules = ["*"],
         /// What happens to requests without a session.
         challenge: Challenge,
         /// The session.
@@ -128,6 +132,8 @@ choice! {
         SelfContained = "self-contained",
         /// A sealed handle; the session is in the store.
         Reference = "reference",
+        /// The whole session while it fits into the cookie's pieces; else a sealed handle, and the session in the store.
+        Automatic = "automatic",
     }
 }
 

@@ -12,7 +12,7 @@ use super::findings::{FindingKind, Reader};
 use super::schema::{Value, choice, section};
 use super::values::{HostPattern, HttpUrl, PathPrefix};
 use super::web::ClaimHeaders;
-use crate::sts::ClaimRule;
+use crate::claim_rules::ClaimRule;
 
 section! {
     /// The built-in security token service: accounts, a sign-in page, signed tokens.
@@ -78,7 +78,7 @@ choice! {
     }
 }
 
-/// What a relying party receives, rule by rule.
+/// Which claims go further, rule by rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimRules(pub Vec<ClaimRule>);
 

@@ -86,9 +86,10 @@ impl Federation {
                     let message = "is also the name of the native format's cookie: choose another cookie.name";
                     reader.report(FindingKind::Conflict, &at("cookie_name"), message);
                 }
-                let writes_references = session.format == SessionFormat::Wif && session.mode == SessionMode::Reference;
+                let writes_references =
+                    session.format == SessionFormat::Wif && session.mode != SessionMode::SelfContained;
                 if writes_references && !wif.references {
-                    let message = "must be true for session.mode = \"reference\" in the format \"wif\"; the native format \
+                    let message = "must be true for session.mode = \"reference\" or \"automatic\" in the format \"wif\"; the native format \
                                    authenticates its references";
                     reader.report(FindingKind::Conflict, &at("references"), message);
                 }

@@ -10,7 +10,6 @@
 //! | [`passwords`](PasswordHasher) | Argon2id, bounded so that guessing cannot exhaust the machine |
 //! | [`rate_limit`](SignInLimiter) | how many guesses an account and a client get |
 //! | [`service`](SecurityTokenService) | requests in, pages out |
-//! | [`rules`](ClaimRule) | which claims which relying party receives |
 //! | `pages` | sign-in, signed-out and the page that posts the token |
 
 mod accounts;
@@ -19,7 +18,6 @@ mod form_guard;
 pub(crate) mod pages;
 mod passwords;
 mod rate_limit;
-mod rules;
 mod service;
 mod setup;
 mod sign_in;
@@ -32,7 +30,6 @@ pub use accounts::{Account, AccountStore, NewAccount};
 pub use error::Error;
 pub use passwords::{PasswordCost, PasswordHasher, PasswordText};
 pub use rate_limit::{Allowance, ClientKey, SignInLimiter, SignInLimits, TooManyAttempts};
-pub use rules::{ClaimRule, issue_claims};
 pub use service::SecurityTokenService;
 pub use setup::Surroundings;
 pub use signing::{certificate_path, load_or_create_signing_identity};

@@ -3,7 +3,8 @@
 use super::form_guard::FormGuard;
 use super::pages::HomePage;
 use super::visited::VisitedParties;
-use super::{AccountStore, ClaimRule, PasswordHasher, SignInLimiter};
+use super::{AccountStore, PasswordHasher, SignInLimiter};
+use crate::claim_rules::ClaimRule;
 use crate::pages::{ContentPolicy, MessagePage, respond};
 use handstamp_claims::ArcStr;
 use handstamp_keys::SecureRandom;

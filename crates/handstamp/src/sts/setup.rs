@@ -5,9 +5,9 @@ use super::service::{Desk, Party, SecurityTokenService};
 use super::sign_in::origin_of;
 use super::visited::VisitedParties;
 use super::{
-    AccountStore, ClaimRule, Error, PasswordCost, PasswordHasher, SignInLimiter, SignInLimits,
-    load_or_create_signing_identity,
+    AccountStore, Error, PasswordCost, PasswordHasher, SignInLimiter, SignInLimits, load_or_create_signing_identity,
 };
+use crate::claim_rules::ClaimRule;
 use crate::config::{HttpUrl, Sts, StsRelyingParty, TokenForm};
 use handstamp_claims::{ArcStr, claim_types};
 use handstamp_keys::{KeyRing, SecureRandom};

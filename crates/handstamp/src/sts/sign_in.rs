@@ -2,7 +2,8 @@
 
 use super::pages::{FormPostPage, SignInPage};
 use super::service::Desk;
-use super::{Account, ClientKey, Error, PasswordText, TooManyAttempts, UserName, issue_claims};
+use super::{Account, ClientKey, Error, PasswordText, TooManyAttempts, UserName};
+use crate::claim_rules::release_claims;
 use crate::pages::{ContentPolicy, respond};
 use handstamp_claims::{Claim, ClaimsIdentity, ClaimsPrincipal, authentication_methods, claim_types, value_types};
 use handstamp_time::Timestamp;
@@ -166,8 +167,9 @@ impl Desk {
             return self
                 .refuse(&handstamp_ws_federation::Error::UnknownRealm(task.relying_party().realm.as_str().into()));
         };
+        let claims: Vec<_> = account.all_claims(&self.issuer_name).collect();
         let identity = ClaimsIdentity::new("Federation")
-            .with_claims(issue_claims(&party.rules, account, &self.issuer_name))
+            .with_claims(release_claims(&party.rules, &claims, &self.issuer_name))
             .with_claims(authentication_claims(signed_in_at));
         let post = match self.issuer.respond(task, &identity, self.clock.now(), &*self.random) {
             Ok(post) => post,

@@ -397,6 +397,60 @@ async fn a_session_in_the_database_is_a_handle_in_the_cookie() {
 }
 
 #[tokio::test]
+async fn a_session_goes_into_the_database_when_it_is_too_large_for_cookies() {
+    let (site, application) = (Site::new(), Application::hello().await);
+    let rest = format!(
+        "[store]\nkind = \"sqlite\"\npath = \"{}/store.db\"\n[admin]\naddress = \"127.0.0.1:0\"\n\
+         [federation.shop.cookie]\nchunk_size = 1000\nmax_chunks = 1",
+        site.folder.path().display()
+    );
+    let options = Options { session: "mode = \"automatic\"", rest: &rest, ..Options::default() };
+    let gateway = site.gateway(application.address, options).await;
+    let roles: Vec<String> = (0..80).map(|number| format!("role-{}", number * 7919 % 1009)).collect();
+    let roles: Vec<&str> = roles.iter().map(String::as_str).collect();
+    let (mut small, mut large) = (Browser::default(), Browser::default());
+    small.sign_in(&site, &gateway, "/", "alice", &["user"]).await;
+    large.sign_in(&site, &gateway, "/", "bob", &roles).await;
+    assert!(small.session().expect("a session").len() > large.session().expect("a session").len());
+    for browser in [&mut small, &mut large] {
+        assert_eq!(browser.open(&gateway, "/").await.status, 200);
+    }
+    assert_eq!(application.received()[1].headers()["x-roles"].to_str().expect("text").split(',').count(), 80);
+    let request = "GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let metrics = exchange(gateway.admin.expect("an admin listener"), request).await.expect("connected");
+    assert!(metrics.contains("handstamp_sessions_overflowed_total{federation=\"shop\"} 1\n"), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_session_keeps_the_claims_that_rules_name() {
+    let (site, application) = (Site::new(), Application::hello().await);
+    let options = Options {
+        route: "session_header = \"X-Session\"",
+        federation: "claims = [\"name\", \"role as urn:shop:group\", \"urn:shop:tenant = north\"]",
+        ..Options::default()
+    };
+    let gateway = site.gateway(application.address, options).await;
+    let mut browser = Browser::default();
+    browser.sign_in(&site, &gateway, "/", "alice", &["admin", "sales"]).await;
+    assert_eq!(browser.open(&gateway, "/").await.status, 200);
+    let request = &application.received()[0];
+    assert_eq!(request.headers()["x-user"], "alice");
+    assert!(!request.headers().contains_key("x-roles"), "{request:?}");
+    let session = base64_simd::URL_SAFE_NO_PAD.decode_to_vec(request.headers()["x-session"].as_bytes());
+    let session: serde_json::Value = serde_json::from_slice(&session.expect("base64url")).expect("JSON");
+    let claims: Vec<(&str, &str)> = session["claims"]
+        .as_array()
+        .expect("claims")
+        .iter()
+        .map(|claim| (claim["type"].as_str().expect("a type"), claim["value"].as_str().expect("a value")))
+        .collect();
+    let name = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name";
+    let expected =
+        [(name, "alice"), ("urn:shop:group", "admin"), ("urn:shop:group", "sales"), ("urn:shop:tenant", "north")];
+    assert_eq!(claims, expected);
+}
+
+#[tokio::test]
 async fn a_session_ends_when_its_time_is_over() {
     let (site, application) = (Site::new(), Application::hello().await);
     let options = Options { session: "absolute_timeout = \"1s\"\nclock_skew = \"0s\"", ..Options::default() };

@@ -102,11 +102,8 @@ impl SessionModule {
         }
         let admission = if write_cookie {
             match self.issue(token, browser, now).await {
-                Err(IssueError { error: Error::SessionTooLarge { .. }, mut token })
-                    if self.settings.overflow_to_reference && !token.is_reference_mode() =>
-                {
-                    token.set_reference_mode(true);
-                    self.issue(*token, browser, now).await
+                Err(IssueError { error, token }) if self.overflows(&token, &error) => {
+                    self.issue(self.by_reference(*token, &error), browser, now).await
                 }
                 result => result,
             }
@@ -280,6 +277,21 @@ impl SessionModule {
             }
             Err(error) => Err(IssueError { error, token: Box::new(Arc::unwrap_or_clone(token)) }),
         }
+    }
+
+    /// Whether a session that could not be written goes into the cache instead.
+    pub(super) fn overflows(&self, token: &SessionSecurityToken, error: &Error) -> bool {
+        matches!(error, Error::SessionTooLarge { .. })
+            && self.settings.overflow_to_reference
+            && !token.is_reference_mode()
+    }
+
+    /// A token that is too large for cookies, as a reference.
+    pub(super) fn by_reference(&self, mut token: SessionSecurityToken, error: &Error) -> SessionSecurityToken {
+        tracing::info!(session = token.context_id().fingerprint(), %error, "a session goes into the cache");
+        token.set_reference_mode(true);
+        self.events.overflowed(&token);
+        token
     }
 
     /// A session for one request (SM-9). What the browser has of an earlier one goes.

@@ -31,6 +31,11 @@ pub trait SessionEvents: Send + Sync {
         principal
     }
 
+    /// A session was too large for cookies and goes into the cache: for counting. Logging is done.
+    fn overflowed(&self, token: &SessionSecurityToken) {
+        let _ = token;
+    }
+
     /// Whether this request shows that somebody is there, and so renews a sliding session. Say no to background
     /// polling: otherwise an open page keeps its session for ever.
     fn is_activity(&self, request: RequestHead<'_>) -> bool {

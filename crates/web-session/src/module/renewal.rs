@@ -145,6 +145,10 @@ impl SessionModule {
                 audit("renewed", &new);
                 Admission { set_cookies, ..Admission::with(ActiveSession::new(Arc::new(new), size, now)) }
             }
+            Err(error) if self.overflows(&new, &error) => {
+                let new = self.by_reference(new, &error);
+                return Settled::Store(Renewal { old, revision, new, occasion, moves });
+            }
             Err(error) => kept(old, &error),
         })
     }

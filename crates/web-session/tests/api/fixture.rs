@@ -22,7 +22,7 @@ use handstamp_web_session::{
 use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, Request, Response};
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -224,6 +224,7 @@ pub(crate) struct Recorder {
     pub(crate) on_created: Mutex<Option<OnCreated>>,
     pub(crate) swallow_errors: AtomicBool,
     pub(crate) background: AtomicBool,
+    pub(crate) overflows: AtomicUsize,
     /// Why a token was written last.
     pub(crate) occasion: Mutex<Option<Occasion>>,
 }
@@ -267,6 +268,11 @@ impl SessionEvents for Recorder {
     fn claims(&self, principal: ClaimsPrincipal) -> ClaimsPrincipal {
         self.note("claims");
         principal
+    }
+
+    fn overflowed(&self, token: &SessionSecurityToken) {
+        assert!(token.is_reference_mode());
+        self.overflows.fetch_add(1, Ordering::Relaxed);
     }
 
     fn is_activity(&self, _: RequestHead<'_>) -> bool {

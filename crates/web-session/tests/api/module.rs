@@ -56,6 +56,27 @@ async fn sm_22_a_session_too_large_for_cookies_is_refused_or_goes_into_the_cache
 }
 
 #[tokio::test]
+async fn sm_22_a_session_that_outgrows_its_cookies_goes_into_the_cache() {
+    let limited = Way { cookies: || (NATIVE.cookies)().with_limits(1, 1000).unwrap(), ..NATIVE };
+    let settings = SessionSettings::builder().overflow_to_reference(true).idle_timeout(30 * MINUTE).build().unwrap();
+    let mut app = Fixture::new(limited, settings);
+    assert_eq!(app.sign_in().await.unwrap().mode(), SessionMode::SelfContained);
+    assert_eq!(app.events.overflows.load(Ordering::Relaxed), 0);
+    app.events.when_created(|event| {
+        let builder = event.token.reissue().principal(many_claims()).valid_from(event.token.valid_from());
+        let builder = builder.valid_to(event.token.valid_to());
+        event.token = builder.build(event.token.valid_from(), &handstamp_keys::SystemRandom).unwrap();
+    });
+    app.clock.advance(16 * MINUTE);
+    let visit = app.visit().await;
+    assert_eq!((visit.session.active().unwrap().mode(), visit.set()), (SessionMode::Reference, 1));
+    assert_eq!(app.events.overflows.load(Ordering::Relaxed), 1);
+    *app.events.on_created.lock().unwrap() = None;
+    app.clock.advance(16 * MINUTE);
+    assert_eq!(app.visit().await.session.active().unwrap().principal(), &many_claims());
+}
+
+#[tokio::test]
 async fn each_session_may_have_a_mode_of_its_own() {
     let mut app = Fixture::new(NATIVE, SessionSettings::default());
     let session = app.sign_in_as(SignIn::new(alice()).mode(SessionMode::Reference)).await.unwrap();

@@ -143,8 +143,9 @@ impl Sessions<'_> {
         let mut lifetimes = SessionSettings::builder()
             .absolute_timeout(session.absolute_timeout)
             .cap_to_issuer_lifetime(session.cap_to_issuer_lifetime)
+            .overflow_to_reference(session.mode == config::SessionMode::Automatic)
             .mode(match session.mode {
-                config::SessionMode::SelfContained => SessionMode::SelfContained,
+                config::SessionMode::SelfContained | config::SessionMode::Automatic => SessionMode::SelfContained,
                 config::SessionMode::Reference => SessionMode::Reference,
             })
             .on_unreadable(match session.on_unreadable {

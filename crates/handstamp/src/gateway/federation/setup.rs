@@ -8,7 +8,7 @@ use handstamp_saml::{IssuerNameRegistry, SamlTokenHandler, TrustedIssuer, Valida
 use handstamp_ws_federation::{RelyingParty, RelyingPartySettings, Unsolicited};
 
 use super::Federation;
-use super::events::Counting;
+use super::events::Events;
 use super::sessions::Sessions;
 use crate::Error;
 use crate::admin::Metrics;
@@ -41,7 +41,11 @@ impl Federation {
         let metrics = shared.metrics.federation(name);
         let sessions = Sessions { place: &place, settings, shared }
             .module()?
-            .events(Arc::new(Counting { federation: Arc::clone(&metrics), all: Arc::clone(shared.metrics) }))
+            .events(Arc::new(Events {
+                rules: settings.claims.0.clone(),
+                federation: Arc::clone(&metrics),
+                all: Arc::clone(shared.metrics),
+            }))
             .build()
             .map_err(|error| setup_error(&place, error.code(), &error))?;
         let (issuer_name, issuer) = shared.config.issuer_of(settings).ok_or_else(|| Error::Setup {

@@ -1,15 +1,14 @@
-//! Which claims a relying party receives.
+//! Which claims go further: from the token service to a relying party, and from an issuer's token into a session.
 
-use super::Account;
 use handstamp_claims::{ArcStr, Claim};
 
-/// One rule of a relying party. Rules apply in order; what no rule names stays here.
+/// One rule. Rules apply in order; what no rule names goes no further.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClaimRule {
     /// Passes on every claim of one type.
     Release {
-        /// The type as the account has it.
+        /// The type as it comes.
         claim_type: ArcStr,
         /// The type under which it is issued, when another.
         issued_as: Option<ArcStr>,
@@ -33,32 +32,40 @@ impl ClaimRule {
         Self::Release { claim_type: claim_type.into(), issued_as: None, values: Vec::new() }
     }
 
-    fn apply(&self, account: &Account, issuer: &ArcStr, issued: &mut Vec<Claim>) {
+    fn apply(&self, claims: &[Claim], issuer: &ArcStr, released: &mut Vec<Claim>) {
         match self {
             Self::Release { claim_type, issued_as, values } => {
-                let released = account
-                    .all_claims(issuer)
+                let wanted = claims
+                    .iter()
                     .filter(|claim| claim.is(claim_type) && (values.is_empty() || values.contains(claim.value())));
-                issued.extend(released.map(|claim| match issued_as {
-                    Some(name) => Claim::new(name.clone(), claim.value().clone()).with_issuer(issuer.clone()),
-                    None => claim,
+                released.extend(wanted.map(|claim| {
+                    match issued_as {
+                        Some(name) => Claim::new(name.clone(), claim.value().clone())
+                            .with_value_type(claim.value_type().clone())
+                            .with_issuer(claim.issuer().clone())
+                            .with_original_issuer(claim.original_issuer().clone()),
+                        None => claim.clone(),
+                    }
                 }));
             }
             Self::Constant { claim_type, value } => {
-                issued.push(Claim::new(claim_type.clone(), value.clone()).with_issuer(issuer.clone()));
+                released.push(Claim::new(claim_type.clone(), value.clone()).with_issuer(issuer.clone()));
             }
-            Self::ReleaseAll => issued.extend(account.all_claims(issuer)),
+            Self::ReleaseAll => released.extend_from_slice(claims),
         }
     }
 }
 
-/// The claims about `account` that the rules let out, without repetitions, as claims of `issuer`.
-pub fn issue_claims(rules: &[ClaimRule], account: &Account, issuer: &ArcStr) -> Vec<Claim> {
-    let mut issued = Vec::new();
-    rules.iter().for_each(|rule| rule.apply(account, issuer, &mut issued));
-    let mut unique: Vec<Claim> = Vec::with_capacity(issued.len());
-    for claim in issued {
-        if !unique.iter().any(|other| other.is(claim.claim_type()) && other.value() == claim.value()) {
+/// What the rules make of `claims`, without repetitions. Constants are claims of `issuer`.
+pub fn release_claims(rules: &[ClaimRule], claims: &[Claim], issuer: &ArcStr) -> Vec<Claim> {
+    let mut released = Vec::new();
+    rules.iter().for_each(|rule| rule.apply(claims, issuer, &mut released));
+    let mut unique: Vec<Claim> = Vec::with_capacity(released.len());
+    for claim in released {
+        let same = |other: &Claim| {
+            other.is(claim.claim_type()) && other.value() == claim.value() && other.issuer() == claim.issuer()
+        };
+        if !unique.iter().any(same) {
             unique.push(claim);
         }
     }
@@ -103,18 +110,15 @@ mod tests {
     }
 
     fn issued(rules: &[ClaimRule]) -> Vec<(&'static str, &'static str)> {
-        let account = Account {
-            user_name: "alice".into(),
-            subject: "subject-1".into(),
-            claims: vec![
-                ("urn:email".into(), "alice@example.com".into()),
-                ("urn:role".into(), "Clerk".into()),
-                ("urn:role".into(), "Auditor".into()),
-            ],
-            enabled: true,
-            epoch: 0,
-        };
-        let claims = issue_claims(rules, &account, &"urn:sts".into());
+        let all = [
+            (claim_types::NAME_IDENTIFIER, "subject-1"),
+            (claim_types::NAME, "alice"),
+            ("urn:email".into(), "alice@example.com"),
+            ("urn:role".into(), "Clerk"),
+            ("urn:role".into(), "Auditor"),
+        ];
+        let all = all.map(|(claim_type, value)| Claim::new(claim_type, value).with_issuer("urn:sts"));
+        let claims = release_claims(rules, &all, &"urn:sts".into());
         assert!(claims.iter().all(|claim| claim.issuer() == "urn:sts"));
         claims
             .iter()
