@@ -16,13 +16,24 @@ use handstamp_ws_security::{Body, MessageSecurityVersion, SecurityBinding, UserN
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use std::error::Error;
+use std::process::ExitCode;
 use std::time::Duration;
 
 const ADDRESS: &str = "http://127.0.0.1:8088/";
 const NAMESPACE: &str = "urn:example:ledger";
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let operation = arguments.next().unwrap_or_else(|| "Balance".to_owned());
     let amount = arguments.next().unwrap_or_default();

@@ -19,6 +19,7 @@ use std::collections::HashMap;
 pub struct Contract {
     name: String,
     operations: HashMap<String, Operation>,
+    understood: Vec<(String, String)>,
     requires_session: bool,
     is_duplex: bool,
     requires_impersonation: bool,
@@ -44,6 +45,13 @@ impl Contract {
     #[must_use]
     pub fn with_operation(mut self, action: impl Into<String>, operation: Operation) -> Self {
         self.operations.insert(action.into(), operation);
+        self
+    }
+
+    /// Says that the application understands a header. A message with another one that has to be understood is refused.
+    #[must_use]
+    pub fn understanding(mut self, namespace: impl Into<String>, local_name: impl Into<String>) -> Self {
+        self.understood.push((namespace.into(), local_name.into()));
         self
     }
 
@@ -74,6 +82,11 @@ impl Contract {
             None if self.operations.is_empty() => Some(Operation::default()),
             found => found.copied(),
         }
+    }
+
+    /// The headers that the application understands.
+    pub(crate) fn understood_headers(&self) -> Vec<(&str, &str)> {
+        self.understood.iter().map(|(namespace, name)| (namespace.as_str(), name.as_str())).collect()
     }
 
     /// What WCF's documentation notes about stateful contexts becomes an error when a service is built (SC 10.6).

@@ -333,7 +333,8 @@ impl SecureConversationClient {
 
     fn open(&self, exchange: &Exchange, answer: Vec<u8>, now: Timestamp) -> Result<Unprotected, Error> {
         let document = Document::parse(answer, &self.parse_options)?;
-        let expected = Expectation::reply(&exchange.request);
+        let understood = self.contract.understood_headers();
+        let expected = Expectation::reply(&exchange.request).understanding(&understood);
         let opened = match exchange.kind {
             Kind::Trust(TrustAction::Issue | TrustAction::Renew) => {
                 let receiver = self.receiver(&self.bootstrap).with_replay_cache(&self.bootstrap_replays);

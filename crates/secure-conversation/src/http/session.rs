@@ -174,6 +174,13 @@ where
 }
 
 impl<S> SecureSession<S> {
+    /// Another clock and source of randomness, for tests.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>, random: Arc<dyn SecureRandom>) -> Self {
+        (self.clock, self.random) = (clock, random);
+        self
+    }
+
     /// Looks at the client: to save its session, say.
     pub fn with_client<T>(&self, look: impl FnOnce(&mut SecureConversationClient) -> T) -> T {
         look(&mut self.client())

@@ -8,7 +8,7 @@ use handstamp_time::Timestamp;
 use handstamp_ws_security::addressing::unverified_header;
 use handstamp_ws_security::soap::{Envelope, Fault, FaultCode, QualifiedName, SecurityFault, SoapVersion};
 use handstamp_ws_security::token::SecurityContextToken;
-use handstamp_ws_security::{AddressingVersion, Body, Message, OutsideFault, Sender, Unprotected};
+use handstamp_ws_security::{AddressingVersion, Body, Message, OutsideFault, RequestContext, Sender, Unprotected};
 use handstamp_xml::{Element, Writer, names};
 
 /// What a message says before anything of it was verified: enough to route it and to refuse it.
@@ -96,32 +96,47 @@ impl SecureConversationService {
     pub(super) fn refuse_secured(
         &self,
         sender: &Sender<'_>,
-        request: &Unprotected,
+        (head, request): (&Head, &RequestContext),
         (fault, action): (Fault, Option<&str>),
         error: Error,
         (now, random): (Timestamp, &dyn SecureRandom),
     ) -> Handled {
-        let envelope = fault_message(request, &fault, action).and_then(|message| {
-            Ok(sender.answering(request.request_context()).protect(&message, random, now)?.envelope)
-        });
+        let message = fault_message(head.soap, head.addressing, request.message_id.clone(), &fault, action);
+        let envelope =
+            message.and_then(|message| Ok(sender.answering(request).protect(&message, random, now)?.envelope));
         match envelope {
-            Ok(envelope) => Handled::Answer(Answer {
-                envelope,
-                soap: request.soap_version(),
-                fault: Some(fault),
-                event: Event::Refused(error),
-            }),
+            Ok(envelope) => {
+                Handled::Answer(Answer { envelope, soap: head.soap, fault: Some(fault), event: Event::Refused(error) })
+            }
             Err(error) => Handled::Dropped(error),
         }
+    }
+
+    /// The fault for an authentic message with a header that nobody understands, protected with `sender`; none for other errors.
+    pub(super) fn refuse_not_understood(
+        &self,
+        sender: &Sender<'_>,
+        head: &Head,
+        error: handstamp_ws_security::Error,
+        now_and_random: (Timestamp, &dyn SecureRandom),
+    ) -> Result<Handled, handstamp_ws_security::Error> {
+        let handstamp_ws_security::Error::NotUnderstood { request, .. } = &error else { return Err(error) };
+        let (request, fault) = (request.clone(), (SecurityFault::MustUnderstand.to_fault(), None));
+        Ok(self.refuse_secured(sender, (head, &request), fault, error.into(), now_and_random))
     }
 }
 
 /// A fault as a reply. The action is that of faults, unless another is said.
-pub(super) fn fault_message(request: &Unprotected, fault: &Fault, action: Option<&str>) -> Result<Message, Error> {
+pub(super) fn fault_message(
+    soap: SoapVersion,
+    addressing: AddressingVersion,
+    relates_to: Option<String>,
+    fault: &Fault,
+    action: Option<&str>,
+) -> Result<Message, Error> {
     let mut writer = Writer::new();
-    fault.write(request.soap_version(), &mut writer);
-    let addressing = request.addressing_version().unwrap_or_default();
-    let message = Message::reply_to(request, action.unwrap_or(addressing.fault_action()));
+    fault.write(soap, &mut writer);
+    let message = Message::reply(soap, addressing, action.unwrap_or(addressing.fault_action()), relates_to);
     Ok(message.with_body(Body::canonical(writer.finish()?)))
 }
 

@@ -51,7 +51,7 @@ impl SecureConversationService {
         let opened = receiver.open(document, &Expectation::request(), now);
         let request = match opened.map_err(Error::from).and_then(|opened| self.check_route(opened, head, now)) {
             Ok(request) => request,
-            Err(error) => return self.refuse_opened(head, error),
+            Err(error) => return self.refuse_opened(head, error, now, random),
         };
         let granted = self.grant_issue(&request, now, random);
         self.answer(TrustAction::Issue, &request, granted, head, now, random)
@@ -73,15 +73,19 @@ impl SecureConversationService {
         let opened = receiver.open(document, &Expectation::request(), now);
         let request = match opened.map_err(Error::from).and_then(|opened| self.check_route(opened, head, now)) {
             Ok(request) => request,
-            Err(error) => return self.refuse_opened(head, error),
+            Err(error) => return self.refuse_opened(head, error, now, random),
         };
         let granted = self.grant_renewal(contexts, &request, now, random);
         self.answer(TrustAction::Renew, &request, granted, head, now, random)
     }
 
-    fn refuse_opened(&self, head: &Head, error: Error) -> Handled {
+    fn refuse_opened(&self, head: &Head, error: Error, now: Timestamp, random: &dyn SecureRandom) -> Handled {
         match error {
-            Error::Security(error) => self.refuse_unverified(head, error, names::WSC_2005),
+            Error::Security(error) => {
+                let sender = self.sender(&self.bootstrap, head.protected_channel);
+                let answer = self.refuse_not_understood(&sender, head, error, (now, random));
+                answer.unwrap_or_else(|error| self.refuse_unverified(head, error, names::WSC_2005))
+            }
             error => self.refuse(head, SecurityFault::InvalidSecurity, error),
         }
     }
@@ -107,7 +111,8 @@ impl SecureConversationService {
         match granted {
             Ok(answer) => Handled::Answer(answer),
             Err(Refusal { told, error }) => {
-                self.refuse_secured(&sender, request, (told.fault(request), None), *error, (now, random))
+                let fault = (told.fault(request), None);
+                self.refuse_secured(&sender, (head, request.request_context()), fault, *error, (now, random))
             }
         }
     }

@@ -34,10 +34,15 @@ impl SecureConversationService {
         let receiver = self.receiver(&self.outer, head).with_sessions(&keys);
         let receiver = receiver.with_replay_cache(self.session_replays.as_ref());
         let operation = self.operation(head);
-        let expected = Expectation::request().with_body(operation.unwrap_or_default().request);
+        let understood = self.contract.understood_headers();
+        let expected =
+            Expectation::request().with_body(operation.unwrap_or_default().request).understanding(&understood);
         let opened = match receiver.open(document, &expected, now) {
             Ok(opened) => opened,
-            Err(error) => return self.refuse_unverified(head, error, names::WSC_2005),
+            Err(error) => {
+                let key = keys.into_session(now).and_then(|session| self.context_key(&session).ok());
+                return self.refuse_in_session(head, error, key.as_ref(), now, random);
+            }
         };
         let opened = match self.check_route(opened, head, now) {
             Ok(opened) => opened,
@@ -49,9 +54,9 @@ impl SecureConversationService {
         let Some(operation) = operation else {
             return self.refuse(head, SecurityFault::InvalidSecurity, unknown_action());
         };
-        let key = match ContextKey::new(self.token_of(&session), session.key().clone()) {
+        let key = match self.context_key(&session) {
             Ok(key) => ReplyKey::Stateful(Box::new(key)),
-            Err(error) => return Handled::Dropped(error.into()),
+            Err(error) => return Handled::Dropped(error),
         };
         self.hand_over(opened, session, key, operation, head, now, random)
     }
@@ -71,15 +76,19 @@ impl SecureConversationService {
         };
         let cancels = head.action.as_deref() == Some(TrustAction::Cancel.request(self.generation));
         let operation = self.operation(head);
-        let expected = Expectation::request();
+        let understood = self.contract.understood_headers();
+        let expected = Expectation::request().understanding(&understood);
         let expected =
             if cancels { expected.cancel() } else { expected.with_body(operation.unwrap_or_default().request) };
         let receiver = self.receiver(&self.outer, head).with_sessions(&keys);
         let receiver = receiver.with_replay_cache(self.session_replays.as_ref());
         let opened = match receiver.open(document, &expected, now) {
             Ok(opened) => opened,
-            // The session is there, but not the key: the namespace is always that of February 2005 (finding 17).
-            Err(error) => return self.refuse_unverified(head, error, names::WSC_2005),
+            Err(error) => {
+                let current = head.first_context.as_deref().and_then(|identifier| contexts.current_key(identifier));
+                let key = current.as_ref().map(|key| &key.context);
+                return self.refuse_in_session(head, error, key, now, random);
+            }
         };
         let opened = match self.check_route(opened, head, now) {
             Ok(opened) => opened,
@@ -140,7 +149,9 @@ impl SecureConversationService {
     /// # Errors
     /// [`Error::Xml`] when the reason holds characters that XML does not allow.
     pub fn fault(&self, request: &ApplicationRequest, fault: &Fault, action: Option<&str>) -> Result<Message, Error> {
-        fault_message(&request.message, fault, action)
+        let (message, relates_to) = (&request.message, request.message.message_id());
+        let addressing = message.addressing_version().unwrap_or_default();
+        fault_message(message.soap_version(), addressing, relates_to.map(std::borrow::Cow::into_owned), fault, action)
     }
 
     /// The verified action is the one that chose how to verify, and the message is not from before a restart.
@@ -270,12 +281,30 @@ impl SecureConversationService {
         let fault = SecurityFault::RenewNeeded { namespace: self.generation.conversation() }.to_fault();
         let sender = self.sender(&self.outer, head.protected_channel).with_context(&admission.key.context);
         let action = Some(SECURE_CONVERSATION_FAULT);
-        self.refuse_secured(&sender, opened, (fault, action), Error::KeyExpired, (now, random))
+        let request = (head, opened.request_context());
+        self.refuse_secured(&sender, request, (fault, action), Error::KeyExpired, (now, random))
     }
 
-    /// The token of a session, as far as replies name it.
-    fn token_of(&self, session: &SessionSecurityToken) -> SecurityContextToken {
-        SecurityContextToken {
+    /// A message that was not let in. When it was authentic the answer is protected with `key`, of the session.
+    ///
+    /// When the session is there but not the key, the namespace is that of February 2005 in either generation (finding 17).
+    fn refuse_in_session(
+        &self,
+        head: &Head,
+        error: handstamp_ws_security::Error,
+        key: Option<&ContextKey>,
+        now: Timestamp,
+        random: &dyn SecureRandom,
+    ) -> Handled {
+        let sender = self.sender(&self.outer, head.protected_channel);
+        let sender = key.map_or(sender, |key| sender.with_context(key));
+        let answer = self.refuse_not_understood(&sender, head, error, (now, random));
+        answer.unwrap_or_else(|error| self.refuse_unverified(head, error, names::WSC_2005))
+    }
+
+    /// The key of a session that is a cookie, with its token as far as replies name it.
+    fn context_key(&self, session: &SessionSecurityToken) -> Result<ContextKey, Error> {
+        let token = SecurityContextToken {
             id: Some(session.id().to_string()),
             context: ContextReference {
                 generation: self.generation,
@@ -283,7 +312,8 @@ impl SecureConversationService {
                 instance: session.key_generation().map(|generation| generation.as_unique_id().to_string()),
             },
             cookie: None,
-        }
+        };
+        Ok(ContextKey::new(token, session.key().clone())?)
     }
 }
 

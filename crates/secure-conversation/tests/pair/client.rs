@@ -166,6 +166,8 @@ fn secrets_are_not_shown() {
     pair.works();
     let exchange = pair.request("confidential");
     let shown = format!("{:?} {:?} {:?}", pair.client, exchange, pair.service);
+    let reply = pair.exchange(exchange).unwrap();
+    let shown = format!("{shown} {reply:?}");
     assert!(
         !shown.contains("confidential") && !shown.contains("secret\"") && !shown.contains("SymmetricKey"),
         "{shown}"

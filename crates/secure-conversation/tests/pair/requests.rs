@@ -12,7 +12,7 @@ use handstamp_secure_conversation::{
 use handstamp_time::Timestamp;
 use handstamp_ws_security::soap::{FaultCode, SoapVersion};
 use handstamp_ws_security::{
-    AddressingVersion, Body, Expectation, Generation, KeyEntropyMode, MemoryReplayCache, Message,
+    AddressingVersion, Body, Expectation, Generation, HeaderBlock, KeyEntropyMode, MemoryReplayCache, Message,
     MessageSecurityVersion, Protected, ProtectionLevel, Receiver, SecurityBinding, Sender, UserNameCredential,
 };
 use handstamp_xml::{Document, ParseOptions, names};
@@ -439,6 +439,36 @@ fn sc_63_protection_levels_are_those_of_the_contract() {
     let message = message.with_body(echo("hello")).with_protection(ProtectionLevel::Sign);
     let exchange = pair.client.send(message, pair.now, &pair.random).unwrap();
     assert_eq!(pair.deliver(exchange.envelope()).code(), invalid_security());
+}
+
+#[test]
+fn sc_9_step_15_headers_that_have_to_be_understood_are() {
+    let version = MessageSecurityVersion::default();
+    for binding in [stateful(user_name(version)), stateless(user_name(version))] {
+        let mut pair = Pair::new(&binding);
+        pair.works();
+        let message = || {
+            let header =
+                format!("<h:Priority xmlns:h='urn:h' xmlns:s='{}' s:mustUnderstand='1'>1</h:Priority>", names::SOAP12);
+            let id = "urn:uuid:1";
+            let mut message = Message::request(SoapVersion::Soap12, AddressingVersion::V10, ECHO, ADDRESS, id);
+            message.headers.push(HeaderBlock::from_xml(header, ProtectionLevel::Sign).unwrap());
+            message.with_body(echo("hello"))
+        };
+        let exchange = pair.client.send(message(), pair.now, &pair.random).unwrap();
+        let wire = pair.deliver(exchange.envelope());
+        assert_eq!(wire.fault.as_ref().unwrap().code, FaultCode::MustUnderstand);
+        assert!(wire.is_secured(), "the message was authentic");
+        let outcome = pair.client.receive(exchange, wire.envelope.unwrap(), pair.now).unwrap();
+        assert!(matches!(outcome, Outcome::Fault { .. }));
+        let understanding = Contract::default().understanding("urn:h", "Priority");
+        pair.service = service_builder(&binding).contract(understanding).build().unwrap();
+        pair.client = crate::support::client(&binding);
+        pair.works();
+        let exchange = pair.client.send(message(), pair.now, &pair.random).unwrap();
+        let wire = pair.deliver(exchange.envelope());
+        assert!(wire.fault.is_none(), "{wire:?}");
+    }
 }
 
 #[test]

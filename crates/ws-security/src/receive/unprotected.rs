@@ -8,9 +8,9 @@ use handstamp_keys::{Certificate, SymmetricKey};
 use handstamp_xml::{Document, Element, NodeId, c14n, names};
 use handstamp_xml_security::signature::{VerifiedElement, VerifiedNodes};
 use std::borrow::Cow;
+use std::fmt;
 
 /// A message that was accepted. Only what was verified can be read.
-#[derive(Debug)]
 pub struct Unprotected {
     pub(super) document: Document,
     pub(super) version: SoapVersion,
@@ -193,6 +193,18 @@ impl Unprotected {
         self.verified
             .element(element)
             .or_else(|| self.verified.element(wrapper?)?.children().find(|child| child.element() == element))
+    }
+}
+
+/// What the message is about and who speaks; nothing of its content, which was encrypted for a reason.
+impl fmt::Debug for Unprotected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unprotected")
+            .field("action", &self.action())
+            .field("callers", &self.callers)
+            .field("context", &self.context)
+            .field("timestamp", &self.timestamp)
+            .finish_non_exhaustive()
     }
 }
 

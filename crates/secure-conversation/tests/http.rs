@@ -1,0 +1,222 @@
+//! Service and client over HTTP, without a socket between them.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use bytes::Bytes;
+use handstamp_keys::{DeterministicRandom, KeyKind, KeyRing, RotationPolicy, SigningIdentity};
+use handstamp_secure_conversation::http::{Application, CallError, Reply, SecureSession, SoapService};
+use handstamp_secure_conversation::{
+    ApplicationRequest, Error, NativeCookies, SecureConversationClient, SecureConversationService,
+};
+use handstamp_testkit::VirtualClock;
+use handstamp_time::{Clock as _, Timestamp};
+use handstamp_ws_security::soap::{Fault, FaultCode, SoapVersion};
+use handstamp_ws_security::{
+    AddressingVersion, Body, MessageSecurityVersion, SecurityBinding, UserNameCredential, UserNameValidator,
+};
+use http::header::{ALLOW, CONTENT_TYPE};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+use tower_service::Service;
+
+const ADDRESS: &str = "http://echo.example/";
+
+fn start() -> Timestamp {
+    "2030-01-01T00:00:00Z".parse().unwrap()
+}
+
+static IDENTITY: LazyLock<SigningIdentity> = LazyLock::new(|| {
+    let end = start().saturating_add(Duration::from_secs(365 * 24 * 3600));
+    let random = DeterministicRandom::new(1);
+    SigningIdentity::self_signed("echo", KeyKind::Rsa { bits: 2048 }, start(), end, &random).unwrap()
+});
+
+struct Anybody;
+
+impl UserNameValidator for Anybody {
+    fn validate(&self, _name: &str, _password: &str, _now: Timestamp) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+fn binding(remembered: bool) -> SecurityBinding {
+    let version = MessageSecurityVersion::WSS11_13;
+    let bootstrap = SecurityBinding::user_name_for_certificate(version).unwrap();
+    let mut binding = SecurityBinding::secure_conversation(bootstrap, version);
+    binding.session_mut().unwrap().require_cancellation = remembered;
+    binding
+}
+
+fn service(binding: &SecurityBinding) -> Arc<SecureConversationService> {
+    let ring = KeyRing::in_memory(RotationPolicy::default(), start(), &DeterministicRandom::new(2)).unwrap();
+    let builder = SecureConversationService::builder(binding.clone())
+        .identity(IDENTITY.clone())
+        .user_names(Arc::new(Anybody))
+        .receive_timeout(Duration::from_secs(1000 * 3600))
+        .cookies(Arc::new(NativeCookies::new(Arc::new(ring), ADDRESS)));
+    Arc::new(builder.build().unwrap())
+}
+
+async fn echo(request: Arc<ApplicationRequest>) -> Reply {
+    match request.action().as_str() {
+        "urn:fail" => {
+            let fault = Fault { code: FaultCode::Receiver, subcode: None, reason: "as asked".to_owned() };
+            Reply::Fault { fault, action: None }
+        }
+        "urn:one-way" => Reply::None,
+        _ => Reply::Message { action: "urn:echoed".to_owned(), body: Body::from_xml("<echoed/>").unwrap() },
+    }
+}
+
+/// Both ends, their clock, and the service to look into.
+struct World<A> {
+    http: SoapService<A>,
+    service: Arc<SecureConversationService>,
+    binding: SecurityBinding,
+    clock: Arc<VirtualClock>,
+    random: Arc<DeterministicRandom>,
+}
+
+fn world(remembered: bool) -> World<impl Application> {
+    let (clock, random) = (Arc::new(VirtualClock::new(start())), Arc::new(DeterministicRandom::new(3)));
+    let binding = binding(remembered);
+    let service = service(&binding);
+    let http = SoapService::new(service.clone(), echo).with_clock(clock.clone(), random.clone());
+    World { http, service, binding, clock, random }
+}
+
+impl<A: Application> World<A> {
+    fn session(&self, soap: SoapVersion) -> SecureSession<SoapService<A>> {
+        let client = self.client(soap);
+        SecureSession::new(client, self.http.clone()).unwrap().with_clock(self.clock.clone(), self.random.clone())
+    }
+
+    fn client(&self, soap: SoapVersion) -> SecureConversationClient {
+        SecureConversationClient::builder(self.binding.clone(), ADDRESS)
+            .message_version(soap, AddressingVersion::V10)
+            .service_certificate(IDENTITY.certificate().clone())
+            .user_name(UserNameCredential::new("alice", "secret"))
+            .build()
+            .unwrap()
+    }
+
+    async fn send(&self, request: Request<Full<Bytes>>) -> Response<Full<Bytes>> {
+        self.http.clone().call(request).await.unwrap()
+    }
+}
+
+fn post(media_type: &str, content: impl Into<Bytes>) -> Request<Full<Bytes>> {
+    Request::post(ADDRESS).header(CONTENT_TYPE, media_type).body(Full::new(content.into())).unwrap()
+}
+
+const SOAP_12: &str = "application/soap+xml; charset=utf-8";
+
+#[tokio::test]
+async fn sc_14_5_requests_that_are_not_soap_are_told_so() {
+    let world = world(false);
+    let mut get = post(SOAP_12, "");
+    *get.method_mut() = Method::GET;
+    let response = world.send(get).await;
+    assert_eq!(
+        (response.status(), &response.headers()[ALLOW]),
+        (StatusCode::METHOD_NOT_ALLOWED, &"POST".parse().unwrap())
+    );
+    for (media_type, content, status) in [
+        ("application/json", "{}".to_owned(), StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        (SOAP_12, "no XML".to_owned(), StatusCode::BAD_REQUEST),
+        (SOAP_12, "x".repeat(70_000), StatusCode::PAYLOAD_TOO_LARGE),
+    ] {
+        assert_eq!(world.send(post(media_type, content)).await.status(), status);
+    }
+}
+
+#[tokio::test]
+async fn sc_12_1_faults_come_with_500_in_the_media_type_of_the_request() {
+    let world = world(false);
+    for (soap, media_type) in [(SoapVersion::Soap11, "text/xml; charset=utf-8"), (SoapVersion::Soap12, SOAP_12)] {
+        let envelope = format!("<s:Envelope xmlns:s='{}'><s:Body/></s:Envelope>", soap.namespace());
+        let response = world.send(post(media_type, envelope)).await;
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(response.headers()[CONTENT_TYPE], media_type);
+        let content = response.into_body().collect().await.unwrap().to_bytes();
+        assert!(String::from_utf8_lossy(&content).contains("InvalidSecurity"));
+    }
+}
+
+#[tokio::test]
+async fn sc_02_calls_work_in_both_versions_of_soap_and_sessions_are_closed() {
+    for remembered in [true, false] {
+        for soap in [SoapVersion::Soap11, SoapVersion::Soap12] {
+            let world = world(remembered);
+            let session = world.session(soap);
+            let reply = session.call("urn:echo", Body::empty()).await.unwrap();
+            assert_eq!(reply.action().as_deref(), Some("urn:echoed"));
+            match session.call("urn:fail", Body::empty()).await {
+                Err(CallError::Fault { fault, .. }) => assert_eq!(fault.reason, "as asked"),
+                other => panic!("{other:?}"),
+            }
+            session.close().await.unwrap();
+            assert_eq!(
+                world.service.sessions(start()).len(),
+                usize::from(!remembered),
+                "a cache entry is left at most"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn sc_04_another_soap_action_is_refused() {
+    let world = world(false);
+    let mut client = world.client(SoapVersion::Soap12);
+    let exchange = client.establish(start(), world.random.as_ref()).unwrap();
+    let with_action = |action: &str| post(&format!("{SOAP_12}; action=\"{action}\""), exchange.envelope().to_owned());
+    assert_eq!(world.send(with_action("urn:other")).await.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(world.send(with_action(exchange.action())).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn finding_31_one_way_messages_are_accepted() {
+    let world = world(false);
+    let mut client = world.client(SoapVersion::Soap12);
+    let exchange = client.establish(start(), world.random.as_ref()).unwrap();
+    let answer = world.send(post(SOAP_12, exchange.envelope().to_owned())).await.into_body().collect().await.unwrap();
+    client.receive(exchange, answer.to_bytes(), start()).unwrap();
+    let exchange = client.one_way("urn:one-way", Body::empty(), start(), world.random.as_ref()).unwrap();
+    let response = world.send(post(SOAP_12, exchange.envelope().to_owned())).await;
+    assert_eq!(response.status(), StatusCode::ACCEPTED);
+}
+
+#[tokio::test]
+async fn calls_that_start_together_share_one_session() {
+    for remembered in [true, false] {
+        let world = world(remembered);
+        let session = Arc::new(world.session(SoapVersion::Soap12));
+        let calls: Vec<_> = (0..10)
+            .map(|_| {
+                let session = session.clone();
+                tokio::spawn(async move { session.call("urn:echo", Body::empty()).await.map(drop) })
+            })
+            .collect();
+        for call in calls {
+            call.await.unwrap().unwrap();
+        }
+        assert_eq!(world.service.sessions(start()).len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn sc_41_a_key_is_renewed_before_it_ends_and_a_session_that_was_lost_is_an_error() {
+    let world = world(true);
+    let session = world.session(SoapVersion::Soap12);
+    session.call("urn:echo", Body::empty()).await.unwrap();
+    world.clock.advance(Duration::from_secs(14 * 3600));
+    session.call("urn:echo", Body::empty()).await.unwrap();
+    let sessions = world.service.sessions(world.clock.now());
+    assert_eq!((sessions.len(), sessions[0].renewals), (1, 1));
+    let id = sessions[0].context_id.parse().unwrap();
+    assert!(world.service.end(&id));
+    let lost = session.call("urn:echo", Body::empty()).await;
+    assert!(matches!(lost, Err(CallError::Conversation(Error::Fault { is_authenticated: false, .. }))), "{lost:?}");
+}
