@@ -16,7 +16,7 @@ pub(crate) fn of_user_name(name: &str) -> ClaimsIdentity {
 /// The holder of a certificate's key. The name is the subject and the thumbprint, as WCF has it.
 pub(crate) fn of_certificate(certificate: &Certificate) -> ClaimsIdentity {
     let subject = certificate.subject().to_string();
-    let mut name = format!("{}; ", spaced(&subject));
+    let mut name = format!("{}; ", certificate.subject().spaced());
     for octet in certificate.sha1_thumbprint() {
         // Writing to a string does not fail.
         let _ = write!(name, "{octet:02X}");
@@ -28,28 +28,4 @@ pub(crate) fn of_certificate(certificate: &Certificate) -> ClaimsIdentity {
         .with_claim(Claim::new(claim_types::X500_DISTINGUISHED_NAME, subject).with_value_type(value_types::X500_NAME))
         .with_claim(Claim::new(claim_types::SERIAL_NUMBER, certificate.serial_decimal()))
         .with_claim(Claim::new(claim_types::AUTHENTICATION_METHOD, authentication_methods::X509))
-}
-
-/// A distinguished name as .NET prints it, with a blank behind each comma that separates.
-fn spaced(name: &str) -> String {
-    let mut spaced = String::with_capacity(name.len() + 8);
-    let mut is_escaped = false;
-    for character in name.chars() {
-        spaced.push(character);
-        if character == ',' && !is_escaped {
-            spaced.push(' ');
-        }
-        is_escaped = character == '\\' && !is_escaped;
-    }
-    spaced
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sc_10_3_names_are_separated_as_dotnet_does() {
-        assert_eq!(spaced("CN=a,O=b\\,c,C=XX"), "CN=a, O=b\\,c, C=XX");
-    }
 }
