@@ -97,7 +97,9 @@ impl StatelessContexts {
     /// Whether one more session may wait for its first message.
     pub(crate) fn has_room(&self, now: Timestamp) -> bool {
         let mut table = self.table();
-        table.sweep(&self.limits, now);
+        if table.pending >= self.limits.max_pending {
+            table.sweep(&self.limits, now);
+        }
         table.pending < self.limits.max_pending
     }
 
@@ -110,7 +112,6 @@ impl StatelessContexts {
         now: Timestamp,
     ) -> bool {
         let mut table = self.table();
-        table.sweep(&self.limits, now);
         if table.pending >= self.limits.max_pending {
             return false;
         }
@@ -126,7 +127,7 @@ impl StatelessContexts {
     /// The keys of a session; none when there is no such session (any more).
     pub(crate) fn keys(&self, identifier: &str, now: Timestamp) -> Option<KnownKeys> {
         let mut table = self.table();
-        table.sweep(&self.limits, now);
+        table.sweep_when_due(&self.limits, now);
         let session = table.live(identifier, &self.limits, now)?;
         let previous = session.previous.iter().filter(|(_, until)| *until >= now).map(|(key, _)| key);
         let keys = std::iter::once(&session.current).chain(&session.pending).chain(previous).cloned().collect();
@@ -229,12 +230,15 @@ impl Table {
         removed.is_some()
     }
 
-    /// Throws out what has timed out, once per `inactivityTimeout`: a lookup never finds it anyway.
-    fn sweep(&mut self, limits: &Limits, now: Timestamp) {
-        let due = self.swept.is_none_or(|swept| swept.saturating_add(limits.inactivity_timeout) <= now);
-        if !due && self.pending < limits.max_pending {
-            return;
+    /// Sweeps once per `inactivityTimeout`: a lookup never finds what has timed out anyway.
+    fn sweep_when_due(&mut self, limits: &Limits, now: Timestamp) {
+        if self.swept.is_none_or(|swept| swept.saturating_add(limits.inactivity_timeout) <= now) {
+            self.sweep(limits, now);
         }
+    }
+
+    /// Throws out what has timed out.
+    fn sweep(&mut self, limits: &Limits, now: Timestamp) {
         self.sessions.retain(|_, session| !session.has_timed_out(limits, now));
         self.pending = self.sessions.values().filter(|session| session.last_message.is_none()).count();
         self.swept = Some(now);
