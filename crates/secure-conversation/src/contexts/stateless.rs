@@ -109,7 +109,6 @@ impl StatelessContexts {
         token: Arc<SessionSecurityToken>,
         bootstrap: Arc<[ClaimsIdentity]>,
         key: SessionKey,
-        now: Timestamp,
     ) -> bool {
         let mut table = self.table();
         if table.pending >= self.limits.max_pending {

@@ -159,7 +159,7 @@ impl SecureConversationService {
         let response = self.response(&request, &token, &entropy, lifetime, message)?;
         if let Contexts::Stateless(contexts) = &self.contexts {
             let key = self.session_key(token, entropy.key, lifetime, random)?;
-            if !contexts.issue(Arc::new(session), bootstrap, key, now) {
+            if !contexts.issue(Arc::new(session), bootstrap, key) {
                 return Err(Refusal::too_busy());
             }
         }
