@@ -10,7 +10,7 @@ use crate::config::parse_duration;
 use crate::demo::{Demo, DemoOptions, Invitation};
 use crate::{Error, shutdown};
 
-/// Try it: a token service, the gateway and a sample application on this machine.
+/// Try it: a token service, the gateway, a sample application and a SOAP service on this machine.
 ///
 /// Sign in, kill the program, start it again and reload the page: you are still signed in. Everything it keeps is in one
 /// folder; remove that to start afresh.
@@ -20,10 +20,10 @@ pub(super) struct DemoCommand {
     /// Where everything is kept [default: handstamp/demo in the user's state folder].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Port of the application, 0 for any; token service and admin listener take the next two [default: 7420].
+    /// Port of the application, 0 for any; token service, admin listener and ledger take the next three [default: 7420].
     #[arg(long, value_name = "N")]
     port: Option<u16>,
-    /// Print one line of JSON when ready: {"web":URL,"sts":URL,"admin":URL,"username":…,"password":…,"pid":…}.
+    /// Print one line of JSON when ready: {"web":URL,"sts":URL,"admin":URL,"soap":URL,"username":…,"password":…,"pid":…}.
     #[arg(long)]
     json: bool,
     /// Keep sessions in the database, and only a sealed handle in the cookie.
@@ -59,13 +59,14 @@ fn lifetime(text: &str) -> Result<Duration, &'static str> {
 }
 
 fn banner(invitation: &Invitation) -> String {
-    let Invitation { web, sts, admin, username, password, data, other_ports, .. } = invitation;
+    let Invitation { web, sts, admin, soap, call, username, password, data, other_ports, .. } = invitation;
     let fell_back = if *other_ports { "\n  (the usual ports are taken, so these are others)\n" } else { "" };
     format!(
         "\n  Handstamp demo\n\n  Open       {web}\n  User name  {username}\n  Password   {password}\n{fell_back}\n  \
-         Token service  {sts}\n  Admin          {admin}/metrics\n  Data           {data}\n\n  \
+         Token service  {sts}\n  Admin          {admin}/metrics\n  Ledger (SOAP)  {soap}\n  Data           {data}\n\n  \
+         Call the ledger:\n  {call}\n\n  \
          Sign in, stop this program as roughly as you like (kill -9 {pid}), start it again\n  \
-         and reload the page: you are still signed in. Ctrl-C ends it.\n",
+         and reload the page: you are still signed in; call again: the session goes on. Ctrl-C ends it.\n",
         data = data.display(),
         pid = invitation.pid,
     )
@@ -81,6 +82,8 @@ mod tests {
             web: "http://localhost:1".into(),
             sts: "http://localhost:2".into(),
             admin: "http://localhost:3".into(),
+            soap: "http://localhost:4/ledger".into(),
+            call: "handstamp soap call".into(),
             username: "ada".into(),
             password: "secret".into(),
             pid: 4,
@@ -90,7 +93,7 @@ mod tests {
         let json = serde_json::to_string(&invitation).unwrap();
         assert_eq!(
             json,
-            r#"{"web":"http://localhost:1","sts":"http://localhost:2","admin":"http://localhost:3","username":"ada","password":"secret","pid":4}"#
+            r#"{"web":"http://localhost:1","sts":"http://localhost:2","admin":"http://localhost:3","soap":"http://localhost:4/ledger","username":"ada","password":"secret","pid":4}"#
         );
         let banner = banner(&invitation);
         assert!(banner.contains("http://localhost:1") && banner.contains("secret") && !banner.contains("taken"));

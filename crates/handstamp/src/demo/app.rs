@@ -2,6 +2,8 @@
 //!
 //! It reads one header, which the gateway sets and no client can, and shows what is in it.
 
+use super::Pages;
+use super::ledger_page::LEDGER_PATH;
 use super::session_header::SessionHeader;
 use crate::pages::{ContentPolicy, MessagePage, respond};
 use askama::Template;
@@ -25,10 +27,11 @@ struct HomePage<'a> {
     home: &'a str,
     sign_out: &'a str,
     auditors: &'a str,
+    ledger: &'a str,
 }
 
 /// Answers a request that came through the gateway.
-pub(super) fn answer<B>(request: &Request<B>, clock: &dyn Clock) -> Response<String> {
+pub(super) fn answer<B>(request: &Request<B>, pages: &Pages, clock: &dyn Clock) -> Response<String> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return message(StatusCode::METHOD_NOT_ALLOWED, "This page can only be read");
     }
@@ -41,12 +44,14 @@ pub(super) fn answer<B>(request: &Request<B>, clock: &dyn Clock) -> Response<Str
                 home: "/",
                 sign_out: super::SIGN_OUT_PATH,
                 auditors: AUDITORS_PATH,
+                ledger: LEDGER_PATH,
             };
             respond(StatusCode::OK, &page, &ContentPolicy::default())
         }
         // Reached only when the gateway lets a request through that nobody signed in for: a mistake in its configuration.
         (AUDITORS_PATH, Some(_)) => message(StatusCode::OK, "The auditors' page"),
-        ("/", None) => message(StatusCode::INTERNAL_SERVER_ERROR, "The gateway did not say who is there"),
+        (LEDGER_PATH, Some(_)) => pages.page.show(&pages.sessions, clock.now()),
+        ("/" | LEDGER_PATH, None) => message(StatusCode::INTERNAL_SERVER_ERROR, "The gateway did not say who is there"),
         _ => message(StatusCode::NOT_FOUND, "There is no such page"),
     }
 }
@@ -59,8 +64,11 @@ fn message(status: StatusCode, heading: &str) -> Response<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::demo::ledger::LiveSessions;
+    use crate::demo::ledger_page::LedgerPage;
     use base64_simd::URL_SAFE_NO_PAD;
     use handstamp_time::VirtualClock;
+    use std::sync::Arc;
 
     #[test]
     fn the_page_shows_who_is_there_and_how_long_the_session_lasts() {
@@ -79,6 +87,8 @@ mod tests {
         assert_eq!(get("/", None).status(), StatusCode::INTERNAL_SERVER_ERROR);
         assert_eq!(get("/", Some("{}")).status(), StatusCode::INTERNAL_SERVER_ERROR);
         assert_eq!(get("/nowhere", Some(SESSION)).status(), StatusCode::NOT_FOUND);
+        assert_eq!(get(LEDGER_PATH, None).status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(get(LEDGER_PATH, Some(SESSION)).body().contains("http://localhost:1/ledger"));
     }
 
     const SESSION: &str = r#"{"mode":"self-contained","cookie_size":412,"signed_in":"2030-01-01T08:00:00Z",
@@ -91,6 +101,9 @@ mod tests {
         if let Some(session) = session {
             request = request.header(SESSION_HEADER, URL_SAFE_NO_PAD.encode_to_string(session));
         }
-        answer(&request.body(()).unwrap(), &VirtualClock::new("2030-01-01T08:05:00Z".parse().unwrap()))
+        let started = "2030-01-01T08:00:00Z".parse().unwrap();
+        let page = LedgerPage { address: "http://localhost:1/ledger".into(), command: "call".into() };
+        let pages = Pages { sessions: Arc::new(LiveSessions::new(started)), page };
+        answer(&request.body(()).unwrap(), &pages, &VirtualClock::new("2030-01-01T08:05:00Z".parse().unwrap()))
     }
 }

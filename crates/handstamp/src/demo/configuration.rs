@@ -25,13 +25,17 @@ impl Addresses {
     pub(super) fn admin(&self) -> String {
         format!("http://localhost:{}", self.ports.admin)
     }
+
+    pub(super) fn soap(&self) -> String {
+        format!("http://localhost:{}/ledger", self.ports.soap)
+    }
 }
 
 /// The file, in which paths are relative to its folder.
 ///
 /// Cookies are not `Secure`, because the demo has no TLS: some browsers refuse such cookies over http even from localhost.
 pub(super) fn text(addresses: &Addresses, options: &DemoOptions) -> String {
-    let Addresses { ports: Ports { web: web_port, sts: sts_port, admin: admin_port }, upstream } = addresses;
+    let Addresses { ports: Ports { web: web_port, sts: sts_port, admin: admin_port, .. }, upstream } = addresses;
     let (web, sts) = (addresses.web(), addresses.sts());
     let mode = if options.reference_mode { "reference" } else { "self-contained" };
     let lifetime = format_duration(options.session_lifetime);
@@ -125,8 +129,8 @@ mod tests {
     fn the_generated_configuration_is_valid_in_both_modes() {
         for reference_mode in [false, true] {
             let addresses = Addresses {
-                ports: Ports { web: 7420, sts: 7421, admin: 7422 },
-                upstream: "127.0.0.1:7423".parse().unwrap(),
+                ports: Ports { web: 7420, sts: 7421, admin: 7422, soap: 7423 },
+                upstream: "127.0.0.1:7424".parse().unwrap(),
             };
             let options =
                 DemoOptions { data: None, port: None, reference_mode, session_lifetime: Duration::from_secs(8 * 3600) };

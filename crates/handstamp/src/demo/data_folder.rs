@@ -87,9 +87,9 @@ impl DataFolder {
         self.record.ports
     }
 
-    /// Writes the configuration, and gives its path.
-    pub(super) fn write_configuration(&self, text: &str) -> Result<PathBuf, Error> {
-        let path = self.path.join("handstamp.toml");
+    /// Writes one of the files that the demo makes at each start, and gives its path.
+    pub(super) fn write(&self, name: &str, text: &str) -> Result<PathBuf, Error> {
+        let path = self.path.join(name);
         self.replace(&path, text.as_bytes())?;
         Ok(path)
     }

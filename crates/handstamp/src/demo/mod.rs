@@ -1,18 +1,21 @@
-//! `handstamp demo`: token service, gateway and a sample application in one process.
+//! `handstamp demo`: token service, gateway, a sample application and a SOAP service in one process.
 //!
 //! The demo writes an ordinary configuration into its data folder and runs it as `serve` does. Nothing is demo-only but
-//! that and the application. Everything that has to survive is in the folder: the key ring, the signing key, accounts,
-//! revocations, and the ports, so that a browser finds the demo again where it was.
+//! that and the applications. Everything that has to survive is in the folder: the key ring, the signing key, accounts,
+//! revocations, the ledger's book, and the ports, so that a browser finds the demo again where it was.
 
 mod app;
 mod configuration;
 mod data_folder;
+mod ledger;
+mod ledger_page;
 mod ports;
 mod session_header;
 
 use crate::config::Config;
 use crate::gateway::Gateway;
 use crate::shutdown::Shutdown;
+use crate::sts::AccountStore;
 use crate::{Error, logging};
 use configuration::Addresses;
 use data_folder::DataFolder;
@@ -20,9 +23,12 @@ use handstamp_time::SystemClock;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use ledger::{Ledger, LiveSessions};
+use ledger_page::LedgerPage;
 use std::convert::Infallible;
-use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
@@ -50,6 +56,8 @@ pub const DEFAULT_PORT: u16 = 7420;
 pub struct Demo {
     gateway: Gateway,
     application: TcpListener,
+    pages: Arc<Pages>,
+    ledger: Ledger,
     /// Held so that a second demo does not work on the same files.
     _folder: DataFolder,
     /// What to tell the user.
@@ -65,12 +73,17 @@ pub struct Invitation {
     pub sts: String,
     /// Health and metrics.
     pub admin: String,
+    /// The ledger, a SOAP service.
+    pub soap: String,
     /// Who can sign in.
     pub username: String,
     /// With what.
     pub password: String,
     /// The id of this process.
     pub pid: u32,
+    /// What calls the ledger.
+    #[serde(skip)]
+    pub call: String,
     /// Where everything is kept.
     #[serde(skip)]
     pub data: PathBuf,
@@ -94,23 +107,36 @@ impl Demo {
             .map_err(|source| Error::system("cannot open a port for the sample application", source))?;
         let chosen = ports::choose(options.port, folder.ports())?;
         let addresses = Addresses { ports: chosen.ports, upstream };
-        let file = folder.write_configuration(&configuration::text(&addresses, options))?;
+        let file = folder.write("handstamp.toml", &configuration::text(&addresses, options))?;
+        folder.write(ledger::BINDING_FILE, ledger::BINDING)?;
         let config = Config::load(&file)?;
         logging::start(&config.log);
         let sts = config.sts.as_ref().expect("the generated configuration has a token service");
         let user = folder.prepare(&config, sts, chosen.ports).await?;
         let gateway = Gateway::bind(&config).await?;
+        let keys = gateway.keys().expect("a gateway where people sign in has keys");
+        let soap = SocketAddr::from((Ipv4Addr::LOCALHOST, chosen.ports.soap));
+        let socket = TcpListener::bind(soap).await.map_err(|source| Error::Listen { address: soap, source })?;
+        let accounts = AccountStore::open(&sts.accounts)?;
+        let ledger = Ledger::prepare(folder.path(), socket, Arc::clone(keys), accounts)?;
+        let call = command(&addresses.soap(), &format!("{}:{}", user.name, user.password), folder.path());
+        // Whoever sees the page has signed in, but need not be the demo's user.
+        let command = format!("export HANDSTAMP_PASSWORD=…; {}", command(&addresses.soap(), &user.name, folder.path()));
+        let page = LedgerPage { address: addresses.soap(), command };
+        let pages = Arc::new(Pages { sessions: ledger.sessions(), page });
         let invitation = Invitation {
             web: addresses.web(),
             sts: addresses.sts(),
             admin: addresses.admin(),
+            soap: addresses.soap(),
+            call,
             username: user.name,
             password: user.password,
             pid: std::process::id(),
             data: folder.path().to_owned(),
             other_ports: chosen.fell_back,
         };
-        Ok(Self { gateway, application, _folder: folder, invitation })
+        Ok(Self { gateway, application, pages, ledger, _folder: folder, invitation })
     }
 
     /// Serves until the end is asked for.
@@ -118,7 +144,8 @@ impl Demo {
         let gateway = self.gateway.serve(shutdown.clone());
         let application = async {
             tokio::select! {
-                () = serve_application(self.application) => {}
+                () = serve_application(self.application, self.pages) => {}
+                () = self.ledger.serve() => {}
                 () = shutdown.asked() => {}
             }
         };
@@ -126,13 +153,38 @@ impl Demo {
     }
 }
 
+/// What the sample application shows besides who is there.
+#[derive(Debug)]
+struct Pages {
+    sessions: Arc<LiveSessions>,
+    page: LedgerPage,
+}
+
+/// The command line that asks the ledger for a balance.
+fn command(address: &str, user: &str, data: &Path) -> String {
+    let file = |name: &str| quoted(&data.join(name).display().to_string());
+    let (binding, certificate) = (file(ledger::BINDING_FILE), file(ledger::CERTIFICATE_FILE));
+    format!(
+        "echo '<Balance xmlns=\"urn:handstamp:ledger\"/>' | \
+         handstamp soap call {address} --binding {binding} --service-cert {certificate} --user {user}"
+    )
+}
+
+/// For a shell.
+fn quoted(path: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
+    if path.bytes().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
+}
+
 /// The sample application's own server, which only the gateway talks to.
-async fn serve_application(socket: TcpListener) {
+async fn serve_application(socket: TcpListener, pages: Arc<Pages>) {
     loop {
         let Ok((stream, _)) = socket.accept().await else { continue };
+        let pages = Arc::clone(&pages);
         tokio::spawn(async move {
-            let service = hyper::service::service_fn(|request: Request<Incoming>| async move {
-                Ok::<Response<String>, Infallible>(app::answer(&request, &SystemClock))
+            let service = hyper::service::service_fn(|request: Request<Incoming>| {
+                let answer = app::answer(&request, &pages, &SystemClock);
+                async move { Ok::<Response<String>, Infallible>(answer) }
             });
             let mut server = hyper::server::conn::http1::Builder::new();
             // A connection that breaks is the gateway's to notice.

@@ -5,12 +5,13 @@ use crate::Error;
 use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-/// The ports of the demo's three addresses.
+/// The ports of the demo's four addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Ports {
     pub(super) web: u16,
     pub(super) sts: u16,
     pub(super) admin: u16,
+    pub(super) soap: u16,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,32 +41,36 @@ pub(super) fn choose(asked: Option<u16>, last: Option<Ports>) -> Result<Chosen, 
     }
 }
 
-/// The port asked for, which must be free, and the next two where they are.
+/// The port asked for, which must be free, and the next three where they are.
 fn beginning_at(port: u16) -> Result<Ports, Error> {
     let web = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
         .map_err(|source| Error::Listen { address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)), source })?;
     let wanted = following(port);
-    let ports = if is_free(wanted.sts) && is_free(wanted.admin) { wanted } else { Ports { web: port, ..any()? } };
+    let free = [wanted.sts, wanted.admin, wanted.soap].into_iter().all(is_free);
+    let ports = if free { wanted } else { Ports { web: port, ..any()? } };
     drop(web);
     Ok(ports)
 }
 
 fn following(port: u16) -> Ports {
-    Ports { web: port, sts: port.saturating_add(1), admin: port.saturating_add(2) }
+    let after = |distance| port.saturating_add(distance);
+    Ports { web: port, sts: after(1), admin: after(2), soap: after(3) }
 }
 
-/// Three different free ports: all are held until all are known.
+/// Four different free ports: all are held until all are known.
 fn any() -> Result<Ports, Error> {
     let failed = |source| Error::system("cannot find a free port", source);
     let listen = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed);
-    let held = [listen()?, listen()?, listen()?];
+    let held = [listen()?, listen()?, listen()?, listen()?];
     let port = |listener: &TcpListener| Ok::<u16, Error>(listener.local_addr().map_err(failed)?.port());
-    Ok(Ports { web: port(&held[0])?, sts: port(&held[1])?, admin: port(&held[2])? })
+    Ok(Ports { web: port(&held[0])?, sts: port(&held[1])?, admin: port(&held[2])?, soap: port(&held[3])? })
 }
 
 fn all_free(ports: Ports) -> bool {
-    let Ports { web, sts, admin } = ports;
-    web != sts && sts != admin && web != admin && [web, sts, admin].into_iter().all(is_free)
+    let Ports { web, sts, admin, soap } = ports;
+    let all = [web, sts, admin, soap];
+    let different = (1..all.len()).all(|index| !all[..index].contains(&all[index]));
+    different && all.into_iter().all(is_free)
 }
 
 fn is_free(port: u16) -> bool {
@@ -103,7 +108,7 @@ mod tests {
     #[test]
     fn damaged_records_are_not_believed() {
         let free = any().unwrap().web;
-        let odd = Ports { web: free, sts: free, admin: 0 };
+        let odd = Ports { web: free, sts: free, admin: 0, soap: 0 };
         assert_ne!(choose(Some(0), Some(odd)).unwrap().ports, odd);
     }
 }

@@ -40,6 +40,7 @@ use crate::config::Config;
 use crate::shutdown::{self, Shutdown};
 use body::Body;
 use foundation::Foundation;
+use handstamp_keys::KeyRing;
 use origin::Origin;
 use problem::{Form, Problem};
 use request_id::RequestId;
@@ -115,6 +116,11 @@ impl Gateway {
     /// What is counted while it serves.
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
+    }
+
+    /// The key ring that it seals sessions with and looks after; none when nobody signs in.
+    pub fn keys(&self) -> Option<&Arc<KeyRing>> {
+        self.foundation.as_ref().map(Foundation::keys)
     }
 
     /// Serves until the end is asked for and running requests are done or out of time. The admin listener answers until then.

@@ -9,7 +9,7 @@ async fn the_ready_line_says_where_everything_is() {
     let line = demo.program.ready_line().as_object().expect("an object").clone();
     let mut names: Vec<&str> = line.keys().map(String::as_str).collect();
     names.sort_unstable();
-    assert_eq!(names, ["admin", "password", "pid", "sts", "username", "web"]);
+    assert_eq!(names, ["admin", "password", "pid", "soap", "sts", "username", "web"]);
     assert_eq!(line["pid"].as_u64(), demo.program.id().map(u64::from));
     let health = Agent::new().get(&format!("{}/healthz", demo.program.ready("admin"))).await;
     assert_eq!(health.status, 200, "{}", health.body);

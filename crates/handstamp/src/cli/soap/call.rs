@@ -1,0 +1,199 @@
+//! `handstamp soap call`.
+
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use handstamp_keys::{Certificate, KeyPolicy, SigningIdentity, SystemRandom};
+use handstamp_secure_conversation::SecureConversationClient;
+use handstamp_security_policy::CustomBinding;
+use handstamp_session_token::UniqueId;
+use handstamp_time::{Clock, SystemClock};
+use handstamp_ws_security::soap::{Envelope, SoapVersion};
+use handstamp_ws_security::{AddressingVersion, Body, Message, Unprotected, UserNameCredential};
+use handstamp_xml::Document;
+use handstamp_xml_security::signature::VerifiedElement;
+use zeroize::Zeroizing;
+
+use crate::Error;
+use crate::cli::{block_on, input, print};
+use crate::soap::call::{CallError, Caller, Reply};
+use crate::soap::encoding::read_message;
+use crate::soap::session_file::SessionFile;
+
+/// Send a SOAP request through a secure session, and print the content of the reply's body.
+///
+/// The session is kept in a private file in the user's cache folder and used again by the next call with the same address,
+/// binding and credentials.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  echo '<Balance xmlns=\"urn:handstamp:ledger\"/>' | handstamp soap call http://localhost:7423/ledger \
+    \\\n    --binding ledger.xml --user ada --service-cert ledger.crt\n\n\
+    Exit codes: 0 answered; 1 refused, or answered with a fault; 2 wrong arguments; 3 binding or keys cannot be used; \
+    4 file not readable."
+)]
+pub(in crate::cli) struct Call {
+    /// The address of the service.
+    url: String,
+    /// The <customBinding> or <binding> element of WCF, with authenticationMode="SecureConversation".
+    #[arg(long, value_name = "FILE")]
+    binding: PathBuf,
+    /// Who calls. Without a password it is read from HANDSTAMP_PASSWORD, or from the terminal.
+    #[arg(long, value_name = "NAME[:PASSWORD]")]
+    user: Option<String>,
+    /// The client's certificate and private key, PEM.
+    #[arg(long, value_name = "FILE")]
+    cert: Option<PathBuf>,
+    /// The service's certificate, PEM.
+    #[arg(long, value_name = "FILE")]
+    service_cert: Option<PathBuf>,
+    /// What is asked. Default: the namespace of the body's element, a slash where it does not end in one, and its name.
+    #[arg(long, value_name = "URI")]
+    action: Option<String>,
+    /// The content of the request's body, or a whole envelope. Default: standard input.
+    #[arg(long, value_name = "FILE")]
+    body: Option<PathBuf>,
+    /// What to do about sessions.
+    #[arg(long, value_enum, default_value_t = Session::Reuse, value_name = "WHICH")]
+    session: Session,
+    /// Print the whole envelope of the reply.
+    #[arg(long)]
+    envelope: bool,
+    /// Show each step on standard error. Passwords, secrets and ciphertexts are left out.
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Session {
+    /// Obtain a new session and keep it.
+    New,
+    /// Use the kept session, or obtain one and keep it.
+    Reuse,
+    /// Obtain a session for this call alone.
+    None,
+}
+
+impl Call {
+    pub(super) fn run(self) -> Result<(), Error> {
+        let binding_text = input::read_option(&self.binding)?;
+        let setup = |code, file: &Path, problem: &dyn std::fmt::Display| Error::Setup {
+            code,
+            message: format!("{}: {problem}", file.display()),
+        };
+        let binding =
+            CustomBinding::parse(binding_text.clone()).map_err(|error| setup(error.code(), &self.binding, &error))?;
+        let version = binding.message_version();
+        let (soap, addressing) = (version.soap.unwrap_or_default(), version.addressing.unwrap_or_default());
+        let content = read_message(input::read(self.body.as_ref())?)?;
+        let message = self.message(&content, soap, addressing)?;
+        let mut client = SecureConversationClient::builder(binding.security().clone(), self.url.clone())
+            .message_version(soap, addressing)
+            .max_message_size(4 << 20);
+        let user = self.user.as_deref().map(|user| user.split_once(':').unwrap_or((user, "")).0);
+        if let Some(user) = &self.user {
+            let (name, password) = credential(user)?;
+            client = client.user_name(UserNameCredential::new(name, password.as_str()));
+        }
+        let policy = KeyPolicy::default();
+        let certificate = self.cert.as_deref().map(input::read_option).transpose()?;
+        if let (Some(file), Some(pem)) = (&self.cert, &certificate) {
+            let identity = SigningIdentity::from_pem(pem, &policy);
+            client = client.identity(identity.map_err(|error| setup(error.code(), file, &error))?);
+        }
+        if let Some(file) = &self.service_cert {
+            let found = Certificate::read_all(&input::read_option(file)?);
+            let found = found.map_err(|error| setup(error.code(), file, &error))?.into_iter().next();
+            let found = found.ok_or_else(|| setup("HST-KEYS-CERTIFICATE", file, &"there is no certificate in it"))?;
+            client = client.service_certificate(found);
+        }
+        let mut client = client.build().map_err(|error| setup(error.code(), &self.binding, &error))?;
+        let parts = [self.url.as_bytes(), &binding_text, user.unwrap_or_default().as_bytes()];
+        let parts = [&parts[..], &[certificate.as_deref().unwrap_or_default()]].concat();
+        let file = (self.session != Session::None).then(|| SessionFile::of(&parts)).transpose()?;
+        if let (Session::Reuse, Some(file)) = (self.session, &file)
+            && let Some(saved) = file.load()?
+        {
+            // What cannot be taken up is replaced.
+            if let Err(error) = client.restore(&saved, SystemClock.now()) {
+                eprintln!("handstamp: {error}; obtaining a new session");
+            }
+        }
+        let tell: Option<fn(&str)> = if self.verbose { Some(|step| eprintln!("{step}")) } else { None };
+        let timeout = binding.send_timeout();
+        let reply = block_on(async {
+            let failed = |error: CallError| Error::Refused { code: error.code(), message: error.to_string() };
+            let mut caller = Caller::new(client, timeout, tell).map_err(failed)?;
+            let reply = caller.call(message).await;
+            match (&file, caller.client().save()) {
+                (Some(file), _) if reply.as_ref().is_err_and(CallError::ends_the_session) => file.remove(),
+                (Some(file), Some(session)) => file.save(&session)?,
+                (Some(_), None) => {}
+                // The reply counts, whatever becomes of a session that nobody uses any more.
+                (None, _) => drop(caller.close().await),
+            }
+            reply.map_err(failed)
+        })?;
+        match reply {
+            Reply::Message(message) => print(self.shown(&message)),
+            Reply::Fault(fault, message) => {
+                print(self.shown(&message))?;
+                Err(Error::Refused {
+                    code: "HST-SOAP-FAULT",
+                    message: format!("the service answers with a fault: {fault}"),
+                })
+            }
+        }
+    }
+
+    fn message(&self, content: &Document, soap: SoapVersion, addressing: AddressingVersion) -> Result<Message, Error> {
+        let refused = |error: handstamp_ws_security::Error| input::refused(error.code(), error);
+        let id = message_id()?;
+        let root = content.root();
+        if root.local_name() == "Envelope" && Envelope::of(content).is_ok() {
+            let read = Message::read(content).map_err(refused)?;
+            let action = self.action.clone().unwrap_or(read.action);
+            let base = Message::request(soap, addressing, action, self.url.clone(), id);
+            return Ok(Message { headers: read.headers, body: read.body, ..base });
+        }
+        let action = self.action.clone().unwrap_or_else(|| {
+            let namespace = root.namespace();
+            let slash = if namespace.ends_with('/') { "" } else { "/" };
+            format!("{namespace}{slash}{}", root.local_name())
+        });
+        let body = Body::from_xml(root.markup()).map_err(refused)?;
+        Ok(Message::request(soap, addressing, action, self.url.clone(), id).with_body(body))
+    }
+
+    fn shown(&self, reply: &Unprotected) -> String {
+        if self.envelope {
+            return reply.document().root().markup();
+        }
+        let content = reply.body().into_iter().flat_map(VerifiedElement::children);
+        content.map(|element| element.element().markup()).collect()
+    }
+}
+
+/// `NAME:PASSWORD`, or the password from elsewhere.
+fn credential(user: &str) -> Result<(String, Zeroizing<String>), Error> {
+    if let Some((name, password)) = user.split_once(':') {
+        return Ok((name.to_owned(), Zeroizing::new(password.to_owned())));
+    }
+    if let Ok(password) = std::env::var("HANDSTAMP_PASSWORD") {
+        return Ok((user.to_owned(), Zeroizing::new(password)));
+    }
+    if !std::io::stdin().is_terminal() {
+        let message =
+            format!("there is no password for {user}: set HANDSTAMP_PASSWORD, or write --user {user}:PASSWORD");
+        return Err(Error::Refused { code: "HST-SOAP-PASSWORD", message });
+    }
+    // What is typed shows: hiding it needs the terminal's cooperation.
+    eprint!("Password for {user} (it will show): ");
+    let mut line = Zeroizing::new(String::new());
+    std::io::stdin().read_line(&mut line).map_err(|source| Error::system("cannot read the password", source))?;
+    Ok((user.to_owned(), Zeroizing::new(line.trim_end_matches(['\r', '\n']).to_owned())))
+}
+
+fn message_id() -> Result<String, Error> {
+    Ok(UniqueId::generate(&SystemRandom)?.to_string())
+}

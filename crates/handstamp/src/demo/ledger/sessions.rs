@@ -1,0 +1,136 @@
+//! The ledger's live sessions, as this process met them.
+//!
+//! The service itself remembers none. What is here is for a page to draw: a session appears with its first message, also one
+//! that an earlier process issued.
+
+use handstamp_session_token::SessionSecurityToken;
+use handstamp_time::Timestamp;
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// What is known of sessions since the process started.
+#[derive(Debug)]
+pub(in crate::demo) struct LiveSessions {
+    started: Timestamp,
+    met: Mutex<HashMap<String, LiveSession>>,
+}
+
+/// One session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::demo) struct LiveSession {
+    /// The context id.
+    pub(in crate::demo) context: String,
+    /// Who calls in it.
+    pub(in crate::demo) caller: String,
+    pub(in crate::demo) issued: Timestamp,
+    pub(in crate::demo) expires: Timestamp,
+    /// When messages came, at most the last [`MAX_MESSAGES`].
+    pub(in crate::demo) messages: Vec<Timestamp>,
+    /// How many came.
+    pub(in crate::demo) count: u64,
+    /// Whether an earlier process issued it.
+    pub(in crate::demo) survived: bool,
+}
+
+/// How many sessions are drawn. Of more, the ones that were quiet longest are forgotten.
+const MAX_SESSIONS: usize = 50;
+/// How many messages of one session are drawn.
+const MAX_MESSAGES: usize = 40;
+
+impl LiveSessions {
+    /// None yet, in a process that started now.
+    pub(in crate::demo) fn new(started: Timestamp) -> Self {
+        Self { started, met: Mutex::default() }
+    }
+
+    /// When the process started.
+    pub(in crate::demo) fn started(&self) -> Timestamp {
+        self.started
+    }
+
+    /// Takes note of a message.
+    pub(super) fn met(&self, session: &SessionSecurityToken, now: Timestamp) {
+        let context = session.context_id().as_unique_id().to_string();
+        let caller = session.principal().name().unwrap_or("somebody").to_owned();
+        self.note(&context, &caller, (session.valid_from(), session.valid_to()), now);
+    }
+
+    fn note(&self, context: &str, caller: &str, (issued, expires): (Timestamp, Timestamp), now: Timestamp) {
+        let mut met = self.lock();
+        if !met.contains_key(context) && met.len() >= MAX_SESSIONS {
+            let quietest = met.values().min_by_key(|session| session.messages.last().copied());
+            if let Some(quietest) = quietest.map(|session| session.context.clone()) {
+                met.remove(&quietest);
+            }
+        }
+        let session = met.entry(context.to_owned()).or_insert_with(|| LiveSession {
+            context: context.to_owned(),
+            caller: caller.to_owned(),
+            issued,
+            expires,
+            messages: Vec::new(),
+            count: 0,
+            survived: issued < self.started,
+        });
+        if session.messages.len() == MAX_MESSAGES {
+            session.messages.remove(0);
+        }
+        session.messages.push(now);
+        session.count += 1;
+    }
+
+    /// Those that have not ended, the one with the latest message first.
+    pub(in crate::demo) fn live(&self, now: Timestamp) -> Vec<LiveSession> {
+        let mut met = self.lock();
+        met.retain(|_, session| session.expires >= now);
+        let mut live: Vec<LiveSession> = met.values().cloned().collect();
+        live.sort_by(|a, b| (b.messages.last(), &a.context).cmp(&(a.messages.last(), &b.context)));
+        live
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, LiveSession>> {
+        self.met.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+impl LiveSessions {
+    /// As a message in the session does.
+    pub(in crate::demo) fn note_for_test(&self, context: &str, issued: Timestamp, expires: Timestamp, now: Timestamp) {
+        self.note(context, "ada <b>", (issued, expires), now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minute: u32) -> Timestamp {
+        format!("2030-01-01T08:{minute:02}:00Z").parse().unwrap()
+    }
+
+    #[test]
+    fn sessions_are_those_with_messages_and_time_left() {
+        let sessions = LiveSessions::new(at(10));
+        sessions.note("a", "ada", (at(5), at(30)), at(11));
+        sessions.note("b", "ada", (at(12), at(20)), at(12));
+        sessions.note("a", "ada", (at(5), at(30)), at(13));
+        let live = sessions.live(at(14));
+        let seen: Vec<_> = live.iter().map(|session| (&*session.context, session.count, session.survived)).collect();
+        assert_eq!(seen, [("a", 2, true), ("b", 1, false)]);
+        assert_eq!(sessions.live(at(21)).len(), 1);
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let sessions = LiveSessions::new(at(0));
+        for index in 0..MAX_SESSIONS + 5 {
+            sessions.note(&index.to_string(), "ada", (at(0), at(59)), at(index as u32 % 50));
+        }
+        for _ in 0..2 * MAX_MESSAGES {
+            sessions.note("last", "ada", (at(0), at(59)), at(55));
+        }
+        let live = sessions.live(at(56));
+        assert_eq!((live.len(), live[0].messages.len(), live[0].count), (MAX_SESSIONS, MAX_MESSAGES, 80));
+    }
+}

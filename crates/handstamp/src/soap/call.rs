@@ -1,0 +1,199 @@
+//! Calling a service through a secure session, one exchange after the other.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use handstamp_keys::SystemRandom;
+use handstamp_secure_conversation::trust::TrustAction;
+use handstamp_secure_conversation::{Error as SessionError, Exchange, Outcome, SecureConversationClient};
+use handstamp_time::{Clock, SystemClock};
+use handstamp_ws_security::soap::{Fault, SoapVersion};
+use handstamp_ws_security::{Message, Unprotected};
+use http::header::CONTENT_TYPE;
+use http::{Request, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+
+use super::redact::redacted;
+
+/// A client and its way to the service.
+#[derive(Debug)]
+pub struct Caller {
+    client: SecureConversationClient,
+    http: Client<HttpConnector, Full<Bytes>>,
+    address: Uri,
+    timeout: Option<Duration>,
+    /// Who is told of each step.
+    tell: Option<fn(&str)>,
+}
+
+/// What a service answered.
+#[derive(Debug)]
+pub enum Reply {
+    /// A reply.
+    Message(Box<Unprotected>),
+    /// The application's fault, as authentic as a reply, and the message that it came in.
+    Fault(Fault, Box<Unprotected>),
+}
+
+/// Why a call came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The conversation failed.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// The message or its answer did not get through.
+    #[error("{0}")]
+    Http(String),
+}
+
+/// The largest answer, in bytes.
+const MAX_ANSWER: usize = 4 << 20;
+
+impl CallError {
+    /// A stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Session(error) => error.code(),
+            Self::Http(_) => "HST-SOAP-HTTP",
+        }
+    }
+
+    /// Whether the service may have lost the session: what was saved of it is of no use then.
+    pub fn ends_the_session(&self) -> bool {
+        matches!(self, Self::Session(SessionError::Fault { .. } | SessionError::SessionFaulted))
+    }
+}
+
+impl Caller {
+    /// A caller with the client's session. `tell` hears of each step; each exchange may take as long as `timeout`.
+    ///
+    /// # Errors
+    /// [`CallError::Http`] when the address cannot be called.
+    pub fn new(
+        client: SecureConversationClient,
+        timeout: Option<Duration>,
+        tell: Option<fn(&str)>,
+    ) -> Result<Self, CallError> {
+        let address: Uri = client.address().parse().map_err(|_| CallError::Http("the address is no URL".to_owned()))?;
+        if address.scheme_str() != Some("http") {
+            let problem =
+                "only http:// can be called so far: let a proxy that speaks TLS stand in front of the service";
+            return Err(CallError::Http(problem.to_owned()));
+        }
+        let http = Client::builder(TokioExecutor::new()).build(HttpConnector::new());
+        Ok(Self { client, http, address, timeout, tell })
+    }
+
+    /// The client, to save its session.
+    pub fn client(&self) -> &SecureConversationClient {
+        &self.client
+    }
+
+    /// Sends a message and waits for its reply. Obtains a session, or renews its key, when that is due.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn call(&mut self, message: Message) -> Result<Reply, CallError> {
+        self.establish().await?;
+        let again = message.clone();
+        let exchange = self.client.send(message, SystemClock.now(), &SystemRandom)?;
+        let outcome = match self.exchange(exchange).await {
+            // The service says so before it processes the message.
+            Err(CallError::Session(SessionError::RenewNeeded)) => {
+                self.establish().await?;
+                let exchange = self.client.again(again, SystemClock.now(), &SystemRandom)?;
+                self.exchange(exchange).await?
+            }
+            outcome => outcome?,
+        };
+        match outcome {
+            Outcome::Reply(reply) => Ok(Reply::Message(reply)),
+            Outcome::Fault { fault, message } => Ok(Reply::Fault(fault, message)),
+            _ => Err(SessionError::NoSession.into()),
+        }
+    }
+
+    /// Ends the session, and tells the service when it remembers it.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn close(&mut self) -> Result<(), CallError> {
+        match self.client.close(SystemClock.now(), &SystemRandom)? {
+            Some(exchange) => self.exchange(exchange).await.map(drop),
+            None => Ok(()),
+        }
+    }
+
+    async fn establish(&mut self) -> Result<(), CallError> {
+        let now = SystemClock.now();
+        match self.client.due(now) {
+            None => {
+                self.tell(format_args!("the session {} goes on", self.context()));
+                return Ok(());
+            }
+            Some(TrustAction::Renew) => self.tell(format_args!("the key of the session {} is due", self.context())),
+            Some(_) => self.tell(format_args!("a session is needed")),
+        }
+        let exchange = self.client.establish(now, &SystemRandom)?;
+        self.exchange(exchange).await?;
+        self.tell(format_args!("the session is {}", self.context()));
+        Ok(())
+    }
+
+    async fn exchange(&mut self, exchange: Exchange) -> Result<Outcome, CallError> {
+        let started = Instant::now();
+        let sent = exchange.envelope();
+        self.tell(format_args!("> POST {} ({} bytes): {}", self.address, sent.len(), exchange.action()));
+        self.tell(format_args!("> {}", redacted(sent)));
+        let sending = self.send(&exchange);
+        let (status, answer) = match self.timeout {
+            Some(timeout) => tokio::time::timeout(timeout, sending)
+                .await
+                .map_err(|_| CallError::Http(format!("there was no answer in {} s", timeout.as_secs())))??,
+            None => sending.await?,
+        };
+        let took = started.elapsed().as_millis();
+        self.tell(format_args!("< {status} ({} bytes, {took} ms)", answer.len()));
+        // A fault comes with 500 in both versions of SOAP.
+        if answer.is_empty() || !matches!(status, StatusCode::OK | StatusCode::INTERNAL_SERVER_ERROR) {
+            return Err(CallError::Http(format!("{} answers with HTTP status {status}", self.address)));
+        }
+        self.tell(format_args!("< {}", redacted(&String::from_utf8_lossy(&answer))));
+        Ok(self.client.receive(exchange, answer, SystemClock.now())?)
+    }
+
+    async fn send(&self, exchange: &Exchange) -> Result<(StatusCode, Bytes), CallError> {
+        let failed = |error: &dyn std::fmt::Display| CallError::Http(format!("cannot call {}: {error}", self.address));
+        let request = Request::post(self.address.clone());
+        let request = match self.client.soap_version() {
+            SoapVersion::Soap11 => request
+                .header(CONTENT_TYPE, "text/xml; charset=utf-8")
+                .header("SOAPAction", format!("\"{}\"", exchange.action())),
+            SoapVersion::Soap12 => {
+                let media_type = format!("application/soap+xml; charset=utf-8; action=\"{}\"", exchange.action());
+                request.header(CONTENT_TYPE, media_type)
+            }
+        };
+        let request = request.body(Full::from(exchange.envelope().to_owned())).map_err(|error| failed(&error))?;
+        let response = self.http.request(request).await.map_err(|error| {
+            let cause = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source()).last();
+            failed(&cause.map_or_else(|| error.to_string(), ToString::to_string))
+        })?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
+        Ok((status, body.map_err(|error| failed(&error))?.to_bytes()))
+    }
+
+    fn context(&self) -> &str {
+        self.client.context_id().unwrap_or_default()
+    }
+
+    fn tell(&self, what: std::fmt::Arguments<'_>) {
+        if let Some(tell) = self.tell {
+            tell(&what.to_string());
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Where `soap call` keeps sessions between runs: one private file each in the user's cache folder.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use handstamp_keys::sha256;
+use zeroize::Zeroizing;
+
+use crate::Error;
+
+/// The file of one session: of one user with one service under one binding.
+#[derive(Debug)]
+pub struct SessionFile {
+    path: PathBuf,
+}
+
+/// No saved session is larger, in bytes.
+const MAX: u64 = 256 << 10;
+
+impl SessionFile {
+    /// The file for sessions that `parts` tell apart: address, binding, credentials. What they are does not show in its name.
+    ///
+    /// # Errors
+    /// There is no folder for it.
+    pub fn of(parts: &[&[u8]]) -> Result<Self, Error> {
+        let folder = cache_folder().ok_or_else(|| Error::Setup {
+            code: "HST-SOAP-CACHE",
+            message: "there is no home folder to keep the session in; set XDG_CACHE_HOME, or use --session none"
+                .to_owned(),
+        })?;
+        let mut text = Vec::new();
+        for part in parts {
+            text.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            text.extend_from_slice(part);
+        }
+        let name: String = sha256(&text).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self { path: folder.join(format!("{name}.json")) })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The saved session; none when there is none.
+    ///
+    /// # Errors
+    /// It cannot be read, or others can read it.
+    pub fn load(&self) -> Result<Option<Zeroizing<String>>, Error> {
+        let failed = |source| Error::system(format!("cannot read {}", self.path.display()), source);
+        let file = match fs::File::open(&self.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        #[cfg(unix)]
+        if std::os::unix::fs::PermissionsExt::mode(&file.metadata().map_err(failed)?.permissions()) & 0o077 != 0 {
+            let path = self.path.display();
+            return Err(Error::Setup {
+                code: "HST-SOAP-CACHE",
+                message: format!("{path} holds the key of a session, and others may read it: remove it"),
+            });
+        }
+        let mut text = Zeroizing::new(String::new());
+        file.take(MAX).read_to_string(&mut text).map_err(failed)?;
+        Ok(Some(text))
+    }
+
+    /// Replaces the saved session as a whole.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn save(&self, session: &str) -> Result<(), Error> {
+        let temporary = self.path.with_extension(format!("{}.tmp", std::process::id()));
+        let written = || -> io::Result<()> {
+            if let Some(folder) = self.path.parent() {
+                let mut builder = fs::DirBuilder::new();
+                builder.recursive(true);
+                #[cfg(unix)]
+                std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+                builder.create(folder)?;
+            }
+            let mut options = OpenOptions::new();
+            options.write(true).create_new(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            let mut file = options.open(&temporary)?;
+            file.write_all(session.as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&temporary, &self.path)
+        };
+        written().map_err(|source| {
+            // What is left behind is private, and no session.
+            let _ = fs::remove_file(&temporary);
+            Error::system(format!("cannot write {}", self.path.display()), source)
+        })
+    }
+
+    /// Forgets the saved session.
+    pub fn remove(&self) {
+        // Where there is none, there is nothing to forget; where it cannot be removed, the next run says why.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// `$XDG_CACHE_HOME/handstamp/soap`, or what the system has instead.
+fn cache_folder() -> Option<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = if let Some(cache) = variable("XDG_CACHE_HOME").filter(|path| path.is_absolute()) {
+        cache
+    } else if cfg!(windows) {
+        variable("LOCALAPPDATA")?
+    } else if cfg!(target_os = "macos") {
+        variable("HOME")?.join("Library/Caches")
+    } else {
+        variable("HOME")?.join(".cache")
+    };
+    Some(base.join("handstamp").join("soap"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sessions_are_private_and_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = SessionFile { path: folder.path().join("a/b.json") };
+        assert!(file.load().unwrap().is_none());
+        file.save("{}").unwrap();
+        file.save("{\"key\":1}").unwrap();
+        assert_eq!(file.load().unwrap().unwrap().as_str(), "{\"key\":1}");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(fs::metadata(&file.path).unwrap().permissions().mode() & 0o777, 0o600);
+            assert_eq!(fs::metadata(folder.path().join("a")).unwrap().permissions().mode() & 0o777, 0o700);
+            fs::set_permissions(&file.path, fs::Permissions::from_mode(0o644)).unwrap();
+            assert!(file.load().is_err());
+        }
+        file.remove();
+        assert!(file.load().unwrap().is_none());
+        assert_eq!(fs::read_dir(folder.path().join("a")).unwrap().count(), 0);
+    }
+}
