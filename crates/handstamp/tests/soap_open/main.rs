@@ -109,6 +109,25 @@ fn sc_6_1_a_client_opens_what_its_keys_can_and_says_what_is_missing() {
     assert_eq!((opened, without_key, closed), (31, 141, 3));
 }
 
+/// Whose a certificate is, is not the question where nobody says whose it has to be; and whoever has the service's key needs no
+/// other.
+#[test]
+fn sc_6_certificates_are_accepted_as_they_come_unless_the_peer_is_given() {
+    for name in ["mutual", "mutual-wss10"] {
+        let conversation = Conversation::named("wcf_messages", name);
+        let answer =
+            conversation.open_with(0, &["--as", "service", "--binding", "service.xml", "--identity", "server.pem"]);
+        assert!(Expected::of(&conversation, 0).check(&answer).is_ok(), "{name}: {}", answer.err);
+        let other = ["--as", "service", "--binding", "service.xml", "--identity", "server.pem", "--peer", "server.crt"];
+        let answer = conversation.open_with(0, &other);
+        assert!(answer.code == 1 && answer.err.contains("certificate"), "{name}: {}", answer.err);
+    }
+    let conversation = Conversation::named("wcf_messages", "mutual");
+    let laboratory = ["--as", "client", "--binding", "client.xml", "--identity", "server.pem", "--request", "request"];
+    let answer = conversation.open_with(1, &laboratory);
+    assert!(Expected::of(&conversation, 1).check(&answer).is_ok(), "{}", answer.err);
+}
+
 #[test]
 fn sc_8_5_the_contract_of_an_operation_can_be_demanded() {
     let conversation = Conversation::named("wcf_messages_more", "operations-cookie");

@@ -102,6 +102,16 @@ impl Conversation {
         run(self.folder.path(), &arguments)
     }
 
+    /// Opens a message with these arguments besides the file and the clock.
+    pub(crate) fn open_with(&self, index: usize, arguments: &[&str]) -> Answer {
+        self.write("message", octets(&self.messages()[index]));
+        if let Some(request) = self.request_of(index) {
+            self.write("request", octets(request));
+        }
+        let at = self.arrival(index);
+        run(self.folder.path(), &[&["soap", "open", "message", "--at", at.as_str()], arguments].concat())
+    }
+
     /// Of each context all keys that it ever had.
     fn context_keys(&self) -> Vec<String> {
         let issued = self.messages().iter().map(|message| &message["issued"]).filter(|issued| issued.is_object());

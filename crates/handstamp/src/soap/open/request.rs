@@ -5,7 +5,7 @@ use handstamp_ws_security::{AddressingVersion, Expectation, ProtectionLevel, Req
 use handstamp_xml::{Document, Element, names};
 use handstamp_xml_security::signature::Signature;
 
-use super::{Ends, Opener, action_of};
+use super::{Ends, Opener, action_of, included_certificate};
 
 /// What a client knows of its own request.
 pub(super) struct OwnRequest {
@@ -23,9 +23,11 @@ impl OwnRequest {
     pub(super) fn read(opener: &Opener, message: &Document) -> Self {
         let action = action_of(message);
         let wrapped = opener.given.wrapped(message);
+        // Whose certificate is in it is the client's own affair, whatever identity is at hand.
+        let own = || opener.identity.as_ref().map(|identity| identity.certificate().clone());
         let ends = Ends {
             identity: opener.identity_for(message),
-            peer: opener.identity.as_ref().map(|identity| identity.certificate().clone()),
+            peer: included_certificate(message).or_else(own),
             now: made(message).unwrap_or(opener.now),
             is_sender: true,
         };
