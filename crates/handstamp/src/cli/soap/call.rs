@@ -23,8 +23,8 @@ use crate::soap::session_file::SessionFile;
 
 /// Send a SOAP request through a secure session, and print the content of the reply's body.
 ///
-/// The session is kept in a private file in the user's cache folder and used again by the next call with the same address,
-/// binding and credentials.
+/// The session is kept in a private file in the user's cache folder. The next call with the same address, binding and user
+/// name or certificate uses it again and does not look at the password; `--session new` does.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  echo '<Balance xmlns=\"urn:handstamp:ledger\"/>' | handstamp soap call http://localhost:7423/ledger \
