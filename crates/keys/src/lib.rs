@@ -14,6 +14,7 @@
 //! | encrypt keys with keys, or with RSA | [`wrap`], [`transport`] |
 //! | read certificates and identities, or make them | [`Certificate`], [`SigningIdentity`] |
 //! | decide which certificates to believe | [`CertificateTrust`] |
+//! | speak TLS | [`tls`] |
 //! | random bytes | [`SystemRandom`] through [`SecureRandom`] |
 //!
 //! # The life of a key ring
@@ -81,6 +82,7 @@ mod signature;
 mod symmetric;
 #[cfg(test)]
 mod test_support;
+pub mod tls;
 pub mod transport;
 pub mod wrap;
 mod x509;
