@@ -14,6 +14,7 @@
 //! | encrypt keys with keys, or with RSA | [`wrap`], [`transport`] |
 //! | read certificates and identities, or make them | [`Certificate`], [`SigningIdentity`] |
 //! | decide which certificates to believe | [`CertificateTrust`] |
+//! | sign JSON, publish keys as JWK | [`jose`] |
 //! | speak TLS | [`tls`] |
 //! | random bytes | [`SystemRandom`] through [`SecureRandom`] |
 //!
@@ -70,6 +71,7 @@ mod der;
 pub mod derivation;
 mod digest;
 mod error;
+pub mod jose;
 mod mac;
 mod pem;
 mod private_file;
