@@ -15,6 +15,8 @@ pub(crate) const CHROMEDRIVER: Tool = Tool { program: "chromedriver", package: "
 pub(crate) const XMLSEC1: Tool = Tool { program: "xmlsec1", package: "xmlsec1" };
 pub(crate) const XMLLINT: Tool = Tool { program: "xmllint", package: "libxml2-utils" };
 pub(crate) const CXX: Tool = Tool { program: "c++", package: "g++" };
+pub(crate) const NGINX: Tool = Tool { program: "/usr/sbin/nginx", package: "nginx-light" };
+pub(crate) const CADDY: Tool = Tool { program: "/usr/bin/caddy", package: "caddy" };
 pub(crate) const VALGRIND: Tool = Tool { program: "valgrind", package: "valgrind" };
 
 /// Mono's compiler, its runtime, and the parts of its class library that `interop/mono` uses.

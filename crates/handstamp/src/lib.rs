@@ -13,6 +13,7 @@
 //! | [`soap`] | SOAP messages: their encodings, and opening captured ones |
 //! | [`pages`] | what people see |
 //! | [`admin`] | health and metrics |
+//! | [`application_token`] | signed statements of who is there, for applications |
 //! | [`claim_rules`] | which claims go further |
 //! | [`cli`] | the command line |
 //!
@@ -22,6 +23,7 @@
 #![allow(rustdoc::private_intra_doc_links)]
 
 pub mod admin;
+mod application_token;
 pub mod claim_rules;
 pub mod cli;
 pub mod config;

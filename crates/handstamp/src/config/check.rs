@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::federation::{Federation, Issuer};
 use super::findings::{FindingKind, Reader};
+use super::forward_auth::ForwardAuth;
 use super::schema::nearest;
 use super::service::{Store, StoreKind};
 use super::web::{SignIn, WebRoute};
@@ -24,6 +25,9 @@ impl Config {
         for (name, route) in &self.web {
             self.check_route(route, &format!("web.{name}"), reader);
         }
+        for (name, settings) in &self.forward_auth {
+            self.check_forward_auth(settings, &format!("forward_auth.{name}"), reader);
+        }
         self.check_ambiguous_routes(reader);
         if let Some(sts) = &self.sts {
             sts.check(reader);
@@ -35,7 +39,12 @@ impl Config {
 
     /// The relying party of a route: the named one, or the only one.
     pub fn federation_of(&self, route: &WebRoute) -> Option<(&str, &Federation)> {
-        only_or_named(&self.federation, route.federation.as_deref())
+        self.federation_named(route.federation.as_deref())
+    }
+
+    /// The relying party of this name, or the only one.
+    pub fn federation_named(&self, name: Option<&str>) -> Option<(&str, &Federation)> {
+        only_or_named(&self.federation, name)
     }
 
     /// The issuer of a relying party: the named one, or the only one.
@@ -44,7 +53,7 @@ impl Config {
     }
 
     fn check_listeners(&self, reader: &mut Reader) {
-        if self.listener.is_empty() && !self.web.is_empty() {
+        if self.listener.is_empty() && !(self.web.is_empty() && self.forward_auth.is_empty()) {
             reader.report(
                 FindingKind::Missing,
                 "listener",
@@ -179,6 +188,7 @@ impl Config {
                 ("public_paths", !route.public_paths.is_empty()),
                 ("claims_to_headers", !route.claims_to_headers.is_empty()),
                 ("session_header", route.session_header.is_some()),
+                ("jwt_header", route.jwt_header.is_some()),
                 ("federation", route.federation.is_some()),
             ] {
                 if given {
@@ -189,6 +199,7 @@ impl Config {
         } else {
             check_reference("federation", &self.federation, route.federation.as_deref(), path, reader);
         }
+        self.check_jwt(route.jwt_header.is_some(), route.jwt_audience.is_some(), path, reader);
         if route.sign_in == SignIn::Optional {
             for (key, given) in
                 [("required_roles", !route.required_roles.is_empty()), ("public_paths", !route.public_paths.is_empty())]
@@ -205,6 +216,35 @@ impl Config {
             ("idle_timeout", route.idle_timeout),
         ] {
             not_zero(timeout, &at(key), reader);
+        }
+    }
+
+    fn check_forward_auth(&self, settings: &ForwardAuth, path: &str, reader: &mut Reader) {
+        for (index, listener) in settings.listeners.iter().enumerate() {
+            let key = format!("{path}.listeners[{index}]");
+            check_name("listener", &self.listener, listener, &key, reader);
+        }
+        check_reference("federation", &self.federation, settings.federation.as_deref(), path, reader);
+        self.check_jwt(settings.jwt_header.is_some(), settings.jwt_audience.is_some(), path, reader);
+        let mut listeners = self
+            .listener
+            .iter()
+            .filter(|(name, _)| settings.listeners.is_empty() || settings.listeners.contains(name))
+            .map(|(_, listener)| listener);
+        if !listeners.any(|listener| !listener.trusted_proxies.is_empty()) {
+            let message = "nobody may ask: name the proxy's address in trusted_proxies of the listener";
+            reader.report(FindingKind::Conflict, path, message);
+        }
+    }
+
+    fn check_jwt(&self, wanted: bool, audience: bool, path: &str, reader: &mut Reader) {
+        if wanted && self.jwt.is_none() {
+            let message = "needs a signer: add a table [jwt] with issuer = \"https://shop.example\"";
+            reader.report(FindingKind::Missing, &format!("{path}.jwt_header"), message);
+        }
+        if audience && !wanted {
+            let message = "means nothing without jwt_header";
+            reader.report(FindingKind::Conflict, &format!("{path}.jwt_audience"), message);
         }
     }
 

@@ -52,6 +52,16 @@ impl Display for Explanation<'_> {
         for (name, route) in &config.web {
             self.route(f, name, route)?;
         }
+        for (name, settings) in &config.forward_auth {
+            let federation = config.federation_named(settings.federation.as_deref()).map_or("", |(name, _)| name);
+            let path = settings.path.as_str();
+            writeln!(f, "Forward-auth {name}: decides for other proxies at {path}/check and {path}/challenge.")?;
+            writeln!(f, "  People sign in at {federation}.")?;
+        }
+        if let Some(jwt) = &config.jwt {
+            let lifetime = format_duration(jwt.lifetime);
+            writeln!(f, "JWT: signed by {} for at most {lifetime}.", jwt.issuer)?;
+        }
         Ok(())
     }
 }
@@ -125,6 +135,9 @@ impl Explanation<'_> {
         }
         for (header, claim_type) in route.claims_to_headers.iter() {
             writeln!(f, "  The application gets {claim_type} as {header}.")?;
+        }
+        if let Some(header) = &route.jwt_header {
+            writeln!(f, "  The application gets a signed token as {header}.")?;
         }
         if route.sign_in != SignIn::Off && route.authenticated_cache == AuthenticatedCache::Application {
             writeln!(f, "  Answers may be kept by browsers: after sign-out the back button may show them.")?;

@@ -23,7 +23,9 @@ mod check;
 mod explain;
 mod federation;
 mod findings;
+mod forward_auth;
 pub mod import;
+mod jwt;
 mod listener;
 mod reference;
 pub mod schema;
@@ -40,6 +42,8 @@ pub use federation::{
     Challenge, ChallengeMode, Cookie, Federation, Issuer, OnUnreadable, SameSite, Session, SessionFormat, SessionMode,
 };
 pub use findings::{Finding, FindingKind, Findings, Reader};
+pub use forward_auth::ForwardAuth;
+pub use jwt::Jwt;
 pub use listener::Listener;
 pub use reference::reference;
 pub use service::{Admin, Keys, Log, LogFormat, LogLevel, Shutdown, Store, StoreKind};
@@ -74,6 +78,10 @@ section! {
         federation: BTreeMap<String, Federation>,
         /// Applications behind the gateway.
         web: BTreeMap<String, WebRoute>,
+        /// Sign-in for applications behind another proxy.
+        forward_auth: BTreeMap<String, ForwardAuth>,
+        /// Signed tokens for applications; off when absent.
+        jwt: Option<Jwt>,
         /// The built-in security token service; off when absent.
         sts: Option<Sts>,
     }

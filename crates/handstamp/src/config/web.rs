@@ -42,6 +42,12 @@ section! {
         /// Name of a header that tells the application everything about the session: claims, mode, size, start and end, as
         /// JSON in base64url. What a client sends under this name is removed. No such header when absent.
         session_header: Option<HeaderName>,
+        /// Name of a header that brings the application a signed token about who is there, a JWT made as `[jwt]` says. With the
+        /// name `Authorization` it is a `Bearer` token. What a client sends under this name is removed. No such header when
+        /// absent.
+        jwt_header: Option<HeaderName>,
+        /// Audience of that token (`aud`); the realm of the relying party when absent.
+        jwt_audience: Option<String>,
         /// What becomes of `Cache-Control` on answers to signed-in users.
         authenticated_cache: AuthenticatedCache = "no-store",
         /// Which host name the application sees.

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue};
-use http::{Request, Response, StatusCode};
+use http::header::{CACHE_CONTROL, HeaderMap, HeaderValue};
+use http::{Method, Request, Response, StatusCode, Uri};
 
 use super::Visit;
+use super::application_headers::ApplicationHeaders;
 use super::body::Body;
-use super::claim_headers::ClaimHeaderWriter;
 use super::federation::Federation;
 use super::problem::Problem;
 use super::proxy::Proxy;
-use super::session_header;
-use crate::config::{AuthenticatedCache, PathPrefix, SignIn, WebRoute};
+use crate::config::{AuthenticatedCache, ForwardAuth, PathPrefix, SignIn, WebRoute};
+use handstamp_time::Timestamp;
 use handstamp_web_session::{ActiveSession, Session};
 
 /// The rules of one route.
@@ -22,22 +22,79 @@ pub(super) struct Access {
     required: bool,
     public_paths: Vec<PathPrefix>,
     required_roles: Vec<String>,
-    claim_headers: ClaimHeaderWriter,
-    session_header: Option<HeaderName>,
+    headers: ApplicationHeaders,
     no_store: bool,
 }
 
+/// Whether a request may pass.
+pub(super) enum Admission {
+    /// It may, as this user, or as nobody where nobody has to sign in.
+    Granted(Option<ActiveSession>),
+    /// First there is a sign-in.
+    Challenged(Response<Body>),
+}
+
 impl Access {
-    pub(super) fn new(route: &WebRoute, federation: Arc<Federation>) -> Self {
+    pub(super) fn of_route(route: &WebRoute, federation: Arc<Federation>, headers: ApplicationHeaders) -> Self {
         Self {
             federation,
             required: route.sign_in == SignIn::Required,
             public_paths: route.public_paths.clone(),
             required_roles: route.required_roles.clone(),
-            claim_headers: ClaimHeaderWriter::new(&route.claims_to_headers, route.session_header.as_ref()),
-            session_header: route.session_header.clone(),
+            headers,
             no_store: route.authenticated_cache == AuthenticatedCache::NoStore,
         }
+    }
+
+    pub(super) fn of_forward_auth(
+        settings: &ForwardAuth,
+        federation: Arc<Federation>,
+        headers: ApplicationHeaders,
+    ) -> Self {
+        Self {
+            federation,
+            required: true,
+            public_paths: settings.public_paths.clone(),
+            required_roles: settings.required_roles.clone(),
+            headers,
+            no_store: true,
+        }
+    }
+
+    /// Whose sessions these are.
+    pub(super) fn federation(&self) -> &Arc<Federation> {
+        &self.federation
+    }
+
+    /// Whether nobody has to sign in for this address.
+    pub(super) fn is_public(&self, uri: &Uri) -> bool {
+        !self.required || self.public_paths.iter().any(|public| public.matches(uri.path()))
+    }
+
+    /// Decides about a request.
+    ///
+    /// # Errors
+    /// The user has no role that may see this, or a program has no session.
+    pub(super) fn admit(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        session: &Session,
+    ) -> Result<Admission, Problem> {
+        let active = session.active();
+        if !self.is_public(uri) {
+            match &active {
+                None => return self.federation.challenge(method, uri, headers, session).map(Admission::Challenged),
+                Some(active) => self.check_roles(active, uri.path())?,
+            }
+        }
+        Ok(Admission::Granted(active))
+    }
+
+    /// Writes who is there into headers.
+    pub(super) fn tell(&self, headers: &mut HeaderMap, active: Option<&ActiveSession>, now: Timestamp) {
+        self.headers.write(headers, active, now);
     }
 
     /// Passes the request on if its session allows it.
@@ -60,25 +117,15 @@ impl Access {
         proxy: &Proxy,
         visit: Visit<'_>,
     ) -> Result<Response<Body>, Problem> {
-        let active = session.active();
-        let path = request.uri().path();
-        let is_public = !self.required || self.public_paths.iter().any(|public| public.matches(path));
-        if !is_public {
-            match &active {
-                None => return self.federation.challenge(request.method(), request.uri(), request.headers(), session),
-                Some(active) => self.check_roles(active, path)?,
-            }
-        }
+        let active = match self.admit(request.method(), request.uri(), request.headers(), session)? {
+            Admission::Granted(active) => active,
+            Admission::Challenged(response) => return Ok(response),
+        };
         // An application that asks for sign-in itself, with 401, gets it as WIF's did (SM §3.10).
         let challenged_by_application = (active.is_none() && !self.required)
             .then(|| (request.method().clone(), request.uri().clone(), request.headers().clone()));
 
-        self.claim_headers.write(request.headers_mut(), active.as_ref().map(ActiveSession::principal));
-        if let (Some(name), Some(active)) = (&self.session_header, &active)
-            && let Some(value) = session_header::value(active)
-        {
-            request.headers_mut().insert(name, value);
-        }
+        self.tell(request.headers_mut(), active.as_ref(), session.module().now());
         self.federation.remove_own_cookies(request.headers_mut());
         let mut response = proxy.forward(request, visit.origin, visit.id).await?;
 

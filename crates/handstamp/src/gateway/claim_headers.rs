@@ -19,9 +19,10 @@ pub(super) struct ClaimHeaderWriter {
 }
 
 impl ClaimHeaderWriter {
-    /// A writer of these headers, which keeps `other` free from what clients send, too.
-    pub(super) fn new(headers: &ClaimHeaders, other: Option<&HeaderName>) -> Self {
-        let names: Vec<HeaderName> = headers.iter().map(|(name, _)| name).chain(other).cloned().collect();
+    /// A writer of these headers, which keeps `others` free from what clients send, too.
+    pub(super) fn new(headers: &ClaimHeaders, others: &[&HeaderName]) -> Self {
+        let names: Vec<HeaderName> =
+            headers.iter().map(|(name, _)| name).chain(others.iter().copied()).cloned().collect();
         Self {
             headers: headers.iter().map(|(name, claim_type)| (name.clone(), claim_type.clone())).collect(),
             reserved: names.iter().map(as_seen).collect(),
@@ -96,7 +97,7 @@ mod tests {
             claims_to_headers = { X-User = \"name\", X-Roles = \"role\" }\n"
             .replace("FP", &"ab".repeat(32));
         let config = Config::parse(&text, Path::new("test.toml")).expect("a good configuration");
-        ClaimHeaderWriter::new(&config.web["a"].claims_to_headers, None)
+        ClaimHeaderWriter::new(&config.web["a"].claims_to_headers, &[])
     }
 
     fn principal(claims: &[(ArcStr, &str)]) -> ClaimsPrincipal {

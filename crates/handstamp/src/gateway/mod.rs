@@ -11,9 +11,11 @@
 //! Whatever goes wrong on the way becomes a [`problem::Problem`]: an answer with a stable code.
 
 mod access;
+mod application_headers;
 pub mod body;
 mod claim_headers;
 mod federation;
+mod forward_auth;
 mod forwarding;
 mod foundation;
 pub mod origin;
@@ -36,11 +38,13 @@ use tokio::net::TcpListener;
 
 use crate::Error;
 use crate::admin::{Admin, Metrics, Readiness};
+use crate::application_token::ApplicationTokens;
 use crate::config::Config;
 use crate::shutdown::{self, Shutdown};
 use body::Body;
 use foundation::Foundation;
 use handstamp_keys::KeyRing;
+use handstamp_time::{Clock, SystemClock};
 use origin::Origin;
 use problem::{Form, Problem};
 use request_id::RequestId;
@@ -86,7 +90,11 @@ impl Gateway {
             (Some(settings), Some(foundation)) => Some(foundation.token_service(settings)?),
             _ => None,
         };
-        let sites = SiteBuilder { config, metrics: &metrics, foundation: foundation.as_ref(), sts }.build()?;
+        let tokens = match &config.jwt {
+            Some(settings) => Some(Arc::new(ApplicationTokens::open(settings, SystemClock.now())?)),
+            None => None,
+        };
+        let sites = SiteBuilder { config, metrics: &metrics, foundation: foundation.as_ref(), sts, tokens }.build()?;
         let mut fronts = Vec::with_capacity(sites.len());
         for ((name, settings), site) in config.listener.iter().zip(sites) {
             let (socket, address) = bind(settings.address).await?;

@@ -5,12 +5,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::{Method, Request, Response};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderName, HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 
 use super::access::Access;
+use super::application_headers::{ApplicationHeaders, TokenHeader};
 use super::body::Body;
 use super::federation::{Federation, Shared};
+use super::forward_auth::{ForwardAuth, Manner};
 use super::foundation::Foundation;
 use super::origin::Origin;
 use super::problem::{Form, Problem};
@@ -21,7 +24,8 @@ use super::server::Handler;
 use super::{Visit, refuse};
 use crate::Error;
 use crate::admin::{Metrics, RouteMetrics};
-use crate::config::{Config, HostPattern, Network, SignIn, WebRoute};
+use crate::application_token::ApplicationTokens;
+use crate::config::{self, Config, HostPattern, Network, SignIn, WebRoute};
 use crate::sts::SecurityTokenService;
 
 /// The routes of one listener.
@@ -45,11 +49,15 @@ enum Target {
     /// An application, for anybody.
     Open(Proxy),
     /// An application, for those who may.
-    Guarded(Proxy, Access),
+    Guarded(Proxy, Box<Access>),
     /// A relying party's own paths.
     Federation(Arc<Federation>),
     /// The built-in security token service.
     Sts(SecurityTokenService),
+    /// A decision for another proxy.
+    ForwardAuth(ForwardAuth),
+    /// The keys of the tokens that applications get.
+    KeySet(Arc<ApplicationTokens>),
 }
 
 impl Site {
@@ -109,6 +117,11 @@ impl Route {
                 request.extensions_mut().insert(visit.origin.transport());
                 Ok(service.answer(request, visit.origin.client).await.map(Body::whole))
             }
+            Target::ForwardAuth(forward_auth) => {
+                let request = request.map(|body| Body::request(body, OWN_BODY_LIMIT, OWN_BODY_IDLE));
+                Ok(forward_auth.answer(request, visit).await)
+            }
+            Target::KeySet(tokens) => Ok(key_set(tokens)),
         }
     }
 }
@@ -117,12 +130,22 @@ impl Route {
 const OWN_BODY_LIMIT: u64 = 4 << 20;
 const OWN_BODY_IDLE: Duration = Duration::from_secs(10);
 
+/// The public keys, which anybody may have and keep for a while.
+fn key_set(tokens: &ApplicationTokens) -> Response<Body> {
+    let mut response = Response::new(Body::whole(tokens.key_set().to_owned()));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/jwk-set+json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+    response
+}
+
 /// Builds the sites of all listeners.
 pub(super) struct SiteBuilder<'s> {
     pub(super) config: &'s Config,
     pub(super) metrics: &'s Arc<Metrics>,
     pub(super) foundation: Option<&'s Foundation>,
     pub(super) sts: Option<SecurityTokenService>,
+    pub(super) tokens: Option<Arc<ApplicationTokens>>,
 }
 
 impl SiteBuilder<'_> {
@@ -142,13 +165,20 @@ impl SiteBuilder<'_> {
                 metrics: Arc::clone(self.metrics),
             })
             .collect();
+        let sts = self.sts.take();
         let federations = self.federations()?;
         for (name, settings) in &self.config.web {
             // The configuration check has made sure of host and federation.
             let Some(proxy) = Proxy::of(settings) else { continue };
             let federation = self.config.federation_of(settings).and_then(|(name, _)| federations.get(name));
             let target = match federation.filter(|_| settings.sign_in != SignIn::Off) {
-                Some(federation) => Target::Guarded(proxy, Access::new(settings, Arc::clone(federation))),
+                Some(federation) => {
+                    let token =
+                        self.token_header(settings.jwt_header.as_ref(), settings.jwt_audience.as_ref(), federation);
+                    let headers =
+                        ApplicationHeaders::new(&settings.claims_to_headers, settings.session_header.as_ref(), token);
+                    Target::Guarded(proxy, Box::new(Access::of_route(settings, Arc::clone(federation), headers)))
+                }
                 None if settings.sign_in == SignIn::Off => Target::Open(proxy),
                 None => continue,
             };
@@ -157,10 +187,11 @@ impl SiteBuilder<'_> {
             for (listener, site) in self.config.listener.keys().zip(&mut sites) {
                 if settings.listeners.is_empty() || settings.listeners.contains(listener) {
                     self.add(site, settings, &route, own);
+                    self.add_key_set(site, &settings.hosts, settings.jwt_header.is_some());
                 }
             }
         }
-        if let (Some(settings), Some(service)) = (&self.config.sts, self.sts.take()) {
+        if let (Some(settings), Some(service)) = (&self.config.sts, sts) {
             let route = Arc::new(self.route("sts".to_owned(), Target::Sts(service)));
             for (listener, site) in self.config.listener.keys().zip(&mut sites) {
                 if settings.listeners.is_empty() || settings.listeners.contains(listener) {
@@ -170,15 +201,76 @@ impl SiteBuilder<'_> {
                 }
             }
         }
+        for (name, settings) in &self.config.forward_auth {
+            let federation = self.config.federation_named(settings.federation.as_deref());
+            let Some(federation) = federation.and_then(|(name, _)| federations.get(name)) else { continue };
+            for (listener, site) in self.config.listener.keys().zip(&mut sites) {
+                if settings.listeners.is_empty() || settings.listeners.contains(listener) {
+                    self.add_forward_auth(site, name, settings, federation);
+                }
+            }
+        }
         Ok(sites)
+    }
+
+    fn add_forward_auth(
+        &self,
+        site: &mut Site,
+        name: &str,
+        settings: &config::ForwardAuth,
+        federation: &Arc<Federation>,
+    ) {
+        let base = settings.path.as_str().trim_end_matches('/');
+        for (word, manner) in [("check", Manner::Check), ("challenge", Manner::Challenge)] {
+            let token = self.token_header(settings.jwt_header.as_ref(), settings.jwt_audience.as_ref(), federation);
+            let headers = ApplicationHeaders::new(&settings.claims_to_headers, settings.session_header.as_ref(), token);
+            let access = Access::of_forward_auth(settings, Arc::clone(federation), headers);
+            let target = Target::ForwardAuth(ForwardAuth::new(access, manner));
+            let route = Arc::new(self.route(format!("forward_auth.{name}"), target));
+            for host in hosts(&settings.hosts) {
+                site.routes.add_exact(host, &format!("{base}/{word}"), Arc::clone(&route));
+            }
+        }
+        self.add_own_paths(site, &settings.hosts, federation);
+        self.add_key_set(site, &settings.hosts, settings.jwt_header.is_some());
+    }
+
+    /// The header for a token of a route, when it wants one and there are tokens; the configuration check has seen to both.
+    fn token_header(
+        &self,
+        name: Option<&HeaderName>,
+        audience: Option<&String>,
+        federation: &Federation,
+    ) -> Option<TokenHeader> {
+        let realm = || self.config.federation.get(federation.name()).map(|settings| settings.realm.clone());
+        Some(TokenHeader {
+            name: name?.clone(),
+            audience: audience.cloned().or_else(realm)?,
+            tokens: Arc::clone(self.tokens.as_ref()?),
+        })
+    }
+
+    fn add_key_set(&self, site: &mut Site, patterns: &[HostPattern], wanted: bool) {
+        let (Some(tokens), Some(settings), true) = (&self.tokens, &self.config.jwt, wanted) else { return };
+        let route = Arc::new(self.route("jwt".to_owned(), Target::KeySet(Arc::clone(tokens))));
+        for host in hosts(patterns) {
+            site.routes.add_exact(host, settings.key_set_path.as_str(), Arc::clone(&route));
+        }
     }
 
     fn add(&self, site: &mut Site, settings: &WebRoute, route: &Arc<Route>, own: Option<&Arc<Federation>>) {
         for host in hosts(&settings.hosts) {
             site.routes.add(host, settings.path.clone(), Arc::clone(route));
-            let Some(federation) = own else { continue };
-            let name = format!("federation.{}", federation.name());
-            let route = Arc::new(self.route(name, Target::Federation(Arc::clone(federation))));
+        }
+        if let Some(federation) = own {
+            self.add_own_paths(site, &settings.hosts, federation);
+        }
+    }
+
+    fn add_own_paths(&self, site: &mut Site, patterns: &[HostPattern], federation: &Arc<Federation>) {
+        let name = format!("federation.{}", federation.name());
+        let route = Arc::new(self.route(name, Target::Federation(Arc::clone(federation))));
+        for host in hosts(patterns) {
             for path in federation.own_paths() {
                 site.routes.add_exact(host, path, Arc::clone(&route));
             }

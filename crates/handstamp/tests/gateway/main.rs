@@ -4,6 +4,7 @@ mod admin;
 mod bodies;
 mod browser;
 mod formats;
+mod forward_auth;
 mod headers;
 mod limits;
 mod malformed;

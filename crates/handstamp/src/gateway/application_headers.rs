@@ -1,0 +1,65 @@
+//! What an application is told about who is there: headers that nobody else can have set.
+
+use std::sync::Arc;
+
+use handstamp_time::Timestamp;
+use handstamp_web_session::ActiveSession;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::claim_headers::ClaimHeaderWriter;
+use super::session_header;
+use crate::application_token::{ApplicationTokens, SessionFacts};
+use crate::config::ClaimHeaders;
+
+/// The headers of one route.
+#[derive(Debug)]
+pub(super) struct ApplicationHeaders {
+    claims: ClaimHeaderWriter,
+    session: Option<HeaderName>,
+    token: Option<TokenHeader>,
+}
+
+/// A header with a signed token in it.
+#[derive(Debug)]
+pub(super) struct TokenHeader {
+    pub(super) name: HeaderName,
+    pub(super) audience: String,
+    pub(super) tokens: Arc<ApplicationTokens>,
+}
+
+impl ApplicationHeaders {
+    pub(super) fn new(claims: &ClaimHeaders, session: Option<&HeaderName>, token: Option<TokenHeader>) -> Self {
+        let others: Vec<&HeaderName> = session.into_iter().chain(token.as_ref().map(|token| &token.name)).collect();
+        Self { claims: ClaimHeaderWriter::new(claims, &others), session: session.cloned(), token }
+    }
+
+    /// Removes what somebody else wrote under these names, and tells who is there.
+    pub(super) fn write(&self, headers: &mut HeaderMap, active: Option<&ActiveSession>, now: Timestamp) {
+        self.claims.write(headers, active.map(ActiveSession::principal));
+        let Some(active) = active else { return };
+        if let Some(name) = &self.session
+            && let Some(value) = session_header::value(active)
+        {
+            headers.insert(name, value);
+        }
+        if let Some(token) = &self.token
+            && let Some(value) = token.value(active, now)
+        {
+            headers.insert(&token.name, value);
+        }
+    }
+}
+
+impl TokenHeader {
+    fn value(&self, active: &ActiveSession, now: Timestamp) -> Option<HeaderValue> {
+        let session = SessionFacts {
+            fingerprint: &active.token().context_id().fingerprint(),
+            signed_in: active.signed_in_at(),
+            ends: active.expires_at(),
+        };
+        let token = self.tokens.issue(active.principal(), &self.audience, session, now)?;
+        let text = if self.name == AUTHORIZATION { format!("Bearer {token}") } else { token };
+        HeaderValue::try_from(text).ok()
+    }
+}
