@@ -1,4 +1,9 @@
-//! Reads security bindings as WCF configures them: `<customBinding>` elements (SC §14).
+//! Reads security bindings as services describe and configure them.
+//!
+//! | | |
+//! |---|---|
+//! | [`Definitions`], [`Endpoint`] | WSDL 1.1 with WS-SecurityPolicy 1.1 and 1.2 (SC §16): endpoints, operations, and what protects them |
+//! | [`CustomBinding`] | `<customBinding>` of WCF (SC §14) |
 //!
 //! ```
 //! use handstamp_security_policy::CustomBinding;
@@ -24,10 +29,13 @@
 mod custom_binding;
 mod error;
 mod local_settings;
+mod policy;
 mod reader;
 mod security;
 mod transport;
+mod wsdl;
 
 pub use custom_binding::CustomBinding;
 pub use error::Error;
 pub use transport::{Encoding, MessageVersion, TransferMode, Transport};
+pub use wsdl::{Definitions, Endpoint, HeaderProtection, MessageProtection, Operation, OperationMessage, Port, QName};

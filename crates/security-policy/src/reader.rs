@@ -1,6 +1,6 @@
 //! Reads the attributes and children of one element, typed, and leaves none unread.
 
-use crate::error::Error;
+use crate::error::{Error, line_of};
 use handstamp_xml::Element;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -125,10 +125,7 @@ impl<'d> Reader<'d> {
 
 /// An error that names the line on which the element starts.
 pub(crate) fn error_at(element: Element<'_>, problem: impl Into<String>) -> Error {
-    let source = element.document().source().as_bytes();
-    let before = source.get(..element.source_range().start).unwrap_or(source);
-    let line = 1 + before.iter().filter(|octet| **octet == b'\n').count();
-    Error::Configuration { line, problem: problem.into() }
+    Error::Configuration { line: line_of(element), problem: problem.into() }
 }
 
 /// `[d.]hh:mm:ss[.fffffff]`, or a number of days.

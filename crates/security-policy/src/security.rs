@@ -240,7 +240,7 @@ fn issued(element: Element<'_>) -> Result<IssuedTokenParameters, Error> {
     reader.children(&["additionalRequestParameters", "claimTypeRequirements", "issuer", "issuerMetadata"])?;
     reader.finish()?;
     let key_size = key_size.and_then(|size| u32::try_from(size).ok());
-    Ok(IssuedTokenParameters { key_type, token_type, key_size, use_str_transform })
+    Ok(IssuedTokenParameters { key_type, token_type, key_size, use_str_transform, ..Default::default() })
 }
 
 /// As WCF does: tokens with private keys never have derived keys, and those that only are signed do not matter.

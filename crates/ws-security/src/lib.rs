@@ -28,9 +28,10 @@ mod version;
 pub use addressing::AddressingVersion;
 pub use algorithm_suite::AlgorithmSuite;
 pub use binding::{
-    AuthenticationMode, HeaderLayout, IssuedKeyType, IssuedTokenParameters, KeyEntropyMode, LocalClientSettings,
-    LocalServiceSettings, Protection, ProtectionLevel, ProtectionOrder, SecureConversation, SecurityBinding,
-    SupportingToken, TokenInclusion, TokenKind, TokenParameters, TokenRole,
+    AuthenticationMode, ClaimTypeRequirement, HeaderLayout, HeaderName, IssuedKeyType, IssuedTokenParameters,
+    KeyEntropyMode, LocalClientSettings, LocalServiceSettings, MessageParts, Protection, ProtectionLevel,
+    ProtectionOrder, ReferenceStyle, SecureConversation, SecurityBinding, SupportingToken, TokenInclusion, TokenKind,
+    TokenParameters, TokenRole,
 };
 pub use error::{Error, OutsideFault};
 pub use receive::{

@@ -87,6 +87,22 @@ pub struct TokenParameters {
     pub inclusion: TokenInclusion,
     /// Whether keys derived from it protect messages, and not its own key. Of no effect for private keys.
     pub require_derived_keys: bool,
+    /// How it is referred to where it does not stand.
+    pub reference: ReferenceStyle,
+}
+
+/// How a certificate is referred to in messages in which it does not stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum ReferenceStyle {
+    /// As WCF does: by thumbprint under WSS 1.1, by subject key identifier or issuer and serial number under 1.0 (SC 6.3).
+    #[default]
+    Any,
+    /// By the SHA-1 digest of the certificate. WSS 1.1.
+    Thumbprint,
+    /// By issuer and serial number.
+    IssuerSerial,
+    /// By subject key identifier.
+    KeyIdentifier,
 }
 
 /// Kinds of tokens.
@@ -132,6 +148,19 @@ pub struct IssuedTokenParameters {
     pub key_size: Option<u32>,
     /// Whether signatures cover the token through a reference to it (STR-Transform). Default false.
     pub use_str_transform: bool,
+    /// The address of the token service, when the service says where its tokens come from.
+    pub issuer: Option<String>,
+    /// What the token has to say of its subject.
+    pub claim_types: Vec<ClaimTypeRequirement>,
+}
+
+/// A claim that an issued token has to hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimTypeRequirement {
+    /// The type of the claim, a URI.
+    pub claim_type: String,
+    /// Whether the token may lack it.
+    pub is_optional: bool,
 }
 
 /// What proves possession of an issued token.
@@ -165,6 +194,27 @@ pub struct SupportingToken {
     pub parameters: TokenParameters,
     /// What it is for.
     pub role: TokenRole,
+    /// What its signature covers besides the primary signature or the timestamp. Certificates sign `To` in any case under a
+    /// transport binding; for security contexts only some policies ask for that (SC 8.11).
+    pub signed_parts: MessageParts,
+}
+
+/// Parts of a message, by name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MessageParts {
+    /// The body.
+    pub body: bool,
+    /// Headers.
+    pub headers: Vec<HeaderName>,
+}
+
+/// Which headers.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HeaderName {
+    /// Their namespace.
+    pub namespace: String,
+    /// Their local name; every header of the namespace when there is none.
+    pub local_name: Option<String>,
 }
 
 /// What a supporting token is for.
@@ -178,12 +228,23 @@ pub enum TokenRole {
     Endorsing,
     /// Both.
     SignedEndorsing,
+    /// It endorses, and is encrypted.
+    EndorsingEncrypted,
+    /// All three.
+    SignedEndorsingEncrypted,
 }
 
 impl TokenParameters {
     /// Parameters with derived keys.
     pub fn new(kind: TokenKind, inclusion: TokenInclusion) -> Self {
-        Self { kind, inclusion, require_derived_keys: true }
+        Self { kind, inclusion, require_derived_keys: true, reference: ReferenceStyle::Any }
+    }
+
+    /// Sets how it is referred to.
+    #[must_use]
+    pub fn with_reference(mut self, reference: ReferenceStyle) -> Self {
+        self.reference = reference;
+        self
     }
 
     /// Uses the token's own key.
@@ -197,12 +258,17 @@ impl TokenParameters {
 impl TokenRole {
     /// Whether it signs.
     pub const fn endorses(self) -> bool {
-        matches!(self, Self::Endorsing | Self::SignedEndorsing)
+        !matches!(self, Self::Signed | Self::SignedEncrypted)
     }
 
     /// Whether the primary signature covers it.
     pub const fn is_signed(self) -> bool {
-        !matches!(self, Self::Endorsing)
+        !matches!(self, Self::Endorsing | Self::EndorsingEncrypted)
+    }
+
+    /// Whether the token is encrypted. Under a transport binding TLS does that.
+    pub const fn is_encrypted(self) -> bool {
+        matches!(self, Self::SignedEncrypted | Self::EndorsingEncrypted | Self::SignedEndorsingEncrypted)
     }
 }
 
@@ -249,7 +315,7 @@ impl SecurityBinding {
     /// Adds a supporting token.
     #[must_use]
     pub fn with_supporting(mut self, parameters: TokenParameters, role: TokenRole) -> Self {
-        self.supporting_tokens.push(SupportingToken { parameters, role });
+        self.supporting_tokens.push(SupportingToken { parameters, role, signed_parts: MessageParts::default() });
         self
     }
 

@@ -1,8 +1,8 @@
 //! `authenticationMode`: the shorthands of WCF for whole bindings (SC §6), each a value.
 
 use crate::binding::{
-    IssuedKeyType, IssuedTokenParameters, Protection, SecurityBinding, TokenInclusion, TokenKind, TokenParameters,
-    TokenRole,
+    IssuedKeyType, IssuedTokenParameters, Protection, ReferenceStyle, SecurityBinding, TokenInclusion, TokenKind,
+    TokenParameters, TokenRole,
 };
 use crate::error::Error;
 use crate::version::{MessageSecurityVersion, WssVersion};
@@ -125,9 +125,9 @@ impl SecurityBinding {
 
     /// `MutualCertificate`: symmetric with an endorsing client certificate under WSS 1.1, asymmetric under 1.0.
     pub fn mutual_certificate(version: MessageSecurityVersion) -> Self {
-        let client = x509(TokenInclusion::AlwaysToRecipient);
+        let client = x509(TokenInclusion::AlwaysToRecipient, version);
         if version.wss == WssVersion::V10 {
-            return Self::asymmetric(client, x509(TokenInclusion::Never), version);
+            return Self::asymmetric(client, x509(TokenInclusion::Never, version), version);
         }
         let mut binding = Self::symmetric(service_certificate(), version).with_supporting(client, TokenRole::Endorsing);
         binding.require_signature_confirmation = true;
@@ -136,6 +136,7 @@ impl SecurityBinding {
 
     /// `MutualCertificateDuplex`.
     pub fn mutual_certificate_duplex(version: MessageSecurityVersion) -> Self {
+        let x509 = |inclusion| x509(inclusion, version);
         Self::asymmetric(x509(TokenInclusion::AlwaysToRecipient), x509(TokenInclusion::AlwaysToInitiator), version)
     }
 
@@ -177,7 +178,7 @@ impl SecurityBinding {
     /// `CertificateOverTransport`.
     pub fn certificate_over_transport(version: MessageSecurityVersion) -> Self {
         Self::new(Protection::Transport, version)
-            .with_supporting(x509(TokenInclusion::AlwaysToRecipient), TokenRole::Endorsing)
+            .with_supporting(x509(TokenInclusion::AlwaysToRecipient, version), TokenRole::Endorsing)
     }
 
     /// `IssuedTokenOverTransport`.
@@ -219,11 +220,15 @@ impl SecurityBinding {
 }
 
 fn service_certificate() -> TokenParameters {
-    TokenParameters::new(TokenKind::X509, TokenInclusion::Never)
+    TokenParameters::new(TokenKind::X509, TokenInclusion::Never).with_reference(ReferenceStyle::Thumbprint)
 }
 
-fn x509(inclusion: TokenInclusion) -> TokenParameters {
-    TokenParameters::new(TokenKind::X509, inclusion).without_derived_keys()
+fn x509(inclusion: TokenInclusion, version: MessageSecurityVersion) -> TokenParameters {
+    let reference = match version.wss {
+        WssVersion::V10 => ReferenceStyle::Any,
+        WssVersion::V11 => ReferenceStyle::Thumbprint,
+    };
+    TokenParameters::new(TokenKind::X509, inclusion).without_derived_keys().with_reference(reference)
 }
 
 fn user_name() -> TokenParameters {

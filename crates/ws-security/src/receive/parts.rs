@@ -1,7 +1,7 @@
 //! What has to be signed and encrypted, and which tokens have to be there (SC §9 steps 10, 12 and 14).
 
 use crate::addressing::{AddressingVersion, is_addressing_header};
-use crate::binding::{Protection, ProtectionLevel, ProtectionOrder, TokenKind, TokenRole};
+use crate::binding::{Protection, ProtectionLevel, ProtectionOrder, TokenKind};
 use crate::error::Error;
 use crate::receive::header::{EntryKind, quoted};
 use crate::receive::keys::Key;
@@ -84,7 +84,7 @@ impl Opening<'_, '_> {
                 return Err(Error::refused("SC 8.8", "SignatureConfirmation", "it is not signed"));
             }
         }
-        for token in self.supporting().iter().filter(|token| token.role.is_signed()) {
+        for token in self.supporting().iter().filter(|token| token.role.is_signed() || token.role.is_encrypted()) {
             let (kind, name) = match token.parameters.kind {
                 TokenKind::UserName => (EntryKind::UserName, "UsernameToken"),
                 TokenKind::X509 => (EntryKind::Certificate, "BinarySecurityToken"),
@@ -94,10 +94,10 @@ impl Opening<'_, '_> {
                 }
             };
             for (_, entry) in self.header.of_kind(kind) {
-                if !self.is_verified(self.element(entry.node)?) {
+                if token.role.is_signed() && !self.is_verified(self.element(entry.node)?) {
                     return Err(Error::refused("SC 9 step 10", name, "it is not signed"));
                 }
-                if token.role == TokenRole::SignedEncrypted && !entry.encrypted {
+                if token.role.is_encrypted() && !entry.encrypted {
                     return Err(Error::refused("SC 9 step 10", name, "it is not encrypted"));
                 }
             }

@@ -1,6 +1,6 @@
 //! Symmetric and asymmetric bindings: one pass, in which each part is digested as it is written.
 
-use crate::binding::{HeaderLayout, Protection, ProtectionLevel, ProtectionOrder, TokenKind, TokenRole};
+use crate::binding::{HeaderLayout, Protection, ProtectionLevel, ProtectionOrder, TokenKind};
 use crate::error::Error;
 use crate::send::Protected;
 use crate::send::envelope::Declared;
@@ -102,7 +102,7 @@ impl<'s> Protecting<'s> {
                 "WS-Security 1.0 cannot encrypt a header: set messageSecurityVersion to a WSSecurity11 set".to_owned(),
             ));
         }
-        let tokens = self.supporting_tokens().any(|token| token.role == TokenRole::SignedEncrypted);
+        let tokens = self.supporting_tokens().any(|token| token.role.is_encrypted());
         let any = body || headers || tokens;
         let order = self.binding().protection_order;
         Ok(Confidential { any, signatures: any && order == ProtectionOrder::SignBeforeEncryptAndEncryptSignature })
@@ -252,7 +252,7 @@ impl<'s> Protecting<'s> {
         if signatures {
             parts.signature_data_id = Some(parts.list(self.ids.number()));
         }
-        for token in supporting.iter_mut().filter(|token| token.role == TokenRole::SignedEncrypted) {
+        for token in supporting.iter_mut().filter(|token| token.role.is_encrypted()) {
             token.data_id = Some(parts.list(self.ids.number()));
         }
         if signatures {
@@ -311,7 +311,7 @@ impl<'s> Protecting<'s> {
                     let encryption = needed(&primary.encryption)?;
                     let reference = &encryption.reference;
                     self.encrypt(encryption, reference, data_id, EncryptedType::Element, &token.xml, out)?;
-                    if self.encrypts_first() {
+                    if role.is_signed() && self.encrypts_first() {
                         let digest = self.digest(out.get(start..).unwrap_or_default());
                         parts.signed.reference(data_id, &digest);
                     }

@@ -119,8 +119,14 @@ impl<'s> Protecting<'s> {
 
     /// The supporting tokens, in the order of the header (SC 8.3).
     pub(super) fn supporting(&mut self) -> Result<Vec<Supporting<'s>>, Error> {
-        const ORDER: [TokenRole; 4] =
-            [TokenRole::Signed, TokenRole::SignedEncrypted, TokenRole::Endorsing, TokenRole::SignedEndorsing];
+        const ORDER: [TokenRole; 6] = [
+            TokenRole::Signed,
+            TokenRole::SignedEncrypted,
+            TokenRole::Endorsing,
+            TokenRole::EndorsingEncrypted,
+            TokenRole::SignedEndorsing,
+            TokenRole::SignedEndorsingEncrypted,
+        ];
         let mut supporting = Vec::new();
         for role in ORDER {
             for token in self.supporting_tokens().filter(|token| token.role == role) {
@@ -135,7 +141,7 @@ impl<'s> Protecting<'s> {
         let (TokenKind::Issued(parameters), Some(issued)) = (&token.parameters.kind, self.sender.issued_token) else {
             return Ok(None);
         };
-        let hidden = token.role == TokenRole::SignedEncrypted && self.encrypts_first();
+        let hidden = token.role.is_encrypted() && self.encrypts_first();
         if !parameters.use_str_transform || !token.role.is_signed() || hidden || self.binding().is_transport() {
             return Ok(None);
         }
