@@ -18,7 +18,8 @@ fuzz_target!(|data: &[u8]| {
     let _ = PrivateKey::from_sec1(data, &policy);
     let _ = SigningIdentity::from_pkcs12(data, "", &policy);
     if let Ok(text) = std::str::from_utf8(data) {
-        let known = Certificate::from_der(include_bytes!("../../crates/keys/tests/data/certificate.der")).expect("good");
+        let known =
+            Certificate::from_der(include_bytes!("../../crates/keys/tests/data/certificate.der")).expect("good");
         let _ = known.issuer().matches(text);
     }
 });

@@ -3,6 +3,7 @@
 //! | | |
 //! |---|---|
 //! | [`Definitions`], [`Endpoint`] | WSDL 1.1 with WS-SecurityPolicy 1.1 and 1.2 (SC §16): endpoints, operations, and what protects them |
+//! | [`Definitions::publish`], [`Definitions::plain`] | a backend's WSDL with policies, a service's WSDL without |
 //! | [`CustomBinding`] | `<customBinding>` of WCF (SC §14) |
 //!
 //! ```
@@ -38,4 +39,7 @@ mod wsdl;
 pub use custom_binding::CustomBinding;
 pub use error::Error;
 pub use transport::{Encoding, MessageVersion, TransferMode, Transport};
-pub use wsdl::{Definitions, Endpoint, HeaderProtection, MessageProtection, Operation, OperationMessage, Port, QName};
+pub use wsdl::{
+    Definitions, Endpoint, HeaderProtection, MessageProtection, Operation, OperationMessage, Port, Publication,
+    PublishedDocument, QName,
+};

@@ -9,7 +9,7 @@ use handstamp_ws_security::{
 use handstamp_xml::Element;
 
 /// One alternative of an endpoint's policy.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct EndpointPolicy {
     /// None when nothing protects messages.
     pub(crate) security: Option<SecurityBinding>,
@@ -26,13 +26,7 @@ impl EndpointPolicy {
         owner: Element<'d>,
         alternative: &Alternative<'d>,
     ) -> Result<Self, Error> {
-        let mut read = Self {
-            security: None,
-            require_client_certificate: false,
-            addressing: None,
-            encoding: Encoding::Text,
-            parts: Parts::read(sources, alternative)?,
-        };
+        let mut read = Self { parts: Parts::read(sources, alternative)?, ..Self::default() };
         let mut protocol = Protocol::default();
         let (mut bindings, mut supportings) = (Vec::new(), Vec::new());
         for assertion in alternative {

@@ -7,6 +7,7 @@ pub(crate) mod names;
 mod parts;
 mod supporting;
 mod tokens;
+pub(crate) mod write;
 
 pub(crate) use endpoint::EndpointPolicy;
 pub(crate) use expression::{Alternative, Assertion, Sources};

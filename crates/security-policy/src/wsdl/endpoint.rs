@@ -57,6 +57,24 @@ const HTTP: [&str; 2] = ["http://schemas.xmlsoap.org/soap/http", "http://www.w3.
 
 /// Reads the endpoint of a port that speaks SOAP.
 pub(crate) fn read<'d>(components: &Components<'_, 'd>, found: &FoundPort<'d>) -> Result<Endpoint, Error> {
+    let (sources, binding) = (components.sources, found.binding);
+    let port_type = components.referenced("portType", binding, "type")?;
+    let alternatives = sources.attached([found.service, found.element, binding, port_type])?;
+    let policy =
+        sources.first(binding, &alternatives, |alternative| EndpointPolicy::read(sources, binding, alternative))?;
+    with_policy(components, found, Some(policy))
+}
+
+/// The same whatever the policies say.
+pub(crate) fn read_unprotected<'d>(components: &Components<'_, 'd>, found: &FoundPort<'d>) -> Result<Endpoint, Error> {
+    with_policy(components, found, None)
+}
+
+fn with_policy<'d>(
+    components: &Components<'_, 'd>,
+    found: &FoundPort<'d>,
+    policy: Option<EndpointPolicy>,
+) -> Result<Endpoint, Error> {
     let (sources, port, binding) = (components.sources, &found.port, found.binding);
     let soap_binding = binding.children().find(|child| child.local_name() == "binding" && is_soap(child.namespace()));
     let (Some(soap_binding), Some(soap)) = (soap_binding, port.soap) else {
@@ -71,9 +89,8 @@ pub(crate) fn read<'d>(components: &Components<'_, 'd>, found: &FoundPort<'d>) -
         ));
     }
     let port_type = components.referenced("portType", binding, "type")?;
-    let alternatives = sources.attached([found.service, found.element, binding, port_type])?;
-    let policy =
-        sources.first(binding, &alternatives, |alternative| EndpointPolicy::read(sources, binding, alternative))?;
+    let operations = operation::read(components, binding, port_type, soap_binding, policy.as_ref())?;
+    let policy = policy.unwrap_or_default();
     let is_tls = port.address.to_ascii_lowercase().starts_with("https:");
     let needs_tls = policy.security.as_ref().is_some_and(SecurityBinding::is_transport);
     let transport = if is_tls || needs_tls {
@@ -91,7 +108,6 @@ pub(crate) fn read<'d>(components: &Components<'_, 'd>, found: &FoundPort<'d>) -
     // Sessions are routed by their actions.
     let needed = policy.security.as_ref().and_then(SecurityBinding::session).map(|_| AddressingVersion::default());
     let addressing = policy.addressing.or(extension).or(needed);
-    let operations = operation::read(components, binding, port_type, soap_binding, &policy)?;
     let name_of = |element: handstamp_xml::Element<'d>| {
         let namespace = super::components::target_namespace(element.document().root());
         Ok::<_, Error>(QName::new(namespace, components.name(element)?))

@@ -1,11 +1,14 @@
 //! WSDL 1.1 with WS-SecurityPolicy: which endpoints there are, and what protects their messages.
 
 mod components;
+mod edit;
 mod endpoint;
 mod operation;
+mod publish;
 
 pub use endpoint::{Endpoint, Port};
 pub use operation::{HeaderProtection, MessageProtection, Operation, OperationMessage};
+pub use publish::{Publication, PublishedDocument};
 
 use crate::error::Error;
 use crate::policy::Sources;
@@ -54,7 +57,7 @@ pub struct QName {
 }
 
 /// How many documents one WSDL may be made of.
-const MOST_DOCUMENTS: usize = 32;
+const MOST_DOCUMENTS: usize = 128;
 
 pub(crate) const WSDL: &str = "http://schemas.xmlsoap.org/wsdl/";
 pub(crate) const SOAP_11: &str = "http://schemas.xmlsoap.org/wsdl/soap/";
@@ -72,8 +75,9 @@ impl Definitions {
         Ok(definitions)
     }
 
-    /// Reads a WSDL and every WSDL that it imports. `import` gets locations as the importing document means them: a relative
-    /// one is put together with the location of the document it stands in. Each location is asked for once.
+    /// Reads a WSDL and every WSDL and schema that it imports. `import` gets locations as the importing document means them: a
+    /// relative one is put together with the location of the document it stands in. Each location is asked for once. Schemas
+    /// that cannot be had are left where they are.
     ///
     /// # Errors
     /// As [`parse`](Self::parse), and [`Error::Import`] when `import` fails.
@@ -84,12 +88,19 @@ impl Definitions {
         let mut definitions = Self::parse(text)?;
         let mut next = 0;
         while let Some((base, document)) = definitions.documents.get(next) {
-            let imports = document.root().children().filter(|child| child.is(WSDL, "import"));
-            let locations: Vec<String> = imports
-                .filter_map(|child| child.attribute("location"))
-                .map(|location| joined(base, location.trim()))
-                .collect();
-            for location in locations {
+            let mut locations: Vec<(String, bool)> = Vec::new();
+            for element in document.root().descendants() {
+                let is_schema = element.namespace() == XSD;
+                let attribute = match element.local_name() {
+                    "import" if element.namespace() == WSDL => "location",
+                    "import" | "include" | "redefine" if is_schema => "schemaLocation",
+                    _ => continue,
+                };
+                if let Some(location) = element.attribute(attribute) {
+                    locations.push((joined(base, location.trim()), is_schema));
+                }
+            }
+            for (location, is_schema) in locations {
                 if definitions.documents.iter().any(|(known, _)| *known == location) {
                     continue;
                 }
@@ -99,11 +110,15 @@ impl Definitions {
                         "it is one of more than {MOST_DOCUMENTS}: ask the service for a single file (?singleWsdl)"
                     )));
                 }
-                let text = import(&location).map_err(|error| fail(error.to_string()))?;
+                let text = match import(&location) {
+                    Ok(text) => text,
+                    Err(_) if is_schema => continue,
+                    Err(error) => return Err(fail(error.to_string())),
+                };
                 let document = Document::parse(text, &options()).map_err(|error| fail(error.to_string()))?;
                 // Documents that import each other lead back to the main one, whose location nobody knows.
                 let is_known = definitions.documents.iter().any(|(_, known)| known.source() == document.source());
-                if !is_known && !document.root().is(XSD, "schema") {
+                if !is_known {
                     definitions.documents.push((location, document));
                     definitions.check_root(definitions.documents.len() - 1)?;
                 }
@@ -179,6 +194,10 @@ impl Definitions {
         Sources::new(self.documents.iter().map(|(location, document)| (location.as_str(), document)).collect())
     }
 
+    pub(crate) fn documents(&self) -> &[(String, Document)] {
+        &self.documents
+    }
+
     fn root(&self) -> handstamp_xml::Element<'_> {
         // There is a main document from the start.
         self.documents[0].1.root()
@@ -187,7 +206,7 @@ impl Definitions {
     fn check_root(&self, number: usize) -> Result<(), Error> {
         let Some((_, document)) = self.documents.get(number) else { return Ok(()) };
         let root = document.root();
-        if root.is(WSDL, "definitions") {
+        if root.is(WSDL, "definitions") || (number > 0 && root.is(XSD, "schema")) {
             return Ok(());
         }
         let hint = match root.namespace() {

@@ -67,7 +67,7 @@ pub(crate) fn read<'d>(
     binding: Element<'d>,
     port_type: Element<'d>,
     soap_binding: Element<'d>,
-    endpoint: &EndpointPolicy,
+    endpoint: Option<&EndpointPolicy>,
 ) -> Result<Vec<Operation>, Error> {
     let is_rpc = soap_binding.attribute("style") == Some("rpc");
     let operations = binding.children().filter(|child| child.is(WSDL, "operation"));
@@ -86,7 +86,8 @@ struct OperationReader<'r, 's, 'd> {
     bound: Element<'d>,
     /// The operation in the port type.
     abstracted: Element<'d>,
-    endpoint: &'r EndpointPolicy,
+    /// Of the endpoint; none when policies are not looked at.
+    endpoint: Option<&'r EndpointPolicy>,
 }
 
 impl<'d> OperationReader<'_, '_, 'd> {
@@ -96,7 +97,10 @@ impl<'d> OperationReader<'_, '_, 'd> {
         let soap_action = soap.and_then(|soap| soap.attribute("soapAction")).map(str::trim);
         let soap_action = soap_action.filter(|action| !action.is_empty()).map(str::to_owned);
         let is_rpc = soap.and_then(|soap| soap.attribute("style")).map_or(is_rpc, |style| style == "rpc");
-        let of_operation = self.parts(&[self.bound, self.abstracted])?.merge(&self.endpoint.parts);
+        let of_operation = match self.endpoint {
+            Some(endpoint) => self.parts(&[self.bound, self.abstracted])?.merge(&endpoint.parts),
+            None => Parts::default(),
+        };
         let part = |carrier: Element<'d>, kind: &str| carrier.children().find(|child| child.is(WSDL, kind));
         let input = part(self.abstracted, "input");
         let input = input.ok_or_else(|| {
@@ -161,13 +165,14 @@ impl<'d> OperationReader<'_, '_, 'd> {
         bound: Option<Element<'d>>,
         abstracted: Element<'d>,
     ) -> Result<MessageProtection, Error> {
+        let Some(endpoint) = self.endpoint else { return Ok(MessageProtection::default()) };
         let mut carriers = vec![abstracted];
         carriers.extend(bound);
         if abstracted.attribute("message").is_some() {
             carriers.push(self.components.referenced("message", abstracted, "message")?);
         }
         let parts = self.parts(&carriers)?.merge(of_operation);
-        if self.endpoint.security.as_ref().is_none_or(SecurityBinding::is_transport) {
+        if endpoint.security.as_ref().is_none_or(SecurityBinding::is_transport) {
             return Ok(MessageProtection { required_headers: parts.required, ..MessageProtection::default() });
         }
         let at = bound.unwrap_or(abstracted);

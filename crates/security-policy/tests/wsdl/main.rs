@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod interop_endpoints;
+mod publishing;
 mod reading;
 mod refused;
 
