@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`Definitions`], [`Endpoint`] | WSDL 1.1 with WS-SecurityPolicy 1.1 and 1.2 (SC §16): endpoints, operations, and what protects them |
 //! | [`Definitions::publish`], [`Definitions::plain`] | a backend's WSDL with policies, a service's WSDL without |
+//! | [`Explanation`] | what a binding demands, in words |
 //! | [`CustomBinding`] | `<customBinding>` of WCF (SC §14) |
 //!
 //! ```
@@ -29,6 +30,7 @@
 
 mod custom_binding;
 mod error;
+mod explain;
 mod local_settings;
 mod policy;
 mod reader;
@@ -38,6 +40,7 @@ mod wsdl;
 
 pub use custom_binding::CustomBinding;
 pub use error::Error;
+pub use explain::Explanation;
 pub use transport::{Encoding, MessageVersion, TransferMode, Transport};
 pub use wsdl::{
     Definitions, Endpoint, HeaderProtection, MessageProtection, Operation, OperationMessage, Port, Publication,
