@@ -10,6 +10,7 @@
 //! | [`gateway`] | listeners, routes, reverse proxy |
 //! | [`sts`] | the built-in security token service |
 //! | [`demo`] | both of them with a sample application |
+//! | [`doctor`] | why a cookie or a sign-in fails, in words |
 //! | [`soap`] | SOAP messages: their encodings, and opening captured ones |
 //! | [`pages`] | what people see |
 //! | [`admin`] | health and metrics |
@@ -28,6 +29,7 @@ pub mod claim_rules;
 pub mod cli;
 pub mod config;
 pub mod demo;
+mod doctor;
 mod error;
 pub mod gateway;
 pub mod logging;

@@ -4,6 +4,7 @@ mod account;
 mod completions;
 mod config;
 mod demo;
+mod doctor;
 mod input;
 mod keys;
 mod serve;
@@ -69,6 +70,7 @@ enum Command {
     Account(account::Account),
     #[command(subcommand)]
     Session(session::Session),
+    Doctor(doctor::Doctor),
     #[command(subcommand)]
     Soap(soap::Soap),
     #[command(subcommand)]
@@ -87,6 +89,7 @@ impl Command {
             Self::Keys(command) => command.run(),
             Self::Account(command) => command.run(),
             Self::Session(command) => command.run(),
+            Self::Doctor(command) => command.run(),
             Self::Soap(command) => command.run(),
             Self::Token(command) => command.run(),
             Self::Xml(command) => command.run(),

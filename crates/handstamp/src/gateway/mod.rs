@@ -14,6 +14,7 @@ mod access;
 mod application_headers;
 pub mod body;
 mod claim_headers;
+pub(crate) mod examination;
 mod federation;
 mod forward_auth;
 mod forwarding;

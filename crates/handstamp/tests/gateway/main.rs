@@ -3,6 +3,7 @@
 mod admin;
 mod bodies;
 mod browser;
+mod doctor;
 mod formats;
 mod forward_auth;
 mod headers;

@@ -53,6 +53,11 @@ pub(super) fn seal(
     Ok(message)
 }
 
+/// The key that a message names.
+pub(super) fn key_id(message: &[u8]) -> Option<KeyId> {
+    message.starts_with(&PREFIX).then(|| Parts::of(message).map(|parts| parts.key_id))?
+}
+
 /// Opens a message in place and gives the content and its scope to `use_content`.
 ///
 /// Scopes are tried in turn, the unscoped one last: the scope is part of the associated data and not of the message. One

@@ -40,7 +40,7 @@ mod value;
 
 use crate::format::{Carrier, Expected, Opened, TextEncoding, TokenFormat};
 use crate::{Error, SessionSecurityToken};
-use handstamp_keys::{KeyRing, SecureRandom};
+use handstamp_keys::{KeyId, KeyRing, SecureRandom};
 use handstamp_time::Timestamp;
 use std::sync::Arc;
 
@@ -66,6 +66,11 @@ pub enum Compression {
 }
 
 impl NativeFormat {
+    /// The id of the key that seals a token, as the token says it, unproven; none when these are no bytes of a native token.
+    pub fn key_id(token: &[u8]) -> Option<KeyId> {
+        message::key_id(token)
+    }
+
     /// The format with the keys of `ring`.
     pub fn new(ring: Arc<KeyRing>) -> Self {
         Self { ring, compression: Compression::default() }

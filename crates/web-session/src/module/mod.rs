@@ -24,7 +24,8 @@ pub use renewal::Renewal;
 pub use settings::{OnUnreadable, SessionMode, SessionSettings, SessionSettingsBuilder};
 pub use sign_in::SignIn;
 
-use crate::cookie::CookieHandler;
+use crate::Error;
+use crate::cookie::{CookieHandler, MAX_DUPLICATES, RequestCookies};
 use crate::log_once::LogOnce;
 use handstamp_keys::SecureRandom;
 use handstamp_session_token::{SessionSecurityTokenHandler, SessionTokenCache};
@@ -72,6 +73,26 @@ impl SessionModule {
     /// Whether a cookie is one of the module's, written or only read, so that a proxy does not forward it.
     pub fn owns_cookie(&self, name: &[u8]) -> bool {
         self.carriers().any(|carrier| carrier.cookies.owns(name))
+    }
+
+    /// The bytes of every cookie of the module in a request, joined of its pieces and not yet opened: for tools that explain
+    /// a failing cookie. The name stands beside them, or why the pieces do not join.
+    pub fn sealed_tokens<'m>(
+        &'m self,
+        cookies: RequestCookies<'m>,
+    ) -> impl Iterator<Item = (&'m str, Result<Vec<u8>, Error>)> {
+        let in_each = move |carrier: &'m carrier::CookieCarrier| {
+            (0..MAX_DUPLICATES).map_while(move |duplicate| {
+                let mut text = Vec::new();
+                let name = carrier.cookies.settings().name();
+                match carrier.cookies.read(cookies, duplicate, &mut text) {
+                    Ok(false) => None,
+                    Ok(true) => Some((name, Ok(text))),
+                    Err(unreadable) => Some((name, Err(unreadable.into()))),
+                }
+            })
+        };
+        self.carriers().flat_map(in_each)
     }
 
     /// Where sessions in reference mode live.

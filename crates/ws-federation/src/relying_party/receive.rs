@@ -36,13 +36,22 @@ impl RelyingParty {
             Some((state, name)) => (state, Some(name)),
             None => (self.unsolicited(response.context.as_deref(), now)?, None),
         };
-        let document = Document::parse(response.result, &ParseOptions::default()).map_err(Error::Xml)?;
-        let token = self.tokens.accept(TokenResponse::read(document.root())?.token, None, now)?;
+        let token = self.accept_result(response.result, now)?;
         let entries = token.replay.iter().cloned().chain(state_cookie.iter().map(|name| ReplayEntry {
             key: (*name).to_owned(),
             expires_at: state.issued_at.saturating_add(self.settings.state_lifetime),
         }));
         Ok(UnconfirmedSignIn { entries: entries.collect(), sign_in: self.sign_in(token, state, state_cookie) })
+    }
+
+    /// The token in an issuer's answer (`wresult`), with every check but those of state and replay: to find out why an answer
+    /// was refused. It signs nobody in.
+    ///
+    /// # Errors
+    /// Everything that can be wrong with message and token.
+    pub fn accept_result(&self, result: impl Into<Vec<u8>>, now: Timestamp) -> Result<AcceptedToken, Error> {
+        let document = Document::parse(result, &ParseOptions::default()).map_err(Error::Xml)?;
+        Ok(self.tokens.accept(TokenResponse::read(document.root())?.token, None, now)?)
     }
 
     /// The state that `wctx` names, from this browser's cookie of that name.

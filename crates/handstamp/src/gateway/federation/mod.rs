@@ -57,6 +57,16 @@ impl Federation {
         [&self.reply_path, &self.sign_out_path, &self.signed_out_path]
     }
 
+    /// Its sessions.
+    pub(super) fn sessions(&self) -> &SessionModule {
+        &self.sessions
+    }
+
+    /// Its half of the protocol.
+    pub(super) fn party(&self) -> &RelyingParty {
+        &self.party
+    }
+
     pub(super) fn sign_out_path(&self) -> &str {
         &self.sign_out_path
     }
