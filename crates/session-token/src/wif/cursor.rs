@@ -90,6 +90,12 @@ impl<'i> Cursor<'i> {
         Some(self.reader.take_attribute(name)?.into_text())
     }
 
+    /// Takes the attributes, in no namespace, of the element just entered.
+    pub(crate) fn attributes(&mut self) -> impl Iterator<Item = (&'i str, Cow<'i, str>)> + '_ {
+        let attributes = self.reader.take_attributes().filter(|attribute| attribute.namespace.is_empty());
+        attributes.map(|attribute| (attribute.name, attribute.value.into_text()))
+    }
+
     /// The value of an attribute in a namespace, of the element just entered.
     pub(crate) fn attribute_ns(&self, namespace: &str, name: &str) -> Option<Cow<'i, str>> {
         let mut attributes = self.reader.attributes().iter();
@@ -117,10 +123,29 @@ impl<'i> Cursor<'i> {
         Ok(text)
     }
 
-    /// The number in the element just entered, whichever record holds it.
+    /// The number in the element just entered, whichever records hold it.
     pub(crate) fn integer(&mut self) -> Result<i64, Error> {
-        let text = self.text()?;
-        text.trim_ascii().parse().map_err(|_| Error::Structure("a number is not one"))
+        let mut number = None;
+        let mut text = String::new();
+        self.content(|value| {
+            // One number record, as the original writes it, needs no text in between.
+            let first = number.is_none() && text.is_empty();
+            match (first, value) {
+                (true, Value::Int64(value)) => number = Some(value),
+                (true, Value::Int32(value)) => number = Some(value.into()),
+                (_, value) => {
+                    if let Some(number) = number.take() {
+                        text.push_str(&number.to_string());
+                    }
+                    text.push_str(&value.into_text());
+                }
+            }
+            Ok(())
+        })?;
+        match number {
+            Some(number) => Ok(number),
+            None => text.trim_ascii().parse().map_err(|_| Error::Structure("a number is not one")),
+        }
     }
 
     /// The bytes in the element just entered: as bytes or as base64 text, in any number of pieces.

@@ -90,8 +90,9 @@ impl TokenFormat for WifFormat {
     }
 
     fn read(&self, bytes: Vec<u8>, expected: &Expected<'_>) -> Result<Opened, crate::Error> {
-        let xml = OuterXml::read(&bytes)?;
-        if let Some(payload) = self.read_xml(&xml)? {
+        let mut xml = OuterXml::read(&bytes)?;
+        if let Some(cookie) = xml.cookie.take() {
+            let payload = read_cookie(&xml, cookie, &self.transforms, &self.policy)?;
             return Ok(Opened::Token(Box::new(payload.into_token()?)));
         }
         if !self.references {

@@ -2,6 +2,7 @@ use super::Error;
 use crate::{SecureConversationVersion, UniqueId};
 use handstamp_claims::ArcStr;
 use handstamp_xml::{Document, Element, Node, ParseOptions};
+use std::borrow::Cow;
 
 /// The XML around a token (ST §2.1): who it is, in the clear, and the protected cookie.
 ///
@@ -113,11 +114,11 @@ fn elements(parent: Element<'_>) -> Result<Vec<Element<'_>>, Error> {
     Ok(children)
 }
 
-fn text_only(element: Element<'_>) -> Result<String, Error> {
+fn text_only(element: Element<'_>) -> Result<Cow<'_, str>, Error> {
     if element.children().next().is_some() {
         return Err(Error::unexpected(element.local_name()));
     }
-    Ok(element.text().into_owned())
+    Ok(element.text())
 }
 
 fn unique_id(element: Element<'_>) -> Result<UniqueId, Error> {
@@ -126,7 +127,9 @@ fn unique_id(element: Element<'_>) -> Result<UniqueId, Error> {
 
 fn base64(element: Element<'_>) -> Result<Vec<u8>, Error> {
     let mut text = text_only(element)?;
-    text.retain(|character| !character.is_ascii_whitespace());
+    if text.bytes().any(|byte| byte.is_ascii_whitespace()) {
+        text.to_mut().retain(|character| !character.is_ascii_whitespace());
+    }
     base64_simd::STANDARD.decode_to_vec(text.as_bytes()).map_err(|_| Error::NotBase64)
 }
 

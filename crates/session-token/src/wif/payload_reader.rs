@@ -86,6 +86,14 @@ struct Recent {
     value_type: ArcStr,
 }
 
+/// The text of an attribute, which is often that of the claim before.
+fn repeated(recent: &mut ArcStr, text: &str) -> ArcStr {
+    if *text != **recent {
+        *recent = ArcStr::from(text);
+    }
+    recent.clone()
+}
+
 impl Default for Recent {
     fn default() -> Self {
         Self {
@@ -235,13 +243,20 @@ impl PayloadReader<'_> {
         if self.claims > self.policy.max_claims {
             return Err(Error::Limit { what: "claims", limit: self.policy.max_claims });
         }
-        let issuer = self.repeated("Issuer", |recent| &mut recent.issuer);
-        let original_issuer = self.repeated("OriginalIssuer", |recent| &mut recent.original_issuer);
-        let claim_type = self.repeated("Type", |recent| &mut recent.claim_type);
+        let Self { cursor, recent, .. } = self;
+        let (mut issuer, mut original_issuer, mut claim_type, mut value, mut value_type) = (None, None, None, None, None);
+        for (name, text) in cursor.attributes() {
+            match name {
+                "Issuer" => issuer = Some(repeated(&mut recent.issuer, &text)),
+                "OriginalIssuer" => original_issuer = Some(repeated(&mut recent.original_issuer, &text)),
+                "Type" => claim_type = Some(repeated(&mut recent.claim_type, &text)),
+                "Value" => value = Some(ArcStr::from(&*text)),
+                "ValueType" => value_type = Some(repeated(&mut recent.value_type, &text)),
+                _ => {}
+            }
+        }
         let claim_type = claim_type.ok_or(Error::Structure("a claim has no type"))?;
-        let value = self.cursor.attribute("Value").ok_or(Error::Structure("a claim has no value"))?;
-        let value_type = self.repeated("ValueType", |recent| &mut recent.value_type);
-        let mut claim = Claim::new(claim_type, ArcStr::from(&*value));
+        let mut claim = Claim::new(claim_type, value.ok_or(Error::Structure("a claim has no value"))?);
         if let Some(value_type) = value_type.filter(|value_type| !value_type.is_empty()) {
             claim = claim.with_value_type(value_type);
         }
@@ -273,16 +288,6 @@ impl PayloadReader<'_> {
             self.cursor.leave()?;
         }
         self.cursor.leave()
-    }
-
-    /// An attribute whose value is often that of the claim before.
-    fn repeated(&mut self, name: &str, slot: fn(&mut Recent) -> &mut ArcStr) -> Option<ArcStr> {
-        let value = self.cursor.attribute(name)?;
-        let recent = slot(&mut self.recent);
-        if *value != **recent {
-            *recent = ArcStr::from(&*value);
-        }
-        Some(recent.clone())
     }
 
     fn arc_text(&mut self) -> Result<ArcStr, Error> {

@@ -1,3 +1,4 @@
+use super::namespaces::is_nc_name;
 use std::fmt::{Debug, Formatter};
 use std::sync::OnceLock;
 
@@ -8,6 +9,8 @@ pub struct StaticDictionary {
     strings: Strings,
     /// String numbers in the order of their strings, made by the first search.
     sorted: OnceLock<Box<[u32]>>,
+    /// Which strings are XML names, made by the first reader.
+    names: OnceLock<Box<[bool]>>,
 }
 
 enum Strings {
@@ -18,16 +21,17 @@ enum Strings {
 impl StaticDictionary {
     /// A dictionary over a constant table.
     pub const fn new(strings: &'static [&'static str]) -> Self {
-        Self { strings: Strings::Static(strings), sorted: OnceLock::new() }
+        Self { strings: Strings::Static(strings), sorted: OnceLock::new(), names: OnceLock::new() }
     }
 
     /// A dictionary from strings read at run time, for instance from a file.
     pub fn from_strings(strings: impl IntoIterator<Item = String>) -> Self {
         let strings = strings.into_iter().map(String::into_boxed_str).collect();
-        Self { strings: Strings::Owned(strings), sorted: OnceLock::new() }
+        Self { strings: Strings::Owned(strings), sorted: OnceLock::new(), names: OnceLock::new() }
     }
 
     /// String number `index`.
+    #[inline]
     pub fn get(&self, index: u32) -> Option<&str> {
         let index = usize::try_from(index).ok()?;
         match &self.strings {
@@ -45,6 +49,11 @@ impl StaticDictionary {
         });
         let at = sorted.partition_point(|&index| self.get(index) < Some(string));
         sorted.get(at).copied().filter(|&index| self.get(index) == Some(string))
+    }
+
+    /// Which strings are XML names, by their numbers. Checked once, because messages repeat them.
+    pub(super) fn names(&self) -> &[bool] {
+        self.names.get_or_init(|| (0..).map_while(|index| self.get(index)).map(is_nc_name).collect())
     }
 
     /// How many strings there are.

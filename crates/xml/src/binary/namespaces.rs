@@ -42,7 +42,7 @@ impl<S: AsRef<str>> Namespaces<S> {
     /// The innermost declaration of `prefix`, made at whatever depth.
     #[inline]
     pub(super) fn declaration(&self, prefix: &str) -> Option<&Declaration<S>> {
-        self.declarations.iter().rev().find(|declaration| declaration.prefix.as_ref() == prefix)
+        self.declarations.iter().rev().find(|declaration| is_same_prefix(declaration.prefix.as_ref(), prefix))
     }
 
     /// The declarations of the element at `depth`, in the order in which they were made.
@@ -82,6 +82,16 @@ impl<S: AsRef<str>> Namespaces<S> {
     }
 }
 
+/// Equality of texts that mostly have one letter or none.
+#[inline]
+fn is_same_prefix(one: &str, other: &str) -> bool {
+    match (one.as_bytes(), other.as_bytes()) {
+        ([], []) => true,
+        ([one], [other]) => one == other,
+        (one, other) => one == other,
+    }
+}
+
 /// Why `prefix` must not be declared as `namespace`, if it must not.
 pub(super) fn forbidden(prefix: &str, namespace: &str) -> Option<&'static str> {
     if prefix == "xmlns" {
@@ -100,9 +110,44 @@ pub(super) fn forbidden(prefix: &str, namespace: &str) -> Option<&'static str> {
 /// Whether XML Namespaces allows `name` as a local name or a prefix.
 #[inline]
 pub(super) fn is_nc_name(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    let class = |byte: u8| NAME_BYTES[usize::from(byte)];
+    match bytes.first().map(|&first| class(first)) {
+        Some(ByteClass::Start) if bytes.iter().all(|&byte| class(byte) >= ByteClass::Character) => true,
+        _ => is_unusual_nc_name(name),
+    }
+}
+
+/// [`is_nc_name`] for whatever is not all ASCII.
+fn is_unusual_nc_name(name: &str) -> bool {
     let mut characters = name.chars();
     characters.next().is_some_and(is_name_start) && characters.all(is_name_character)
 }
+
+/// What an ASCII byte may be in a name.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum ByteClass {
+    /// Nothing, or part of a longer character.
+    Other,
+    /// Any but the first.
+    Character,
+    /// Any, the first included.
+    Start,
+}
+
+const NAME_BYTES: [ByteClass; 256] = {
+    let mut classes = [ByteClass::Other; 256];
+    let mut byte: u8 = 0;
+    while byte < 0x80 {
+        classes[byte as usize] = match byte {
+            b'A'..=b'Z' | b'_' | b'a'..=b'z' => ByteClass::Start,
+            b'-' | b'.' | b'0'..=b'9' => ByteClass::Character,
+            _ => ByteClass::Other,
+        };
+        byte += 1;
+    }
+    classes
+};
 
 fn is_name_start(character: char) -> bool {
     matches!(character,

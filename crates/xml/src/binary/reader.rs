@@ -25,6 +25,8 @@ use std::borrow::Cow;
 pub struct Reader<'i> {
     source: Source<'i>,
     dictionary: Option<&'i StaticDictionary>,
+    /// Which strings of the dictionary are names.
+    dictionary_names: &'i [bool],
     session: Option<&'i SessionDictionary>,
     limits: Limits,
     /// The open elements.
@@ -32,9 +34,7 @@ pub struct Reader<'i> {
     namespaces: Namespaces<&'i str>,
     /// Those of the last element read.
     attributes: Vec<Attribute<'i>>,
-    /// The last text record also ended its element.
-    end_follows: bool,
-    array: Option<Array<'i>>,
+    pending: Pending<'i>,
     root_seen: bool,
 }
 
@@ -89,6 +89,15 @@ pub struct Attribute<'i> {
     pub value: Value<'i>,
 }
 
+/// What comes before the next record.
+#[derive(Debug)]
+enum Pending<'i> {
+    Nothing,
+    /// The last text record also ended its element.
+    End,
+    Array(Array<'i>),
+}
+
 /// An array being read: the element is given once, and each item is one more element of that name.
 #[derive(Debug)]
 struct Array<'i> {
@@ -111,13 +120,13 @@ impl<'i> Reader<'i> {
         Self {
             source: Source::new(input),
             dictionary,
+            dictionary_names: dictionary.map(StaticDictionary::names).unwrap_or_default(),
             session: None,
             limits: Limits::default(),
             depth: 0,
             namespaces: Namespaces::new(),
             attributes: Vec::new(),
-            end_follows: false,
-            array: None,
+            pending: Pending::Nothing,
             root_seen: false,
         }
     }
@@ -139,18 +148,18 @@ impl<'i> Reader<'i> {
     /// # Errors
     /// When the input is not legal binary XML or passes a limit.
     pub fn read(&mut self) -> Result<Option<Node<'i>>, Error> {
-        if self.end_follows {
-            self.end_follows = false;
-            return self.end_element().map(Some);
-        }
-        if let Some(node) = self.array_node()? {
-            return Ok(Some(node));
-        }
-        if self.depth == 0 && self.source.is_at_end() {
-            let offset = self.source.position();
-            return if self.root_seen { Ok(None) } else { Err(Error::Truncated { offset }) };
+        match self.pending {
+            Pending::Nothing => {}
+            Pending::End => {
+                self.pending = Pending::Nothing;
+                return Ok(Some(self.end_element()));
+            }
+            Pending::Array(_) => return self.array_node(),
         }
         let offset = self.source.position();
+        if self.depth == 0 && self.source.is_at_end() {
+            return if self.root_seen { Ok(None) } else { Err(Error::Truncated { offset }) };
+        }
         let record = self.source.byte()?;
         match record {
             record::SHORT_ELEMENT..=record::PREFIX_ELEMENT_Z => {
@@ -163,14 +172,16 @@ impl<'i> Reader<'i> {
                     return Err(Error::Misplaced { offset, reason: "text stands outside the root element" });
                 }
                 let value = self.text(record & !1, offset)?;
-                self.end_follows = record & 1 == 1;
+                if record & 1 == 1 {
+                    self.pending = Pending::End;
+                }
                 Ok(Some(Node::Text(value)))
             }
             record::END_ELEMENT => {
                 if self.depth == 0 {
                     return Err(Error::Misplaced { offset, reason: "no element is open" });
                 }
-                self.end_element().map(Some)
+                Ok(Some(self.end_element()))
             }
             record::COMMENT => Ok(Some(Node::Comment(self.source.string()?))),
             record::ARRAY => {
@@ -190,6 +201,11 @@ impl<'i> Reader<'i> {
         &self.attributes
     }
 
+    /// Takes the attributes and declarations of the last element read, in their order.
+    pub fn take_attributes(&mut self) -> impl Iterator<Item = Attribute<'i>> + '_ {
+        self.attributes.drain(..)
+    }
+
     /// Takes the value of an attribute in no namespace of the last element read.
     pub fn take_attribute(&mut self, name: &str) -> Option<Value<'i>> {
         let at =
@@ -204,7 +220,7 @@ impl<'i> Reader<'i> {
 
     /// Whether the last element read is an item of an array.
     pub fn is_in_array(&self) -> bool {
-        self.array.is_some()
+        matches!(self.pending, Pending::Array(_))
     }
 
     /// How many bytes have been read.
@@ -237,11 +253,12 @@ impl<'i> Reader<'i> {
         Ok(())
     }
 
-    fn end_element(&mut self) -> Result<Node<'i>, Error> {
+    #[inline]
+    fn end_element(&mut self) -> Node<'i> {
         self.namespaces.leave(self.depth);
         self.depth -= 1;
         self.attributes.clear();
-        Ok(Node::End)
+        Node::End
     }
 
     /// Reads an element record, whose type byte has been read, and its attributes.
@@ -261,21 +278,30 @@ impl<'i> Reader<'i> {
         };
         self.enter(offset)?;
         self.attributes.clear();
+        if let Some(record::SHORT_ATTRIBUTE..=record::PREFIX_ATTRIBUTE_Z) = self.source.peek() {
+            self.read_attributes(offset)?;
+        }
+        let namespace = if self.namespaces.len() == 0 && prefix.is_empty() {
+            ""
+        } else {
+            resolve(&self.namespaces, prefix, offset)?
+        };
+        Ok(ElementStart { prefix, name, namespace })
+    }
+
+    /// Reads the attributes of the element at `offset`.
+    fn read_attributes(&mut self, element: usize) -> Result<(), Error> {
+        let mut declarations = 0;
         while let Some(record @ record::SHORT_ATTRIBUTE..=record::PREFIX_ATTRIBUTE_Z) = self.source.peek() {
             let offset = self.source.position();
             if self.attributes.len() >= self.limits.max_attributes {
                 return Err(Error::Limit { offset, what: "attributes", limit: self.limits.max_attributes });
             }
             let attribute = self.attribute(record)?;
+            declarations += usize::from(matches!(record, record::SHORT_XMLNS..=record::DICTIONARY_XMLNS));
             self.attributes.push(attribute);
         }
-        let namespace = if self.attributes.is_empty() && self.namespaces.len() == 0 && prefix.is_empty() {
-            ""
-        } else {
-            self.resolve_attributes(offset)?;
-            self.resolve(prefix, offset)?
-        };
-        Ok(ElementStart { prefix, name, namespace })
+        if declarations < self.attributes.len() { self.resolve_attributes(element) } else { Ok(()) }
     }
 
     fn attribute(&mut self, record: u8) -> Result<Attribute<'i>, Error> {
@@ -346,10 +372,6 @@ impl<'i> Reader<'i> {
         Ok(())
     }
 
-    fn resolve(&self, prefix: &'i str, offset: usize) -> Result<&'i str, Error> {
-        resolve(&self.namespaces, prefix, offset)
-    }
-
     fn start_array(&mut self) -> Result<(), Error> {
         let offset = self.source.position();
         let record = self.source.byte()?;
@@ -372,13 +394,13 @@ impl<'i> Reader<'i> {
         }
         let size = count.checked_mul(size).ok_or(Error::Length { offset })?;
         let items = Source::new(self.source.bytes(size)?);
-        self.array = Some(Array { element, item_record: record & !1, items, step: ArrayStep::Start });
+        self.pending = Pending::Array(Array { element, item_record: record & !1, items, step: ArrayStep::Start });
         Ok(())
     }
 
     /// The next node of the array being read. Its element stays open, so that its declarations stay in scope.
     fn array_node(&mut self) -> Result<Option<Node<'i>>, Error> {
-        let Some(array) = &mut self.array else { return Ok(None) };
+        let Pending::Array(array) = &mut self.pending else { return Ok(None) };
         match array.step {
             ArrayStep::Start => {
                 array.step = ArrayStep::Text;
@@ -390,8 +412,8 @@ impl<'i> Reader<'i> {
                 Ok(Some(Node::Text(value)))
             }
             ArrayStep::End if array.items.is_at_end() => {
-                self.array = None;
-                self.end_element().map(Some)
+                self.pending = Pending::Nothing;
+                Ok(Some(self.end_element()))
             }
             ArrayStep::End => {
                 array.step = ArrayStep::Start;
@@ -449,13 +471,21 @@ impl<'i> Reader<'i> {
     #[inline]
     fn dictionary_name(&mut self) -> Result<&'i str, Error> {
         let offset = self.source.position();
-        checked_name(self.dictionary_string()?, offset)
+        let id = self.source.multi_byte_int31()?;
+        let string = self.string_of(id, offset)?;
+        let is_known_name = id % 2 == 0 && self.dictionary_names.get(id as usize / 2) == Some(&true);
+        if is_known_name { Ok(string) } else { checked_name(string, offset) }
     }
 
     #[inline]
     fn dictionary_string(&mut self) -> Result<&'i str, Error> {
         let offset = self.source.position();
         let id = self.source.multi_byte_int31()?;
+        self.string_of(id, offset)
+    }
+
+    #[inline]
+    fn string_of(&self, id: u32, offset: usize) -> Result<&'i str, Error> {
         let string = if id % 2 == 0 {
             self.dictionary.and_then(|dictionary| dictionary.get(id / 2))
         } else {
