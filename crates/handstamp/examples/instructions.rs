@@ -8,10 +8,13 @@
 use handstamp_keys::{DeterministicRandom, KeyRing, RotationPolicy};
 use handstamp_session_token::SessionSecurityTokenHandler;
 use handstamp_session_token::native::NativeFormat;
+use handstamp_session_token::wif::WifFormat;
+use handstamp_session_token::wif::transforms::{CookieTransforms, Deflate, MachineKey, MachineKeyTransform};
 use handstamp_testkit::principals::alice;
 use handstamp_time::{Timestamp, VirtualClock};
 use handstamp_web_session::module::Decision;
 use handstamp_web_session::{RequestHead, SessionModule, SignIn};
+use handstamp_xml::binary::{Reader, WCF_DICTIONARY, from_text};
 use handstamp_xml::{Document, ParseOptions, c14n, names};
 use handstamp_xml_security::algorithm::{DigestMethod, SignatureMethod};
 use handstamp_xml_security::signature::{Signature, Signer, SigningKey, VerificationKey, VerifyPolicy};
@@ -41,6 +44,8 @@ const SCENARIOS: &[(&str, fn())] = &[
     ("token-seal", token_seal),
     ("token-open", token_open),
     ("cookie-to-principal", cookie_to_principal),
+    ("wif-open", wif_open),
+    ("binary-xml-read", binary_xml_read),
 ];
 
 /// What callgrind counts.
@@ -109,6 +114,32 @@ fn cookie_to_principal() {
     run(|| match module.decide(RequestHead::from(&request), now) {
         Decision::Active(active) => active,
         other => panic!("{other:?}"),
+    });
+}
+
+/// A WIF cookie of twelve claims behind Deflate and machine key.
+fn wif_open() {
+    const DIGITS: &str = "170F5FA76AD1A2293772508AF42AAFF7D89C98D1E874A3243AAE86E8DB8776A8";
+    let element = format!("<machineKey decryptionKey='{DIGITS}' validationKey='{DIGITS}'/>");
+    let machine_key = MachineKeyTransform::new(&[MachineKey::from_xml(&element).unwrap()]).unwrap();
+    let chain = CookieTransforms::new(vec![Arc::new(Deflate::default()), Arc::new(machine_key)]).unwrap();
+    let handler = SessionSecurityTokenHandler::builder(Arc::new(WifFormat::new(chain))).build().unwrap();
+    let random = DeterministicRandom::new(2);
+    let token = handler.token(alice().into()).build(now(), &random).unwrap();
+    let cookie = handler.write_text(&token, now(), &random).unwrap();
+    run(|| handler.open_text(&cookie, now()).unwrap());
+}
+
+/// A SOAP message of 30 lines in binary XML.
+fn binary_xml_read() {
+    let line = "<o:line xmlns:o='urn:orders'><o:article>4711</o:article><o:text>A hat, black</o:text></o:line>";
+    let message = format!("<s:Envelope xmlns:s='{}'><s:Body>{}</s:Body></s:Envelope>", names::SOAP12, line.repeat(30));
+    let binary = from_text(message.as_str(), Some(&WCF_DICTIONARY), None).unwrap();
+    run(|| {
+        let mut reader = Reader::new(&binary, Some(&WCF_DICTIONARY));
+        while let Some(node) = reader.read().unwrap() {
+            black_box(node);
+        }
     });
 }
 

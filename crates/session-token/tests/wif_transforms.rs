@@ -276,11 +276,16 @@ fn machine_key_session_tokens_read_and_write() {
 fn st_24_no_changed_bit_is_accepted_and_all_failures_are_one() {
     let case = &list(&MACHINE_KEYS, "sessionTokenCases")[0];
     let payload = serde_json::from_value::<TokenDescription>(case["token"].clone()).unwrap().to_payload().unwrap();
-    let machine_key: Vec<Arc<dyn CookieTransform>> =
-        vec![Arc::new(Deflate::default()), Arc::new(machine_key_transform(case))];
-    let signature: Vec<Arc<dyn CookieTransform>> =
-        vec![Arc::new(Deflate::default()), Arc::new(RsaSignature::new(KEY.clone(), RsaHash::Sha256).unwrap())];
-    for transforms in [machine_key, signature] {
+    let deflate: Arc<dyn CookieTransform> = Arc::new(Deflate::default());
+    let machine_key: Arc<dyn CookieTransform> = Arc::new(machine_key_transform(case));
+    let signature: Arc<dyn CookieTransform> = Arc::new(RsaSignature::new(KEY.clone(), RsaHash::Sha256).unwrap());
+    for transforms in [
+        vec![deflate.clone(), machine_key.clone()],
+        vec![machine_key.clone()],
+        vec![machine_key, deflate.clone()],
+        vec![deflate, signature.clone()],
+        vec![signature],
+    ] {
         let format = WifFormat::new(CookieTransforms::new(transforms).unwrap());
         let xml = format.write_xml(&payload, &SystemRandom).unwrap();
         let (carrier, now) = (Carrier::Cookie("FedAuth".into()), Timestamp::MIN);

@@ -51,7 +51,7 @@ pub use sts::{ClaimRules, Sts, StsRelyingParty, TokenForm};
 pub(crate) use values::parse_duration;
 pub use values::{ByteSize, HostPattern, HttpUrl, Network, PathPrefix, format_duration};
 pub use web::{AuthenticatedCache, ClaimHeaders, HostHeader, SignIn, WebRoute};
-pub use wif::{RsaHash, Wif};
+pub use wif::{RsaHash, RsaOrder, Wif};
 
 use handstamp_keys::RotationPolicy;
 

@@ -27,6 +27,9 @@ section! {
         rsa_keys: Vec<PathBuf> = [],
         /// Hash of the RSA signatures.
         rsa_hash: RsaHash = "sha256",
+        /// Which of the two RSA transforms comes first when a cookie is written. It leaves no trace in the cookie: both sides
+        /// must say the same.
+        rsa_order: RsaOrder = "sign-first",
         /// Whether cookies are compressed before they are protected.
         deflate: bool = true,
         /// Scopes (endpoint ids) of sessions that are accepted besides unscoped ones; the first one is written. Sessions are
@@ -48,6 +51,16 @@ choice! {
         Sha384 = "sha384",
         /// SHA-512.
         Sha512 = "sha512",
+    }
+}
+
+choice! {
+    /// The order of the RSA transforms.
+    pub enum RsaOrder {
+        /// Sign, then encrypt what was signed.
+        SignFirst = "sign-first",
+        /// Encrypt, then sign what was encrypted: what WIF's documentation gives for farms.
+        EncryptFirst = "encrypt-first",
     }
 }
 

@@ -13,16 +13,16 @@ use super::browser::{Answer, Browser, Options, REALM, Site};
 use super::support::{Application, Running, exchange};
 
 /// How the .NET side is set up: its keys, and a cookie it wrote for somebody.
-struct Original {
+pub(super) struct Original {
     /// Keys of the table `wif`.
-    keys: String,
-    user: String,
-    cookie: String,
+    pub(super) keys: String,
+    pub(super) user: String,
+    pub(super) cookie: String,
 }
 
 impl Original {
     /// A session behind ASP.NET's machine key.
-    fn of_machine_key(site: &Site, case: usize) -> Self {
+    pub(super) fn of_machine_key(site: &Site, case: usize) -> Self {
         let vectors = vectors::load("machine_key");
         let case = &vectors["sessionTokenCases"][case];
         let attribute = |name: &str| format!("{name}=\"{}\"", text(&case[name]));
@@ -36,7 +36,7 @@ impl Original {
     }
 
     /// A session behind RSA signature and encryption.
-    fn of_rsa(site: &Site, chain: &str, hash: &str) -> Self {
+    pub(super) fn of_rsa(site: &Site, chain: &str, hash: &str) -> Self {
         let vectors = vectors::load("session_token");
         let case = vectors["cases"].as_array().expect("cases").iter().find(|case| case["name"] == "forms-login");
         let case = case.expect("the case");
@@ -49,7 +49,7 @@ impl Original {
     }
 
     /// A browser that has this session.
-    fn browser(&self) -> Browser {
+    pub(super) fn browser(&self) -> Browser {
         let mut browser = Browser::default();
         for (index, piece) in self.cookie.as_bytes().chunks(2000).enumerate() {
             let name = if index == 0 { "FedAuth".to_owned() } else { format!("FedAuth{index}") };
@@ -81,7 +81,7 @@ fn cookie(xml: &str) -> String {
     STANDARD.encode_to_string(format!("\u{feff}{xml}"))
 }
 
-fn private_file(site: &Site, name: &str, content: &str) -> PathBuf {
+pub(super) fn private_file(site: &Site, name: &str, content: &str) -> PathBuf {
     let file = site.folder.path().join(name);
     std::fs::write(&file, content).expect("written");
     std::fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("made private");

@@ -7,6 +7,7 @@ mod doctor;
 mod formats;
 mod forward_auth;
 mod headers;
+mod imported;
 mod limits;
 mod malformed;
 mod routing;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use handstamp::config::import::{Import, Outcome};
-use handstamp::config::{Config, SessionFormat};
+use handstamp::config::{Config, RsaOrder, SessionFormat};
 
 const REALISTIC: &str = r#"<?xml version="1.0" encoding="utf-8"?>
 <configuration>
@@ -456,20 +456,31 @@ fn sm_44_cookies_behind_a_machine_key_are_shared_with_the_old_site() {
 
 #[test]
 fn sm_44_cookies_behind_rsa_are_shared_with_the_old_site() {
-    let chain = |transforms: [&str; 3]| {
-        let names = transforms.map(|name| format!("<add type='System.IdentityModel.{name}CookieTransform, S'/>"));
-        format!("<add type='Contoso.Sessions, C'><transforms>{}</transforms></add>", names.concat())
+    let chain = |transforms: &[&str]| {
+        let name = |name| format!("<add type='System.IdentityModel.{name}CookieTransform, S'/>");
+        let names: String = transforms.iter().map(name).collect();
+        format!("<add type='Contoso.Sessions, C'><transforms>{names}</transforms></add>")
     };
-    let import = Import::read(site("", &chain(["Deflate", "RsaSignature", "RsaEncryption"]), "")).unwrap();
-    let app = &load(&import).federation["app"];
-    assert_eq!(app.wif.as_ref().unwrap().rsa_keys, [Path::new("service-certificate.pem")]);
+    let import = Import::read(site("", &chain(&["Deflate", "RsaSignature", "RsaEncryption"]), "")).unwrap();
+    assert_eq!(load(&import).federation["app"].wif.as_ref().unwrap().rsa_keys, [Path::new("service-certificate.pem")]);
     assert!(import.toml().contains("# Before `handstamp serve`: export the service certificate"));
     assert_eq!(import.machine_key(), None);
-    let import = Import::read(site("", &chain(["Deflate", "RsaEncryption", "RsaSignature"]), "")).unwrap();
-    assert!(load(&import).federation["app"].wif.is_none());
-    assert!(
-        matches!(entry(&import, "securityTokenHandlers/add"), Outcome::Unsupported(why) if why.contains("rsa-encrypt,rsa-sign"))
-    );
+    for (transforms, order, deflate) in [
+        (["Deflate", "RsaSignature", "RsaEncryption"].as_slice(), RsaOrder::SignFirst, true),
+        (&["Deflate", "RsaEncryption", "RsaSignature"], RsaOrder::EncryptFirst, true),
+        (&["RsaEncryption", "RsaSignature"], RsaOrder::EncryptFirst, false),
+    ] {
+        let import = Import::read(site("", &chain(transforms), "")).unwrap();
+        assert!(matches!(entry(&import, "securityTokenHandlers/add"), Outcome::Carried(_)), "{transforms:?}");
+        let wif = load(&import).federation["app"].wif.clone().unwrap();
+        assert_eq!((wif.rsa_order, wif.deflate), (order, deflate), "{transforms:?}");
+    }
+    // ST-24: RSA encryption alone is forgeable by anybody; deflating behind the protection has no setting here.
+    for transforms in [["Deflate", "RsaEncryption"].as_slice(), &["RsaEncryption", "Deflate", "RsaSignature"]] {
+        let import = Import::read(site("", &chain(transforms), "")).unwrap();
+        assert!(load(&import).federation["app"].wif.is_none(), "{transforms:?}");
+        assert!(matches!(entry(&import, "securityTokenHandlers/add"), Outcome::Unsupported(_)), "{transforms:?}");
+    }
 }
 
 #[test]

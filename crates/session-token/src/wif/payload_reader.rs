@@ -244,7 +244,8 @@ impl PayloadReader<'_> {
             return Err(Error::Limit { what: "claims", limit: self.policy.max_claims });
         }
         let Self { cursor, recent, .. } = self;
-        let (mut issuer, mut original_issuer, mut claim_type, mut value, mut value_type) = (None, None, None, None, None);
+        let (mut issuer, mut original_issuer, mut claim_type, mut value, mut value_type) =
+            (None, None, None, None, None);
         for (name, text) in cursor.attributes() {
             match name {
                 "Issuer" => issuer = Some(repeated(&mut recent.issuer, &text)),

@@ -79,6 +79,8 @@ pub(super) struct Draft {
     pub(super) missing: Vec<String>,
     /// What protected the old cookies.
     pub(super) protection: CookieProtection,
+    /// The old cookies are not compressed.
+    pub(super) uncompressed: bool,
     /// What says so.
     pub(super) session_handler: SessionHandler,
     /// Where the cookie's name, path and domain go.

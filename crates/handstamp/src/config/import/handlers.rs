@@ -8,7 +8,7 @@ use super::identity::{CODE, read_certificate_setting};
 use super::protection::CookieProtection;
 use super::report::Outcome;
 use super::settings::{attribute, line, named, settings, type_of};
-use crate::config::format_duration;
+use crate::config::{RsaOrder, format_duration};
 
 /// The session handler that WIF has without being told.
 const DEFAULT: &str = "SessionSecurityTokenHandler";
@@ -83,7 +83,11 @@ fn read_session_handler(handler: Element<'_>, kind: &str, draft: &mut Draft) {
     draft.protection = match kind {
         DEFAULT => CookieProtection::DataProtection,
         MACHINE_KEY => CookieProtection::MachineKey,
-        _ => chain(handler).unwrap_or(CookieProtection::Unknown),
+        _ => {
+            let (protection, deflate) = chain(handler).unwrap_or((CookieProtection::Unknown, true));
+            draft.uncompressed = !deflate;
+            protection
+        }
     };
     draft.session_handler = SessionHandler::of(handler);
     let mut requirement = None;
@@ -101,16 +105,22 @@ fn read_session_handler(handler: Element<'_>, kind: &str, draft: &mut Draft) {
     }
 }
 
-/// The cookie transforms of WIF below a handler that is code, wherever it keeps them.
-fn chain(handler: Element<'_>) -> Option<CookieProtection> {
-    let protecting = handler.descendants().filter_map(transform).filter(|transform| *transform != Transform::Deflate);
-    match protecting.collect::<Vec<_>>().as_slice() {
-        [Transform::Signature, Transform::Encryption] => Some(CookieProtection::Rsa { signature_last: false }),
-        [Transform::Encryption, Transform::Signature] => Some(CookieProtection::Rsa { signature_last: true }),
-        [Transform::MachineKey] => Some(CookieProtection::MachineKey),
-        [Transform::DataProtection] => Some(CookieProtection::DataProtection),
-        _ => None,
-    }
+/// What protects cookies behind the transforms of WIF below a handler that is code, wherever it keeps them, and whether they
+/// are compressed first. None for a chain that the gateway has no settings for.
+fn chain(handler: Element<'_>) -> Option<(CookieProtection, bool)> {
+    let transforms: Vec<_> = handler.descendants().filter_map(transform).collect();
+    let (deflate, protecting) = match transforms.as_slice() {
+        [Transform::Deflate, protecting @ ..] => (true, protecting),
+        protecting => (false, protecting),
+    };
+    let protection = match protecting {
+        [Transform::Signature, Transform::Encryption] => CookieProtection::Rsa(RsaOrder::SignFirst),
+        [Transform::Encryption, Transform::Signature] => CookieProtection::Rsa(RsaOrder::EncryptFirst),
+        [Transform::MachineKey] => CookieProtection::MachineKey,
+        [Transform::DataProtection] => CookieProtection::DataProtection,
+        _ => return None,
+    };
+    Some((protection, deflate))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

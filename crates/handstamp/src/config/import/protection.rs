@@ -10,6 +10,7 @@ use super::draft::{Draft, Version, quote_list};
 use super::machine_key::{self, Use};
 use super::report::Outcome;
 use super::settings::{attribute, line};
+use crate::config::RsaOrder;
 
 /// The file that the new configuration names for the machine key.
 pub(super) const MACHINE_KEY_FILE: &str = "machine-key.xml";
@@ -25,10 +26,7 @@ pub(super) enum CookieProtection {
     /// The machine key of the web.config.
     MachineKey,
     /// RSA signature and encryption.
-    Rsa {
-        /// Whether the signature covers what was encrypted.
-        signature_last: bool,
-    },
+    Rsa(RsaOrder),
     /// Code that nobody knows here.
     Unknown,
 }
@@ -78,19 +76,19 @@ pub(super) fn carry(machine_key: Option<Element<'_>>, version: Version, draft: &
             }
             Err(why) => Outcome::Unsupported(said(&why)),
         },
-        (_, CookieProtection::Rsa { signature_last: false }) => {
+        (_, CookieProtection::Rsa(order)) => {
             let files = quote_list(&[RSA_KEY_FILE.to_owned()]);
-            draft.set("federation.app.wif.rsa_keys", files, handler.line.unwrap_or_default());
+            let at = handler.line.unwrap_or_default();
+            draft.set("federation.app.wif.rsa_keys", files, at);
+            if order == RsaOrder::EncryptFirst {
+                draft.set("federation.app.wif.rsa_order", "\"encrypt-first\"", at);
+            }
             draft.steps.push(format!(
                 "export the service certificate with its private key, and put the key as PEM into {RSA_KEY_FILE}, readable \
                  by its owner only"
             ));
             share(handler.line, draft)
         }
-        (_, CookieProtection::Rsa { signature_last: true }) => Outcome::Unsupported(said(
-            "signs what it encrypted; the gateway encrypts what it signed. `handstamp token decode --transforms \
-             deflate,rsa-encrypt,rsa-sign --rsa-key` reads the old cookies",
-        )),
         (_, CookieProtection::Unknown) => Outcome::Unsupported(said(
             "names code of yours, which cannot run here. If it does no more than set RSA transforms, add [federation.app.wif] \
              with rsa_keys, and session.format = \"wif\"",
@@ -105,6 +103,9 @@ pub(super) fn carry(machine_key: Option<Element<'_>>, version: Version, draft: &
 /// Both sides write and read the same cookie, until the last page has moved.
 fn share(line: Option<usize>, draft: &mut Draft) -> Outcome {
     draft.set("federation.app.session.format", "\"wif\"", line.unwrap_or_default());
+    if draft.uncompressed {
+        draft.set("federation.app.wif.deflate", "false", line.unwrap_or_default());
+    }
     draft.cookie_table = CookieTable::Wif;
     Outcome::Carried("federation.app.session.format".to_owned())
 }

@@ -132,8 +132,12 @@ impl Sessions<'_> {
             transforms.push(Arc::new(wif_keys::machine_key(&wif.machine_keys, &wif.machine_key_purposes)?));
         } else {
             private(&wif.rsa_keys)?;
-            transforms.push(Arc::new(wif_keys::rsa_signature(&wif.rsa_keys, hash)?));
-            transforms.push(Arc::new(wif_keys::rsa_encryption(&wif.rsa_keys, hash)?));
+            let signature: Arc<dyn CookieTransform> = Arc::new(wif_keys::rsa_signature(&wif.rsa_keys, hash)?);
+            let encryption: Arc<dyn CookieTransform> = Arc::new(wif_keys::rsa_encryption(&wif.rsa_keys, hash)?);
+            transforms.extend(match wif.rsa_order {
+                config::RsaOrder::SignFirst => [signature, encryption],
+                config::RsaOrder::EncryptFirst => [encryption, signature],
+            });
         }
         CookieTransforms::new(transforms).map_err(wif_keys::unusable)
     }
