@@ -1,0 +1,149 @@
+//! The 24 endpoints of the interoperability service (SC §17), as one table, and the binding that each stands for.
+
+use handstamp_ws_security::{
+    AlgorithmSuite, HeaderLayout, MessageSecurityVersion, Protection, ProtectionOrder, SecurityBinding,
+    TokenInclusion, TokenKind, TokenParameters, TokenRole,
+};
+
+/// A row of the table.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Endpoint {
+    /// Its name: `A`nonymous, certificate (`X`), or user name (`UX`); `D`erived keys; `C`ookie; `_` with cancellation.
+    pub(crate) name: &'static str,
+    /// Who the client is.
+    pub(crate) client: Client,
+    /// Whether keys are derived, in the session and in its bootstrap.
+    pub(crate) derived_keys: bool,
+    /// `MustNotSendCancel`: sessions are cookies.
+    pub(crate) cookie: bool,
+    /// In the session.
+    pub(crate) order: ProtectionOrder,
+    /// What is out of the ordinary.
+    pub(crate) form: Form,
+}
+
+/// How the client of a bootstrap shows who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Client {
+    Anonymous,
+    Certificate,
+    UserName,
+}
+
+/// What a row differs in from the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Nothing.
+    Usual,
+    /// WSS 1.0 in the session only; the bootstrap shows its signature.
+    SessionOfWss10,
+    /// WSS 1.0, and so an asymmetric bootstrap.
+    AllOfWss10,
+    /// TLS protects.
+    OverTransport,
+}
+
+const SE: ProtectionOrder = ProtectionOrder::SignBeforeEncrypt;
+const SEES: ProtectionOrder = ProtectionOrder::SignBeforeEncryptAndEncryptSignature;
+const ES: ProtectionOrder = ProtectionOrder::EncryptBeforeSign;
+
+/// In the order of SC §17.
+pub(crate) const ENDPOINTS: [Endpoint; 24] = [
+    usual("SecureConversation_UserNameOverTransport", Client::UserName, false, false, SE).of(Form::OverTransport),
+    usual("SecureConversation_MutualCertificate10SignEncrypt", Client::Certificate, true, false, SEES)
+        .of(Form::SessionOfWss10),
+    usual("XC", Client::Certificate, false, true, SE),
+    usual("XDC", Client::Certificate, true, false, SE),
+    usual("XDC1", Client::Certificate, true, false, SE),
+    usual("XDC-ES", Client::Certificate, true, false, ES),
+    usual("XDC-SEES", Client::Certificate, true, false, SEES),
+    usual("_X", Client::Certificate, false, false, SE),
+    usual("_X10", Client::Certificate, false, false, SE).of(Form::AllOfWss10),
+    usual("_XD", Client::Certificate, true, false, SE),
+    usual("_XD-SEES", Client::Certificate, true, false, SEES),
+    usual("_XD-ES", Client::Certificate, true, false, ES),
+    usual("AC", Client::Anonymous, false, true, SE),
+    usual("ADC", Client::Anonymous, true, true, SE),
+    usual("ADC-ES", Client::Anonymous, true, true, ES),
+    usual("_A", Client::Anonymous, false, false, SE),
+    usual("_AD", Client::Anonymous, true, false, SE),
+    usual("_AD-ES", Client::Anonymous, true, false, ES),
+    usual("UXC", Client::UserName, false, true, SE),
+    usual("UXDC", Client::UserName, true, true, SE),
+    usual("UXDC-SEES", Client::UserName, true, true, SEES),
+    usual("_UX", Client::UserName, false, false, SE),
+    usual("_UXD", Client::UserName, true, false, SE),
+    usual("_UXD-SEES", Client::UserName, true, false, SEES),
+];
+
+const fn usual(
+    name: &'static str,
+    client: Client,
+    derived_keys: bool,
+    cookie: bool,
+    order: ProtectionOrder,
+) -> Endpoint {
+    Endpoint { name, client, derived_keys, cookie, order, form: Form::Usual }
+}
+
+impl Endpoint {
+    const fn of(self, form: Form) -> Self {
+        Self { form, ..self }
+    }
+
+    pub(crate) fn is_over_transport(&self) -> bool {
+        self.form == Form::OverTransport
+    }
+
+    /// The order of the bootstrap.
+    pub(crate) fn bootstrap_order(&self) -> ProtectionOrder {
+        if self.form == Form::SessionOfWss10 { SE } else { self.order }
+    }
+
+    /// The binding, as a program would make it.
+    pub(crate) fn binding(&self) -> SecurityBinding {
+        let version = match self.form {
+            Form::Usual | Form::OverTransport => MessageSecurityVersion::WSS11_FEBRUARY2005,
+            Form::SessionOfWss10 | Form::AllOfWss10 => MessageSecurityVersion::WSS10_FEBRUARY2005_BSP,
+        };
+        let mut binding = SecurityBinding::secure_conversation(self.bootstrap(), version);
+        binding.layout = HeaderLayout::Lax;
+        binding.protection_order = self.order;
+        if let Protection::Symmetric { token } = &mut binding.protection {
+            token.require_derived_keys = self.derived_keys;
+        }
+        if let Some(session) = binding.session_mut() {
+            session.require_cancellation = !self.cookie;
+        }
+        binding
+    }
+
+    fn bootstrap(&self) -> SecurityBinding {
+        let plain = |kind, inclusion| TokenParameters::new(kind, inclusion).without_derived_keys();
+        let user_name = plain(TokenKind::UserName, TokenInclusion::AlwaysToRecipient);
+        let certificate = plain(TokenKind::X509, TokenInclusion::AlwaysToRecipient);
+        let (protection, version) = match self.form {
+            Form::OverTransport => (Protection::Transport, MessageSecurityVersion::WSS11_FEBRUARY2005),
+            Form::AllOfWss10 => (
+                Protection::Asymmetric {
+                    initiator: certificate.clone(),
+                    recipient: plain(TokenKind::X509, TokenInclusion::Never),
+                },
+                MessageSecurityVersion::WSS10_FEBRUARY2005_BSP,
+            ),
+            Form::Usual | Form::SessionOfWss10 => {
+                let mut token = TokenParameters::new(TokenKind::X509, TokenInclusion::Never);
+                token.require_derived_keys = self.derived_keys;
+                (Protection::Symmetric { token }, MessageSecurityVersion::WSS11_FEBRUARY2005)
+            }
+        };
+        let mut binding = SecurityBinding::new(protection, version);
+        binding.suite = AlgorithmSuite::BASIC128;
+        binding.protection_order = self.bootstrap_order();
+        match (self.client, self.form) {
+            (Client::Anonymous, _) | (Client::Certificate, Form::AllOfWss10) => binding,
+            (Client::Certificate, _) => binding.with_supporting(certificate, TokenRole::Endorsing),
+            (Client::UserName, _) => binding.with_supporting(user_name, TokenRole::SignedEncrypted),
+        }
+    }
+}

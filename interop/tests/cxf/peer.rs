@@ -1,0 +1,68 @@
+//! The Java process.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+/// Apache CXF behind its line protocol (`interop/cxf`). Dropping it ends it.
+pub(crate) struct Peer {
+    child: Child,
+    commands: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+/// Where `cargo xtask test --only interop` puts what it builds of `interop/cxf`.
+fn build() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/interop-cxf")
+}
+
+impl Peer {
+    /// Whether it was built.
+    pub(crate) fn is_there() -> bool {
+        build().join("lib").is_dir()
+    }
+
+    /// Starts it with the keys and WSDLs of a folder.
+    pub(crate) fn start(folder: &Path) -> Self {
+        let (classes, lib) = (build().join("classes"), build().join("lib/*"));
+        let mut child = Command::new("java")
+            // One small machine: less threads of the compiler and the collector, and a start from the archive of classes.
+            .args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"])
+            .arg("-cp")
+            .arg(format!("{}:{}", classes.display(), lib.display()))
+            .arg("handstamp.Peer")
+            .arg(folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(if std::env::var_os("PEER_TRACE").is_some() { Stdio::inherit() } else { Stdio::null() })
+            .spawn()
+            .expect("java starts");
+        let (commands, answers) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let mut peer = Self { child, commands, answers: BufReader::new(answers) };
+        assert_eq!(peer.answer(), Ok("ready".to_owned()));
+        peer
+    }
+
+    /// Gives a command; what came of it.
+    pub(crate) fn tell(&mut self, command: &str) -> Result<String, String> {
+        writeln!(self.commands, "{command}").unwrap();
+        self.answer()
+    }
+
+    fn answer(&mut self) -> Result<String, String> {
+        let mut line = String::new();
+        self.answers.read_line(&mut line).unwrap();
+        match line.trim_end().split_once(' ') {
+            Some(("ok", answer)) => Ok(answer.to_owned()),
+            Some(("failed", reason)) => Err(reason.to_owned()),
+            _ => panic!("the peer says neither ok nor failed, but {line:?}"),
+        }
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
