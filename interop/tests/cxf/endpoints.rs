@@ -103,7 +103,7 @@ impl Endpoint {
     /// The binding, as a program would make it.
     pub(crate) fn binding(&self) -> SecurityBinding {
         let version = match self.form {
-            Form::Usual | Form::OverTransport => MessageSecurityVersion::WSS11_FEBRUARY2005,
+            Form::Usual | Form::OverTransport => MessageSecurityVersion::WSS11_FEBRUARY2005_BSP,
             Form::SessionOfWss10 | Form::AllOfWss10 => MessageSecurityVersion::WSS10_FEBRUARY2005_BSP,
         };
         let mut binding = SecurityBinding::secure_conversation(self.bootstrap(), version);
@@ -123,7 +123,7 @@ impl Endpoint {
         let user_name = plain(TokenKind::UserName, TokenInclusion::AlwaysToRecipient);
         let certificate = plain(TokenKind::X509, TokenInclusion::AlwaysToRecipient);
         let (protection, version) = match self.form {
-            Form::OverTransport => (Protection::Transport, MessageSecurityVersion::WSS11_FEBRUARY2005),
+            Form::OverTransport => (Protection::Transport, MessageSecurityVersion::WSS11_FEBRUARY2005_BSP),
             Form::AllOfWss10 => (
                 Protection::Asymmetric {
                     initiator: certificate.clone(),
@@ -134,7 +134,7 @@ impl Endpoint {
             Form::Usual | Form::SessionOfWss10 => {
                 let mut token = TokenParameters::new(TokenKind::X509, TokenInclusion::Never);
                 token.require_derived_keys = self.derived_keys;
-                (Protection::Symmetric { token }, MessageSecurityVersion::WSS11_FEBRUARY2005)
+                (Protection::Symmetric { token }, MessageSecurityVersion::WSS11_FEBRUARY2005_BSP)
             }
         };
         let mut binding = SecurityBinding::new(protection, version);

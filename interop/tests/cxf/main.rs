@@ -23,6 +23,9 @@ fn main() {
         println!("Apache CXF is not built: cargo xtask test --only interop does it");
         return;
     }
+    if std::env::var_os("PEER_TRACE").is_some() {
+        tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    }
     let only: Vec<&str> = arguments.iter().map(String::as_str).filter(|argument| !argument.starts_with('-')).collect();
     let chosen = ENDPOINTS.iter().filter(|endpoint| only.is_empty() || only.contains(&endpoint.name));
     let folder = tempfile::tempdir().unwrap();
