@@ -486,7 +486,7 @@ impl<'i> Reader<'i> {
 
     #[inline]
     fn string_of(&self, id: u32, offset: usize) -> Result<&'i str, Error> {
-        let string = if id % 2 == 0 {
+        let string = if id.is_multiple_of(2) {
             self.dictionary.and_then(|dictionary| dictionary.get(id / 2))
         } else {
             self.session.and_then(|session| session.get(id / 2))
