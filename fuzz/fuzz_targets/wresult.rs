@@ -1,8 +1,8 @@
 //! Any form body as a sign-in response: it never signs anybody in, and never panics.
 #![no_main]
 
-use handstamp_keys::{DeterministicRandom, KeyRing, RotationPolicy};
-use handstamp_saml::{IssuerNameRegistry, SamlTokenHandler, ValidationSettings};
+use handstamp_keys::{DeterministicRandom, KeyKind, KeyRing, RotationPolicy, SigningIdentity};
+use handstamp_saml::{IssuerNameRegistry, SamlTokenHandler, TokenDecryption, ValidationSettings};
 use handstamp_time::Timestamp;
 use handstamp_ws_federation::{Limits, Message, Parameters, RelyingParty, RelyingPartySettings, Unsolicited};
 use libfuzzer_sys::fuzz_target;
@@ -14,6 +14,10 @@ static RELYING_PARTY: LazyLock<RelyingParty> = LazyLock::new(|| {
     let mut settings = RelyingPartySettings::new("https://sts.example/", "https://rp.example/");
     settings.unsolicited = Unsolicited::Accept { return_urls: Vec::new() };
     let tokens = SamlTokenHandler::new(IssuerNameRegistry::new(), ValidationSettings::new(["https://rp.example/"]));
+    // Encrypted tokens are looked into, too.
+    let later = now().saturating_add(std::time::Duration::from_secs(86_400));
+    let ours = SigningIdentity::self_signed("rp", KeyKind::Rsa { bits: 2048 }, now(), later, &random).expect("a key");
+    let tokens = tokens.with_decryption(TokenDecryption::new([ours]));
     RelyingParty::new(settings, tokens, Arc::new(keys)).expect("good settings")
 });
 

@@ -15,6 +15,7 @@
 
 mod bench;
 mod fuzz;
+mod interop;
 mod layers;
 mod packages;
 mod process;

@@ -17,6 +17,8 @@ pub(crate) const XMLLINT: Tool = Tool { program: "xmllint", package: "libxml2-ut
 pub(crate) const CXX: Tool = Tool { program: "c++", package: "g++" };
 pub(crate) const NGINX: Tool = Tool { program: "/usr/sbin/nginx", package: "nginx-light" };
 pub(crate) const CADDY: Tool = Tool { program: "/usr/bin/caddy", package: "caddy" };
+pub(crate) const NODE: Tool = Tool { program: "node", package: "nodejs" };
+pub(crate) const NPM: Tool = Tool { program: "npm", package: "npm" };
 pub(crate) const VALGRIND: Tool = Tool { program: "valgrind", package: "valgrind" };
 
 /// Mono's compiler, its runtime, and the parts of its class library that `interop/mono` uses.

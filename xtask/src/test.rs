@@ -4,7 +4,7 @@ use crate::packages::{self, CADDY, CHROMEDRIVER, CHROMIUM, MONO, NGINX, XMLLINT,
 use crate::process::{TestCount, complaints, count_tests, on_path, succeeds, succeeds_silently};
 use crate::report::{Outcome, Report};
 use crate::workspace::cargo;
-use crate::{Chore, Failure, fuzz, layers};
+use crate::{Chore, Failure, fuzz, interop, layers};
 use std::process::Command;
 use std::time::Instant;
 
@@ -16,7 +16,7 @@ struct Part {
 }
 
 /// In the order in which they run: cheap and telling first; what builds on another part's artifacts after it.
-const PARTS: [Part; 8] = [
+const PARTS: [Part; 9] = [
     Part { name: "format", about: "the code is formatted as rustfmt.toml says", run: format },
     Part {
         name: "layers",
@@ -28,6 +28,7 @@ const PARTS: [Part; 8] = [
     Part { name: "tests", about: "unit and integration tests of the whole workspace", run: tests },
     Part { name: "docs", about: "documentation without warnings, its examples run", run: docs },
     Part { name: "browser", about: "the demo in a real Chromium", run: browser },
+    Part { name: "interop", about: "live peers, in both roles: npm's packages for WS-Federation", run: interop::run },
     Part { name: "fuzz", about: "every fuzz target for some seconds", run: fuzz::smoke },
 ];
 
@@ -99,11 +100,11 @@ fn deny() -> Outcome {
 }
 
 fn clippy() -> Outcome {
-    // The browser test is off by default (`test = false`), so it has to be asked for by name.
+    // Some tests are off by default (`test = false`), so they have to be asked for by name.
     let everything = |which: &[&str]| {
         complaints(cargo().args(["clippy", "--locked", "--workspace"]).args(which).args(["--", "-D", "warnings"]))
     };
-    everything(&["--all-targets"]).and_then(|()| everything(&["--test", "browser"])).into()
+    everything(&["--all-targets"]).and_then(|()| everything(&["--test", "browser", "--test", "peers"])).into()
 }
 
 fn tests() -> Outcome {

@@ -27,9 +27,30 @@ pub enum Error {
         /// What is wrong with it.
         fault: AttributeFault,
     },
-    /// The peer encrypted this element, and nothing here decrypts it.
-    #[error("{0} is encrypted, which is not supported: let the issuer send it in clear over TLS")]
+    /// The peer encrypted this element, and nothing here decrypts it: no key is configured, or it is a part of an assertion.
+    #[error(
+        "{0} is encrypted, and nothing here decrypts it: configure a decryption key for whole assertions, and let the issuer send \
+         names and attributes inside them in clear"
+    )]
     Encrypted(&'static str),
+    /// The peer encrypted a token for keys that are not ours (ID4022, ID4036). Typically an old certificate at the issuer.
+    #[error(
+        "none of the decryption keys is the one that the {element} is encrypted for ({recipients}): give the issuer our current \
+         certificate, or keep the previous key"
+    )]
+    NoDecryptionKey {
+        /// The element.
+        element: &'static str,
+        /// How the message names the keys that it is encrypted for.
+        recipients: UntrustedList,
+    },
+    /// The peer's encryption is malformed, or uses an algorithm that is not allowed.
+    #[error("encryption: {0}")]
+    Encryption(#[source] xml_security::Error),
+    /// The peer's encrypted token cannot be used. Everything that can be wrong between the ciphertext and a verified signature has
+    /// this one code, or the answers would tell what manipulated ciphertexts decrypt to. The text has the cause: it is for logs only.
+    #[error("the encrypted token cannot be used: {0}")]
+    Undecryptable(#[source] Box<Self>),
     /// The peer describes the authentication by a reference to a declaration, which is never fetched.
     #[error("AuthnContextDeclRef is not supported: let the issuer send a context class")]
     DeclarationReference,
@@ -69,6 +90,10 @@ impl Error {
             Self::Malformed { .. } => "HST-SAML-MALFORMED",
             Self::Attribute { fault, .. } => fault.code(),
             Self::Encrypted(_) => "HST-SAML-ENCRYPTED",
+            Self::NoDecryptionKey { element: "EncryptedAssertion", .. } => "ID4022",
+            Self::NoDecryptionKey { .. } => "ID4036",
+            Self::Encryption(error) => error.code(),
+            Self::Undecryptable(_) => "HST-SAML-DECRYPTION",
             Self::DeclarationReference => "ID4180",
             Self::Signature(fault) => fault.code(),
             Self::Rejected(rejection) => rejection.code(),
@@ -78,6 +103,11 @@ impl Error {
             Self::Signing(error) => error.code(),
             Self::Keys(error) => error.code(),
         }
+    }
+
+    /// Hides what is wrong behind one code.
+    pub(crate) fn undecryptable(self) -> Self {
+        Self::Undecryptable(Box::new(self))
     }
 
     pub(crate) fn malformed(element: &'static str, problem: impl Into<String>) -> Self {

@@ -1,15 +1,16 @@
 //! From an element of a stranger's message to an identity.
 
+use crate::decryption::encrypted;
 use crate::issuer_name_registry::no_certificate;
 use crate::read::version_of;
 use crate::{
-    Assertion, Error, IssuerNameRegistry, MappingSettings, Rejection, ReplayEntry, SignatureFault, ValidationSettings,
-    Version,
+    Assertion, Error, IssuerNameRegistry, MappingSettings, Rejection, ReplayEntry, SignatureFault, TokenDecryption,
+    ValidationSettings, Version,
 };
 use handstamp_claims::{BootstrapContext, ClaimsIdentity};
 use handstamp_keys::{Certificate, KeyPolicy};
 use handstamp_time::Timestamp;
-use handstamp_xml::{Element, names};
+use handstamp_xml::{Document, Element, NodeId, names};
 use handstamp_xml_security::signature::{Signature, VerificationKey, Verified, VerifyPolicy};
 
 /// Reads and validates assertions of both versions: WIF's two SAML handlers in one.
@@ -21,6 +22,7 @@ pub struct SamlTokenHandler {
     signatures: VerifyPolicy,
     keys: KeyPolicy,
     save_bootstrap_context: bool,
+    decryption: Option<TokenDecryption>,
 }
 
 impl SamlTokenHandler {
@@ -33,6 +35,7 @@ impl SamlTokenHandler {
             signatures: VerifyPolicy::asymmetric(),
             keys: KeyPolicy::default(),
             save_bootstrap_context: false,
+            decryption: None,
         }
     }
 
@@ -63,6 +66,18 @@ impl SamlTokenHandler {
     pub fn saving_bootstrap_context(mut self) -> Self {
         self.save_bootstrap_context = true;
         self
+    }
+
+    /// Decrypts assertions that are encrypted for us. Without it they are refused.
+    #[must_use]
+    pub fn with_decryption(mut self, decryption: TokenDecryption) -> Self {
+        self.decryption = Some(decryption);
+        self
+    }
+
+    /// The keys that issuers may encrypt for.
+    pub fn decryption(&self) -> Option<&TokenDecryption> {
+        self.decryption.as_ref()
     }
 
     /// The checks that are made.
@@ -120,7 +135,45 @@ impl SamlTokenHandler {
         in_response_to: Option<&str>,
         now: Timestamp,
     ) -> Result<AcceptedToken, Error> {
-        let SignedAssertion { assertion, issuer, certificate } = self.read(element, now)?;
+        let signed = self.read(element, now)?;
+        self.validate(element, signed, in_response_to, now)
+    }
+
+    /// As [`Self::accept`], for a token that may be encrypted: it is decrypted in its place first, and then read like any
+    /// other. So what counts is the signature inside; the encryption proves nothing about the sender.
+    ///
+    /// # Errors
+    /// As [`Self::accept`]; [`Error::NoDecryptionKey`]; [`Error::Encryption`]; [`Error::Undecryptable`] for all that is wrong with the
+    /// ciphertext, and for all that is wrong before the signature holds if the encryption has no integrity of its own (CBC).
+    pub fn accept_in(
+        &self,
+        document: &mut Document,
+        token: NodeId,
+        in_response_to: Option<&str>,
+        now: Timestamp,
+    ) -> Result<AcceptedToken, Error> {
+        let gone = || Error::malformed("token", "it is no longer part of the document");
+        let element = document.element(token).ok_or_else(gone)?;
+        let (Some(_), Some(decryption)) = (encrypted(element), &self.decryption) else {
+            return self.accept(element, in_response_to, now);
+        };
+        let decrypted = decryption.decrypt(document, token)?;
+        let element = document.element(decrypted.element).ok_or_else(gone)?;
+        let signed = self.read(element, now).map_err(|error| match decrypted.has_integrity {
+            true => error,
+            false => error.undecryptable(),
+        })?;
+        self.validate(element, signed, in_response_to, now)
+    }
+
+    fn validate(
+        &self,
+        element: Element<'_>,
+        signed: SignedAssertion,
+        in_response_to: Option<&str>,
+        now: Timestamp,
+    ) -> Result<AcceptedToken, Error> {
+        let SignedAssertion { assertion, issuer, certificate } = signed;
         assertion.validate(now, &self.validation, in_response_to)?;
         let replay = assertion.replay_entry(now, &issuer, &self.validation)?;
         let mut identity = assertion.to_identity(&issuer, &self.mapping)?;
@@ -191,17 +244,6 @@ fn refers_only_to(id: &str, signature: &Signature<'_>, verified: &Verified<'_>) 
     let reference = signed_info.and_then(|signed_info| signed_info.child(names::DSIG, "Reference"));
     let uri = reference.and_then(|reference| reference.attribute("URI"));
     verified.elements().len() == 1 && uri.and_then(|uri| uri.strip_prefix('#')) == Some(id)
-}
-
-/// Encrypted forms, which wait for decryption.
-fn encrypted(element: Element<'_>) -> Option<&'static str> {
-    if element.is(names::SAML20, "EncryptedAssertion") {
-        Some("EncryptedAssertion")
-    } else if element.is(names::XENC, "EncryptedData") {
-        Some("EncryptedData")
-    } else {
-        None
-    }
 }
 
 /// The issuer's text, for messages only.

@@ -50,6 +50,8 @@
 //! | *Signature wrapping*: a signed assertion is moved aside and a forged one put where the program looks | [`Assertion::read`] takes a [`VerifiedElement`](handstamp_xml_security::signature::VerifiedElement), which only verification makes; the signature must be the assertion's own child and refer to it by its id, and to nothing else; an id occurs once in a document |
 //! | *A comment in a name* cuts it short: `alice@corp<!-- -->.evil` | text is all text, as the signature covers it |
 //! | *A value's type* changed by another declaration of its prefix, which exclusive canonicalization does not cover | a type is well known, or its prefix covered (`PrefixList`, which we write) |
+//! | *Asking what a manipulated ciphertext decrypts to* (CBC, RSA-1.5) | one code for all that is wrong before the signature inside holds; RSA-1.5 only where configured, and then with implicit rejection; AES-GCM has no such problem: prefer it |
+//! | *An encryption taken for a proof*: anybody can encrypt for us | decryption puts the assertion in its place, and its signature is checked as if it had always stood there |
 //! | *A key of one's own* in `KeyInfo` | a certificate is looked up in the [`IssuerNameRegistry`] before its key is used |
 //! | *Another application's assertion* | the audience is checked, always by default |
 //! | *The same assertion again* | [`AcceptedToken::replay`] goes into a cache that all nodes share |
@@ -64,11 +66,13 @@
 //!
 //! # What is not here
 //!
-//! Encrypted assertions, ids and attributes are recognized and refused with a code of their own. Authorization decisions and
+//! Encrypted ids and attributes inside an assertion are recognized and refused with a code of their own. Authorization decisions and
 //! `Advice` are skipped. The SAML protocol (`samlp`) is not spoken: assertions travel in WS-Federation or WS-Security.
 
 mod assertion;
 mod authentication_method;
+mod decryption;
+mod encryption;
 mod error;
 mod from_claims;
 mod handler;
@@ -83,6 +87,8 @@ pub use assertion::{
     Assertion, Attribute, AttributeValue, AuthenticationStatement, Conditions, NameId, ProxyRestriction, Subject,
     SubjectConfirmation, SubjectConfirmationData, Version,
 };
+pub use decryption::TokenDecryption;
+pub use encryption::TokenEncryption;
 pub use error::{AttributeFault, ClaimFault, Error, Rejection, SignatureFault};
 pub use from_claims::TokenDescriptor;
 pub use handler::{AcceptedToken, SamlTokenHandler, SignedAssertion};

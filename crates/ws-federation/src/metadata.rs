@@ -22,7 +22,8 @@ pub struct ClaimTypeDescription {
 }
 
 impl RelyingParty {
-    /// The metadata of this application (SM §4.1), to be read by its issuer: realm, reply URL, claim types asked for.
+    /// The metadata of this application (SM §4.1), to be read by its issuer: realm, reply URL, claim types asked for, and the
+    /// certificate to encrypt for where there is one.
     ///
     /// With `signing`, the document is signed.
     ///
@@ -37,6 +38,10 @@ impl RelyingParty {
         let reply = settings.reply.as_deref().unwrap_or(&settings.realm);
         let mut out = Writer::new();
         start_role(&settings.realm, "ApplicationServiceType", &mut out);
+        // Only the current one: previous keys are for what issuers that have not noticed yet still send.
+        if let Some(identity) = self.tokens().decryption().and_then(|decryption| decryption.identities().first()) {
+            key_descriptor("encryption", identity.certificate(), &mut out);
+        }
         claim_types("ClaimTypesRequested", requested, &mut out);
         fed("TargetScopes", &mut out);
         endpoint(&settings.realm, &mut out);
@@ -64,9 +69,7 @@ impl Issuer {
         let mut out = Writer::new();
         start_role(&settings.name, "SecurityTokenServiceType", &mut out);
         for certificate in std::iter::once(self.signing_identity().certificate()).chain(next) {
-            out.start("", MD, "KeyDescriptor").attribute("use", "signing");
-            out.start("ds", names::DSIG, "KeyInfo").start("ds", names::DSIG, "X509Data");
-            out.element("ds", names::DSIG, "X509Certificate", &certificate.to_base64()).end().end().end();
+            key_descriptor("signing", certificate, &mut out);
         }
         fed("TokenTypesOffered", &mut out);
         for version in [Version::Saml20, Version::Saml11] {
@@ -162,6 +165,12 @@ fn fed(name: &str, out: &mut Writer) {
 
 fn endpoint(url: &str, out: &mut Writer) {
     out.start("wsa", names::WSA, "EndpointReference").element("wsa", names::WSA, "Address", url).end();
+}
+
+fn key_descriptor(usage: &str, certificate: &Certificate, out: &mut Writer) {
+    out.start("", MD, "KeyDescriptor").attribute("use", usage);
+    out.start("ds", names::DSIG, "KeyInfo").start("ds", names::DSIG, "X509Data");
+    out.element("ds", names::DSIG, "X509Certificate", &certificate.to_base64()).end().end().end();
 }
 
 fn claim_types(list: &str, claims: &[ClaimTypeDescription], out: &mut Writer) {

@@ -5,6 +5,7 @@
 mod support;
 
 use handstamp_keys::KeyPolicy;
+use handstamp_saml::Version;
 use handstamp_ws_federation::{ClaimTypeDescription, IssuerMetadata};
 use handstamp_xml::{Document, ParseOptions, names};
 use handstamp_xml_security::signature::{Signature, VerificationKey, VerifyPolicy};
@@ -33,6 +34,22 @@ fn sm_42_the_issuers_metadata_is_signed_and_read_again() {
     assert_eq!(read.signing_certificates, [certificate.clone(), next]);
     assert_eq!(read.passive_endpoint.as_deref(), Some(STS));
     assert_eq!(read.claim_types, ["urn:name", "urn:mail"]);
+}
+
+#[test]
+fn sm_30_the_application_publishes_the_certificate_to_encrypt_for() {
+    let pair = Pair::encrypting(Version::Saml20);
+    let xml = pair.relying_party.metadata(&claims(), None).unwrap();
+    let document = Document::parse(xml.as_str(), &ParseOptions::default()).unwrap();
+    let role = document.root().children().next().unwrap();
+    let key = role.children().next().unwrap();
+    assert_eq!(
+        (key.local_name(), key.attribute("use")),
+        ("KeyDescriptor", Some("encryption")),
+        "the schema wants it first"
+    );
+    let certificate = pair.relying_party.tokens().decryption().unwrap().identities()[0].certificate();
+    assert_eq!(key.text(), certificate.to_base64());
 }
 
 #[test]

@@ -46,6 +46,26 @@ fn sm_24_to_sm_29_a_sign_in_in_every_combination_of_versions() {
 }
 
 #[test]
+fn sm_30_what_the_issuer_encrypts_the_relying_party_reads() {
+    for version in [Version::Saml11, Version::Saml20] {
+        let mut pair = Pair::encrypting(version);
+        let challenge = pair.challenge(to("/orders")).unwrap();
+        let form = pair.issue(&challenge.location).unwrap();
+        let result = form.parameters.get("wresult").unwrap();
+        assert!(result.contains("EncryptedData") && !result.contains("Alice"), "{result}");
+        let sign_in = pair.post(&form).unwrap();
+        assert_eq!(sign_in.principal.name(), Some("Alice"));
+
+        let form = Pair::encrypting(version).issue(&challenge.location).unwrap();
+        let mut other = pair;
+        let challenge = other.challenge(to("/orders")).unwrap();
+        let mut stolen = other.issue(&challenge.location).unwrap();
+        stolen.parameters.set("wresult", form.parameters.get("wresult").unwrap());
+        assert_eq!(Pair::code(other.post(&stolen)), if version == Version::Saml11 { "ID4036" } else { "ID4022" });
+    }
+}
+
+#[test]
 fn sm_24_wctx_is_readable_for_an_original_in_wif_mode_and_tells_nothing_otherwise() {
     let mut pair = Pair::with(|settings| settings.context_mode = ContextMode::Wif, |_| ());
     let location = pair.challenge(to("/orders")).unwrap().location;

@@ -138,6 +138,7 @@ impl Config {
         {
             reader.report(FindingKind::Value, &at("freshness"), "must be whole minutes");
         }
+        federation.check_decryption(path, reader);
         self.check_session(federation, path, reader);
         federation.check_formats(path, reader);
         check_cookie(federation, path, reader);

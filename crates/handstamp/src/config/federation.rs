@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::findings::{FindingKind, Reader};
 use super::schema::{choice, section};
 use super::sts::ClaimRules;
 use super::values::{HttpUrl, PathPrefix};
@@ -57,6 +58,14 @@ section! {
         clock_skew: Duration = "5m",
         /// Refuse an issuer's token that was used before.
         detect_replay: bool = true,
+        /// Keys that decrypt the issuer's tokens: PEM files with private key and certificate, or PKCS#12 files, readable by
+        /// their owner only. The first one is current: the issuer gets its certificate; the others are previous ones. Encrypted
+        /// tokens are refused when empty.
+        decryption_keys: Vec<PathBuf> = [],
+        /// File with the password of PKCS#12 files in `decryption_keys`; the empty password when absent.
+        decryption_password_file: Option<PathBuf>,
+        /// Algorithms that encrypted tokens may use.
+        decryption_algorithms: Vec<TokenAlgorithm> = ["aes-gcm", "aes-cbc", "rsa-oaep"],
         /// Claims of the issuer's token that a session keeps, by the rules of `sts.relying_party.NAME.claims`: what is kept is
         /// what applications see and what cookies carry. Keep `name_identifier` or `name`: `session revoke` knows users by it.
         claims: ClaimRules = ["*"],
@@ -78,6 +87,38 @@ impl Federation {
         let url = self.public_url.clone().or_else(realm)?;
         let scheme = if url.is_https() { "https" } else { "http" };
         url.authority().map(|authority| format!("{scheme}://{authority}"))
+    }
+
+    /// Reports what does not fit together about encrypted tokens.
+    pub(super) fn check_decryption(&self, path: &str, reader: &mut Reader) {
+        let key = format!("{path}.decryption_algorithms");
+        let is_transport =
+            |algorithm: &TokenAlgorithm| matches!(algorithm, TokenAlgorithm::RsaOaep | TokenAlgorithm::Rsa15);
+        let transports = self.decryption_algorithms.iter().filter(|algorithm| is_transport(algorithm)).count();
+        if transports == 0 || transports == self.decryption_algorithms.len() {
+            let message = "needs both: one for the token such as \"aes-gcm\", and one for its key such as \"rsa-oaep\"";
+            reader.report(FindingKind::Conflict, &key, message);
+        }
+        if self.decryption_keys.is_empty() && self.decryption_password_file.is_some() {
+            let message = "means nothing without decryption_keys: name the PKCS#12 files there, or remove it";
+            reader.report(FindingKind::Conflict, &format!("{path}.decryption_password_file"), message);
+        }
+    }
+}
+
+choice! {
+    /// Algorithms of encrypted tokens.
+    pub enum TokenAlgorithm {
+        /// AES in Galois/counter mode, keys of any size.
+        AesGcm = "aes-gcm",
+        /// AES in CBC mode, keys of any size: what AD FS and the .NET Framework send. It has no integrity of its own.
+        AesCbc = "aes-cbc",
+        /// Triple DES in CBC mode, for very old issuers.
+        TripleDesCbc = "3des-cbc",
+        /// RSA-OAEP, with SHA-1 or SHA-2.
+        RsaOaep = "rsa-oaep",
+        /// RSA with PKCS#1 version 1.5 padding, for old issuers; a bad ciphertext looks like a wrong key.
+        Rsa15 = "rsa-1.5",
     }
 }
 

@@ -40,6 +40,7 @@ use std::path::Path;
 
 pub use federation::{
     Challenge, ChallengeMode, Cookie, Federation, Issuer, OnUnreadable, SameSite, Session, SessionFormat, SessionMode,
+    TokenAlgorithm,
 };
 pub use findings::{Finding, FindingKind, Findings, Reader};
 pub use forward_auth::ForwardAuth;
@@ -47,7 +48,7 @@ pub use jwt::Jwt;
 pub use listener::Listener;
 pub use reference::reference;
 pub use service::{Admin, Keys, Log, LogFormat, LogLevel, Shutdown, Store, StoreKind};
-pub use sts::{ClaimRules, Sts, StsRelyingParty, TokenForm};
+pub use sts::{ClaimRules, EncryptionForm, Sts, StsRelyingParty, TokenForm};
 pub(crate) use values::parse_duration;
 pub use values::{ByteSize, HostPattern, HttpUrl, Network, PathPrefix, format_duration};
 pub use web::{AuthenticatedCache, ClaimHeaders, HostHeader, SignIn, WebRoute};

@@ -61,6 +61,10 @@ section! {
         token: TokenForm = "saml-1.1",
         /// How long a token is valid.
         token_lifetime: Duration = "1h",
+        /// Certificate for which its tokens are encrypted, as a PEM or DER file; in clear, under TLS only, when absent.
+        encryption_certificate: Option<PathBuf>,
+        /// How its tokens are encrypted. Applications on the .NET Framework, thus WIF's, know no `aes-256-gcm`.
+        encryption: EncryptionForm = "aes-256-gcm",
         /// Claims it receives: `TYPE` for the claims of a type, `TYPE as OTHER` to issue them under another type,
         /// `TYPE = VALUE` for one that is the same for everybody, `*` for everything that is known. Types are URIs, or the
         /// short names `name`, `email`, `upn`, `role`, `name_identifier`.
@@ -75,6 +79,20 @@ choice! {
         Saml11 = "saml-1.1",
         /// SAML 2.0.
         Saml20 = "saml-2.0",
+    }
+}
+
+choice! {
+    /// How tokens are encrypted; the key goes with RSA-OAEP.
+    pub enum EncryptionForm {
+        /// AES-256 in Galois/counter mode.
+        Aes256Gcm = "aes-256-gcm",
+        /// AES-128 in Galois/counter mode.
+        Aes128Gcm = "aes-128-gcm",
+        /// AES-256 in CBC mode.
+        Aes256Cbc = "aes-256-cbc",
+        /// AES-128 in CBC mode.
+        Aes128Cbc = "aes-128-cbc",
     }
 }
 

@@ -50,6 +50,16 @@ pub enum Error {
     /// Others than the owner may read the signing key.
     #[error("others may read the signing key {0:?}: run chmod 600 on it, and make a new one if they may have read it")]
     SharedSigningKey(PathBuf),
+    /// The certificate that a relying party's tokens are to be encrypted for cannot be used.
+    #[error("sts.relying_party.{party}.encryption_certificate: {path:?}: {problem}")]
+    EncryptionCertificate {
+        /// The relying party's name in the configuration.
+        party: String,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A cookie's name or value is not one that browsers accept, or a session failed.
     #[error(transparent)]
     Session(#[from] handstamp_web_session::Error),
@@ -76,6 +86,7 @@ impl Error {
             Self::Keys(error) => error.code(),
             Self::SigningKeyFile { .. } => "HST-STS-KEY-FILE",
             Self::SharedSigningKey(_) => "HST-STS-KEY-SHARED",
+            Self::EncryptionCertificate { .. } => "HST-STS-ENCRYPTION-CERTIFICATE",
             Self::Session(error) => error.code(),
             Self::Federation(error) => error.code(),
             Self::Ending => "HST-STS-ENDING",
@@ -88,9 +99,10 @@ impl Error {
             Self::InvalidUserName | Self::InvalidPassword | Self::AccountExists(_) | Self::NoSuchAccount(_) => {
                 ExitCode::Refused
             }
-            Self::NewerDatabase { .. } | Self::DamagedPasswordHash | Self::SharedSigningKey(_) => {
-                ExitCode::Configuration
-            }
+            Self::NewerDatabase { .. }
+            | Self::DamagedPasswordHash
+            | Self::SharedSigningKey(_)
+            | Self::EncryptionCertificate { .. } => ExitCode::Configuration,
             Self::Keys(_) | Self::Session(_) | Self::Federation(_) => ExitCode::Configuration,
             Self::Busy | Self::Database(_) | Self::SigningKeyFile { .. } | Self::Ending => ExitCode::System,
         }

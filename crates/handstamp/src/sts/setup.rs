@@ -8,16 +8,18 @@ use super::{
     AccountStore, Error, PasswordCost, PasswordHasher, SignInLimiter, SignInLimits, load_or_create_signing_identity,
 };
 use crate::claim_rules::ClaimRule;
-use crate::config::{HttpUrl, Sts, StsRelyingParty, TokenForm};
+use crate::config::{EncryptionForm, HttpUrl, Sts, StsRelyingParty, TokenForm};
 use handstamp_claims::{ArcStr, claim_types};
-use handstamp_keys::{KeyRing, SecureRandom};
-use handstamp_saml::Version;
+use handstamp_keys::{Certificate, KeyPolicy, KeyRing, SecureRandom};
+use handstamp_saml::{TokenEncryption, Version};
 use handstamp_session_token::native::NativeFormat;
 use handstamp_session_token::{Carrier, ReplicatedRevocations, SessionSecurityTokenHandler};
 use handstamp_time::Clock;
 use handstamp_web_session::cookie::{ChunkedCookieHandler, CookieSettings};
 use handstamp_web_session::{SessionModule, SessionSettings};
 use handstamp_ws_federation::{ClaimTypeDescription, Issuer, IssuerSettings, RelyingPartyTrust};
+use handstamp_xml_security::algorithm::DataEncryption;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,7 +50,7 @@ impl SecurityTokenService {
         let base = settings.path.as_str().trim_end_matches('/').to_owned();
         let origin = origin_of(settings.public_url.as_str());
         let endpoint = format!("{origin}{base}{}", Desk::ENDPOINT);
-        let trusts = settings.relying_party.values().map(trust).collect();
+        let trusts = settings.relying_party.iter().map(|(name, party)| trust(name, party)).collect::<Result<_, _>>()?;
         let cookie = |suffix: &str| format!("{}{suffix}", settings.cookie_name);
         let issuer = Issuer::new(IssuerSettings::new(&settings.entity_id, endpoint), Arc::new(signing), trusts)?;
         let desk = Desk {
@@ -124,7 +126,7 @@ fn description(claim_type: ArcStr) -> ClaimTypeDescription {
     ClaimTypeDescription { uri: claim_type.to_string(), display_name, optional: true }
 }
 
-fn trust(party: &StsRelyingParty) -> RelyingPartyTrust {
+fn trust(name: &str, party: &StsRelyingParty) -> Result<RelyingPartyTrust, Error> {
     let mut trust = RelyingPartyTrust::new(&party.realm, party.reply_urls.iter().map(HttpUrl::as_str));
     trust.token_version = match party.token {
         TokenForm::Saml11 => Version::Saml11,
@@ -132,5 +134,22 @@ fn trust(party: &StsRelyingParty) -> RelyingPartyTrust {
     };
     trust.token_lifetime = Some(party.token_lifetime);
     trust.cleanup_url = party.sign_out_url.as_ref().map(|url| url.as_str().to_owned());
-    trust
+    trust.encryption = party.encryption_certificate.as_deref().map(|file| encryption(name, party, file)).transpose()?;
+    Ok(trust)
+}
+
+fn encryption(name: &str, party: &StsRelyingParty, file: &Path) -> Result<TokenEncryption, Error> {
+    let unusable =
+        |problem: String| Error::EncryptionCertificate { party: name.to_owned(), path: file.to_owned(), problem };
+    let content = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
+    let certificates = Certificate::read_all(&content).map_err(|error| unusable(error.to_string()))?;
+    let certificate = certificates.into_iter().next().ok_or_else(|| unusable("it holds no certificate".to_owned()))?;
+    let encryption =
+        TokenEncryption::new(certificate, &KeyPolicy::default()).map_err(|error| unusable(error.to_string()))?;
+    Ok(encryption.with_algorithm(match party.encryption {
+        EncryptionForm::Aes256Gcm => DataEncryption::Aes256Gcm,
+        EncryptionForm::Aes128Gcm => DataEncryption::Aes128Gcm,
+        EncryptionForm::Aes256Cbc => DataEncryption::Aes256Cbc,
+        EncryptionForm::Aes128Cbc => DataEncryption::Aes128Cbc,
+    }))
 }

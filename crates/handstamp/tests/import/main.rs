@@ -228,9 +228,10 @@ fn sm_44_the_section_of_wif_3_5_is_read_too() {
     assert_eq!(app.clock_skew, Duration::from_secs(420));
     assert_eq!(app.session.absolute_timeout, Duration::from_secs(7200));
     assert!(!app.cookie.secure, "the default of 3.5");
-    for unsupported in ["certificateReference/@findValue", "sessionTokenRequirement/@securityTokenCacheSize"] {
-        assert!(matches!(entry(&import, unsupported), Outcome::Unsupported(_)), "{unsupported}");
-    }
+    let unsupported = "sessionTokenRequirement/@securityTokenCacheSize";
+    assert!(matches!(entry(&import, unsupported), Outcome::Unsupported(_)));
+    assert!(matches!(entry(&import, "certificateReference/@findValue"), Outcome::Carried(_)));
+    assert_eq!(app.decryption_keys, [Path::new("service-certificate.pem")], "it decrypts the issuer's tokens");
     for ignored in ["applicationService/claimTypeRequired", "sessionTokenRequirement/@useWindowsTokenService"] {
         assert!(matches!(entry(&import, ignored), Outcome::Ignored(_)), "{ignored}");
     }
@@ -389,7 +390,7 @@ fn handlers_that_are_code_are_listed_with_what_to_do() {
     for (content, words) in [
         ("<add type='Contoso.Handler, C'/>", "code of yours"),
         ("<clear/>", "keep anybody signed in"),
-        ("<add type='System.IdentityModel.Tokens.EncryptedSecurityTokenHandler, S'/>", "token encryption"),
+        ("<add type='System.IdentityModel.Tokens.EncryptedSecurityTokenHandler, S'/>", "decryption_keys"),
         ("<clear/><add type='Contoso.RsaSessionSecurityTokenHandler, C'/>", "sign in once more"),
     ] {
         let import = Import::read(handlers(content)).unwrap();

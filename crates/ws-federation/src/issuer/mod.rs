@@ -120,7 +120,10 @@ impl Issuer {
             not_on_or_after: expires,
             recipient: None,
         };
-        let token = Assertion::from_identity(identity, &descriptor, random)?.sign(&self.signing)?;
+        let mut token = Assertion::from_identity(identity, &descriptor, random)?.sign(&self.signing)?;
+        if let Some(encryption) = &party.encryption {
+            token = encryption.encrypt(party.token_version, &token, random)?;
+        }
         let result = NewTokenResponse {
             version: party.trust_version,
             created: now,

@@ -1,7 +1,7 @@
 //! Who the issuer is, and whom it serves.
 
 use crate::{Error, TrustVersion};
-use handstamp_saml::Version;
+use handstamp_saml::{TokenEncryption, Version};
 use std::time::Duration;
 use url::Url;
 
@@ -45,6 +45,8 @@ pub struct RelyingPartyTrust {
     pub trust_version: TrustVersion,
     /// How long its assertions are valid. Default: as the issuer says.
     pub token_lifetime: Option<Duration>,
+    /// For whom its assertions are encrypted. Default: they are not, and travel under TLS only.
+    pub encryption: Option<TokenEncryption>,
     /// Where clean-up requests go. Default: the first reply.
     pub cleanup_url: Option<String>,
 }
@@ -58,6 +60,7 @@ impl RelyingPartyTrust {
             token_version: Version::Saml20,
             trust_version: TrustVersion::Feb2005,
             token_lifetime: None,
+            encryption: None,
             cleanup_url: None,
         }
     }

@@ -49,6 +49,11 @@ impl RelyingParty {
         &self.settings
     }
 
+    /// What reads its tokens.
+    pub fn tokens(&self) -> &SamlTokenHandler {
+        &self.tokens
+    }
+
     /// Sends the browser to the issuer. `cookies` are the names and values that the request carried.
     ///
     /// # Errors

@@ -50,8 +50,9 @@ impl RelyingParty {
     /// # Errors
     /// Everything that can be wrong with message and token.
     pub fn accept_result(&self, result: impl Into<Vec<u8>>, now: Timestamp) -> Result<AcceptedToken, Error> {
-        let document = Document::parse(result, &ParseOptions::default()).map_err(Error::Xml)?;
-        Ok(self.tokens.accept(TokenResponse::read(document.root())?.token, None, now)?)
+        let mut document = Document::parse(result, &ParseOptions::default()).map_err(Error::Xml)?;
+        let token = TokenResponse::read(document.root())?.token.id();
+        Ok(self.tokens.accept_in(&mut document, token, None, now)?)
     }
 
     /// The state that `wctx` names, from this browser's cookie of that name.

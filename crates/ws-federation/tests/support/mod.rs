@@ -3,8 +3,12 @@
 #![allow(dead_code, unreachable_pub)] // each test file uses its part
 
 use handstamp_claims::{Claim, ClaimsIdentity, authentication_methods, claim_types, value_types};
-use handstamp_keys::{CertificateTrust, Curve, DeterministicRandom, KeyKind, KeyRing, RotationPolicy, SigningIdentity};
-use handstamp_saml::{IssuerNameRegistry, SamlTokenHandler, TrustedIssuer, ValidationSettings};
+use handstamp_keys::{
+    CertificateTrust, Curve, DeterministicRandom, KeyKind, KeyPolicy, KeyRing, RotationPolicy, SigningIdentity,
+};
+use handstamp_saml::{
+    IssuerNameRegistry, SamlTokenHandler, TokenDecryption, TokenEncryption, TrustedIssuer, ValidationSettings, Version,
+};
 use handstamp_time::Timestamp;
 use handstamp_ws_federation::{
     Challenge, Error, FormPost, Issuer, IssuerSettings, Limits, Parameters, RelyingParty, RelyingPartySettings,
@@ -33,7 +37,28 @@ impl Pair {
         Self::with(|_| (), |_| ())
     }
 
+    /// A pair whose issuer encrypts.
+    pub fn encrypting(version: Version) -> Self {
+        let (from, to) = ("2029-01-01T00:00:00Z".parse().unwrap(), "2031-01-01T00:00:00Z".parse().unwrap());
+        let random = DeterministicRandom::new(9);
+        let ours = SigningIdentity::self_signed("rp", KeyKind::Rsa { bits: 2048 }, from, to, &random).unwrap();
+        let encryption = TokenEncryption::new(ours.certificate().clone(), &KeyPolicy::default()).unwrap();
+        let trust = |trust: &mut RelyingPartyTrust| {
+            trust.encryption = Some(encryption);
+            trust.token_version = version;
+        };
+        Self::with_decryption(|_| (), trust, Some(TokenDecryption::new([ours])))
+    }
+
     pub fn with(settings: impl FnOnce(&mut RelyingPartySettings), trust: impl FnOnce(&mut RelyingPartyTrust)) -> Self {
+        Self::with_decryption(settings, trust, None)
+    }
+
+    fn with_decryption(
+        settings: impl FnOnce(&mut RelyingPartySettings),
+        trust: impl FnOnce(&mut RelyingPartyTrust),
+        decryption: Option<TokenDecryption>,
+    ) -> Self {
         let now: Timestamp = "2030-01-01T08:00:00Z".parse().unwrap();
         let random = DeterministicRandom::new(42);
         let years = |n: u64| Duration::from_secs(n * 365 * 86_400);
@@ -48,10 +73,13 @@ impl Pair {
         let mut registered = RelyingPartyTrust::new(REALM, [REPLY]);
         trust(&mut registered);
         let pinned = CertificateTrust::none().with_certificate(signing.certificate());
-        let handler = SamlTokenHandler::new(
+        let mut handler = SamlTokenHandler::new(
             IssuerNameRegistry::new().with_issuer(TrustedIssuer::new("our-sts", pinned)),
             ValidationSettings::new([REALM]),
         );
+        if let Some(decryption) = decryption {
+            handler = handler.with_decryption(decryption);
+        }
         let mut rp_settings = RelyingPartySettings::new(STS, REALM);
         settings(&mut rp_settings);
         let keys = KeyRing::in_memory(RotationPolicy::default(), now, &random).unwrap();

@@ -179,11 +179,10 @@ fn read_handler(handler: Element<'_>, kind: &str, draft: &mut Draft) {
         "SamlSecurityTokenHandler" | "Saml2SecurityTokenHandler" | "Saml11SecurityTokenHandler" => {
             draft.element(handler, Outcome::Ignored("is built in".to_owned()));
         }
-        "EncryptedSecurityTokenHandler" => draft.unsupported(
-            handler,
-            "the gateway has no key to decrypt an issuer's tokens with: turn off token encryption for this relying party \
-             at the issuer",
-        ),
+        "EncryptedSecurityTokenHandler" => {
+            let why = "is built in; the keys are in federation.app.decryption_keys";
+            draft.element(handler, Outcome::Ignored(why.to_owned()));
+        }
         "KerberosSecurityTokenHandler"
         | "RsaSecurityTokenHandler"
         | "WindowsUserNameSecurityTokenHandler"

@@ -15,7 +15,7 @@ use crate::config::RsaOrder;
 /// The file that the new configuration names for the machine key.
 pub(super) const MACHINE_KEY_FILE: &str = "machine-key.xml";
 /// The file that the new configuration names for the private key of the service certificate.
-const RSA_KEY_FILE: &str = "service-certificate.pem";
+pub(super) const RSA_KEY_FILE: &str = "service-certificate.pem";
 
 /// What protects WIF's cookies.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use handstamp_xml::Element;
 
-use super::draft::{Draft, quote};
-use super::protection::CookieTable;
+use super::draft::{Draft, quote, quote_list};
+use super::protection::{CookieTable, RSA_KEY_FILE};
 use super::report::Outcome;
 use super::selection::Named;
 use super::settings::{Setting, attribute, line, named, settings};
@@ -31,7 +31,7 @@ pub(super) fn read(federation: Option<Element<'_>>, draft: &mut Draft) {
         match child.local_name() {
             "wsFederation" => ws_federation = Some(child),
             "cookieHandler" => persistent_lifetime = read_cookie_handler(child, draft),
-            "serviceCertificate" => refuse_service_certificate(child, draft),
+            "serviceCertificate" => read_service_certificate(child, draft),
             _ => draft.unknown_element(child),
         }
     }
@@ -57,18 +57,18 @@ pub(super) fn read(federation: Option<Element<'_>>, draft: &mut Draft) {
     read_persistence(persistent, persistent_lifetime, draft);
 }
 
-/// The certificate of the site, and how Windows finds it.
-pub(super) fn refuse_service_certificate(certificate: Element<'_>, draft: &mut Draft) {
-    let why = "the gateway has no key to decrypt an issuer's tokens with: turn off token encryption for this relying party at \
-               the issuer";
+/// The certificate of the site, which decrypts the issuer's tokens, and how Windows finds it.
+pub(super) fn read_service_certificate(certificate: Element<'_>, draft: &mut Draft) {
     draft.refuse_repeated(certificate, &["certificateReference"]);
     let mut found = false;
     for reference in certificate.children() {
         if named(reference, "certificateReference") {
-            found = true;
             for setting in settings(reference) {
                 match setting.name.as_str() {
-                    "findvalue" => draft.refuse(&setting, why),
+                    "findvalue" => {
+                        found = true;
+                        draft.carry(&setting, DECRYPTION_KEYS, quote_list(&[RSA_KEY_FILE.to_owned()]));
+                    }
                     "storelocation" | "storename" | "x509findtype" | "ischainincluded" => {
                         draft.ignore(&setting, "says where Windows keeps the certificate");
                     }
@@ -79,10 +79,20 @@ pub(super) fn refuse_service_certificate(certificate: Element<'_>, draft: &mut D
             draft.unknown_element(reference);
         }
     }
-    if !found {
-        draft.unsupported(certificate, why);
+    if found {
+        draft.steps.push(format!(
+            "export the service certificate with its private key, and put both as PEM into {RSA_KEY_FILE}, readable by its owner \
+             only; if the issuer encrypts no tokens, remove decryption_keys instead"
+        ));
+    } else {
+        draft.unsupported(
+            certificate,
+            "names no certificate: set federation.app.decryption_keys if the issuer encrypts tokens",
+        );
     }
 }
+
+const DECRYPTION_KEYS: &str = "federation.app.decryption_keys";
 
 /// Reads the cookie's settings; gives the one that only holds for persistent cookies.
 fn read_cookie_handler(handler: Element<'_>, draft: &mut Draft) -> Option<Setting> {

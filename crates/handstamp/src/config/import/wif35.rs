@@ -20,7 +20,7 @@ pub(super) fn read(section: Element<'_>, asked: Option<&str>, draft: &mut Draft)
     }
     identity::read(service, draft, |child, draft| match child.local_name() {
         "federatedAuthentication" => services::read(Some(child), draft),
-        "serviceCertificate" => services::refuse_service_certificate(child, draft),
+        "serviceCertificate" => services::read_service_certificate(child, draft),
         "maximumClockSkew" => {
             for setting in settings(child) {
                 match setting.name.as_str() {

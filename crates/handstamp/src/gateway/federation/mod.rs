@@ -1,5 +1,6 @@
 //! One relying party at work: its sessions, the way to its issuer and back, and the end.
 
+mod decryption;
 mod events;
 mod sessions;
 mod setup;

@@ -7,9 +7,9 @@ use handstamp_keys::{Certificate, CertificateTrust, KeyRing, SystemRandom};
 use handstamp_saml::{IssuerNameRegistry, SamlTokenHandler, TrustedIssuer, ValidationSettings};
 use handstamp_ws_federation::{RelyingParty, RelyingPartySettings, Unsolicited};
 
-use super::Federation;
 use super::events::Events;
 use super::sessions::Sessions;
+use super::{Federation, decryption};
 use crate::Error;
 use crate::admin::Metrics;
 use crate::config::{self, Config};
@@ -54,7 +54,7 @@ impl Federation {
         })?;
         let party = relying_party(settings, issuer, &public_url);
         let state_prefix = if party.secure_cookies { "__Host-signin-" } else { "signin-" };
-        let tokens = token_handler(issuer_name, issuer, settings, &public_url)?;
+        let tokens = token_handler(&place, issuer_name, issuer, settings, &public_url)?;
         let party = RelyingParty::new(party, tokens, Arc::clone(shared.keys))
             .map_err(|error| setup_error(&place, error.code(), &error))?;
         Ok(Self {
@@ -92,6 +92,7 @@ fn relying_party(settings: &config::Federation, issuer: &config::Issuer, public_
 }
 
 fn token_handler(
+    place: &str,
     name: &str,
     issuer: &config::Issuer,
     settings: &config::Federation,
@@ -118,7 +119,11 @@ fn token_handler(
     validation.max_clock_skew = settings.clock_skew;
     validation.detect_replay = settings.detect_replay;
     validation.recipients = vec![format!("{public_url}{}", settings.reply_path.as_str())];
-    Ok(SamlTokenHandler::new(IssuerNameRegistry::new().with_issuer(trusted), validation))
+    let handler = SamlTokenHandler::new(IssuerNameRegistry::new().with_issuer(trusted), validation);
+    Ok(match decryption::open(place, settings)? {
+        Some(decryption) => handler.with_decryption(decryption),
+        None => handler,
+    })
 }
 
 fn certificates(file: &Path, key: &str) -> Result<Vec<Certificate>, Error> {

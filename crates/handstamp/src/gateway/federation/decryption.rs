@@ -1,0 +1,54 @@
+//! The keys that issuers' tokens are encrypted for.
+
+use handstamp_keys::{KeyPolicy, SigningIdentity};
+use handstamp_saml::TokenDecryption;
+use handstamp_xml_security::algorithm::{DataEncryption, KeyEncryption};
+use handstamp_xml_security::encryption::DecryptPolicy;
+use zeroize::Zeroizing;
+
+use crate::Error;
+use crate::config::{self, TokenAlgorithm};
+
+/// Reads the keys of a relying party; none when it has none.
+pub(super) fn open(place: &str, settings: &config::Federation) -> Result<Option<TokenDecryption>, Error> {
+    if settings.decryption_keys.is_empty() {
+        return Ok(None);
+    }
+    let password = match &settings.decryption_password_file {
+        Some(file) => {
+            let text = std::fs::read_to_string(file).map(Zeroizing::new).map_err(|error| Error::Setup {
+                code: "HST-CONFIG-FILE",
+                message: format!("{place}.decryption_password_file: {} cannot be read: {error}", file.display()),
+            })?;
+            // Editors end a file with a line break; passwords do not.
+            Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned())
+        }
+        None => Zeroizing::default(),
+    };
+    let read = |(index, file): (usize, &std::path::PathBuf)| {
+        SigningIdentity::read(file, &password, &KeyPolicy::default()).map_err(|error| Error::Setup {
+            code: error.code(),
+            message: format!("{place}.decryption_keys[{index}]: {error}"),
+        })
+    };
+    let identities = settings.decryption_keys.iter().enumerate().map(read).collect::<Result<Vec<_>, _>>()?;
+    Ok(Some(TokenDecryption::new(identities).with_policy(policy(&settings.decryption_algorithms))))
+}
+
+fn policy(algorithms: &[TokenAlgorithm]) -> DecryptPolicy {
+    let (mut data, mut keys) = (Vec::new(), Vec::new());
+    for algorithm in algorithms {
+        match algorithm {
+            TokenAlgorithm::AesGcm => {
+                data.extend([DataEncryption::Aes128Gcm, DataEncryption::Aes192Gcm, DataEncryption::Aes256Gcm]);
+            }
+            TokenAlgorithm::AesCbc => {
+                data.extend([DataEncryption::Aes128Cbc, DataEncryption::Aes192Cbc, DataEncryption::Aes256Cbc]);
+            }
+            TokenAlgorithm::TripleDesCbc => data.push(DataEncryption::TripleDesCbc),
+            TokenAlgorithm::RsaOaep => keys.extend([KeyEncryption::RsaOaepMgf1p, KeyEncryption::RsaOaep]),
+            TokenAlgorithm::Rsa15 => keys.push(KeyEncryption::Rsa15),
+        }
+    }
+    DecryptPolicy::exactly(data, keys)
+}

@@ -1,0 +1,9 @@
+//! `cargo xtask test --only interop`: other people's implementations, alive, in both roles. One module for each peer.
+
+mod npm;
+
+use crate::report::Outcome;
+
+pub(crate) fn run() -> Outcome {
+    npm::run()
+}
