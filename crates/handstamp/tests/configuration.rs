@@ -121,7 +121,6 @@ required_roles = ["admin"]
             "/etc/handstamp.toml:14:1: HST-CONFIG-VALUE federation.shop.session.clock_skew: must be at most \"60s\": our own nodes agree on the time; for the issuer's clock set clock_skew of the federation",
             "/etc/handstamp.toml:17:1: HST-CONFIG-CONFLICT federation.shop.cookie.secure: must be true for a cookie name with __Host-; or choose another cookie.name",
             "/etc/handstamp.toml:18:1: HST-CONFIG-VALUE federation.shop.cookie.chunk_size: must be at least 1000 (SM-21)",
-            "/etc/handstamp.toml:21:1: HST-CONFIG-VALUE web.shop.upstream: https to the application is not supported: use http on a private network",
             "/etc/handstamp.toml:21:1: HST-CONFIG-VALUE web.shop.upstream: must be scheme, host and port only, such as \"http://127.0.0.1:3000\"",
             "/etc/handstamp.toml:22:1: HST-CONFIG-CONFLICT web.shop.required_roles: means nothing without sign-in: set sign_in = \"required\" or \"optional\"",
         ],

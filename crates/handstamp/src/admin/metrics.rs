@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,10 +16,16 @@ pub struct Metrics {
     connections: Family<Gauge>,
     /// Requests, by route.
     routes: Family<RouteMetrics>,
+    /// Servers of applications, by route and address.
+    upstreams: Family<UpstreamMetrics>,
     /// Sign-ins and sessions, by federation.
     federations: Family<FederationMetrics>,
     /// Operations of the store, by name.
     store: Family<Histogram>,
+    /// Configurations taken over while running.
+    pub reloads: Counter,
+    /// Configurations that could not be taken over.
+    pub failed_reloads: Counter,
     /// Refused requests, cookies and tokens, by code.
     rejections: Mutex<BTreeMap<&'static str, u64>>,
 }
@@ -33,6 +39,11 @@ impl Metrics {
     /// What is counted for a route.
     pub fn route(&self, route: &str) -> Arc<RouteMetrics> {
         self.routes.of(route, RouteMetrics::default)
+    }
+
+    /// What is counted for a server of a route's application.
+    pub fn upstream(&self, route: &str, server: &str) -> Arc<UpstreamMetrics> {
+        self.upstreams.of(&format!("{route} {server}"), UpstreamMetrics::default)
     }
 
     /// What is counted for a federation.
@@ -56,11 +67,16 @@ impl Metrics {
         text.family("handstamp_build_info", "gauge", "The version that runs.");
         text.sample("handstamp_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
 
+        text.family("handstamp_reloads_total", "counter", "Configurations read while running.");
+        for (result, counter) in [("ok", &self.reloads), ("failed", &self.failed_reloads)] {
+            text.sample("handstamp_reloads_total", &[("result", result)], counter.value());
+        }
         text.family("handstamp_connections", "gauge", "Open connections.");
         self.connections.each(|listener, gauge| {
             text.sample("handstamp_connections", &[("listener", listener)], gauge.value());
         });
         self.render_routes(&mut text);
+        self.render_upstreams(&mut text);
         self.render_federations(&mut text);
 
         text.family("handstamp_store_seconds", "histogram", "Time an operation of the store took.");
@@ -88,6 +104,24 @@ impl Metrics {
         text.family("handstamp_request_seconds", "histogram", "Time until an answer began.");
         self.routes.each(|route, metrics| {
             text.histogram("handstamp_request_seconds", &[("route", route)], &metrics.seconds);
+        });
+    }
+
+    fn render_upstreams(&self, text: &mut Exposition) {
+        let name = "handstamp_upstream_well";
+        text.family(name, "gauge", "Whether health checks find a server well.");
+        self.upstreams.each(|upstream, metrics| {
+            text.sample(name, &[("upstream", upstream)], u8::from(!metrics.unwell.load(Ordering::Relaxed)));
+        });
+        let name = "handstamp_upstream_failures_total";
+        text.family(name, "counter", "Requests that a server did not answer.");
+        self.upstreams.each(|upstream, metrics| {
+            text.sample(name, &[("upstream", upstream)], metrics.failures.value());
+        });
+        let name = "handstamp_upstream_retries_total";
+        text.family(name, "counter", "Requests that were sent again after a server did not answer.");
+        self.upstreams.each(|upstream, metrics| {
+            text.sample(name, &[("upstream", upstream)], metrics.retries.value());
         });
     }
 
@@ -134,6 +168,17 @@ impl RouteMetrics {
         }
         self.seconds.observe(elapsed.as_secs_f64());
     }
+}
+
+/// What is counted for a server of an application.
+#[derive(Debug, Default)]
+pub struct UpstreamMetrics {
+    /// Whether health checks find it unwell.
+    pub unwell: AtomicBool,
+    /// Requests it did not answer.
+    pub failures: Counter,
+    /// Of those, the ones sent again.
+    pub retries: Counter,
 }
 
 /// What is counted for a federation.

@@ -4,21 +4,22 @@
 //! |---|---|
 //! | `/healthz` | 200 as long as the process can answer |
 //! | `/readyz` | 200 when requests should be sent here; 503 with the reasons while it ends, or while something it needs is missing |
+//! | `/reload` | on POST, reads the configuration file again: 200, or 422 with what is wrong, and nothing changed |
 //! | `/metrics` | counters in the text format of Prometheus |
 
 mod metrics;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ORIGIN};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
-pub use metrics::{Counter, Entered, FederationMetrics, Gauge, Histogram, Metrics, RouteMetrics};
+pub use metrics::{Counter, Entered, FederationMetrics, Gauge, Histogram, Metrics, RouteMetrics, UpstreamMetrics};
 
+use crate::gateway::Reloader;
 use crate::gateway::body::Body;
-use crate::gateway::server::Handler;
+use crate::gateway::server::{Connection, Handler};
 
 /// Why no requests should be sent here; asked on every `/readyz`.
 pub trait Readiness: Send + Sync + 'static {
@@ -30,6 +31,7 @@ pub trait Readiness: Send + Sync + 'static {
 pub(crate) struct Admin {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) readiness: Vec<Box<dyn Readiness>>,
+    pub(crate) reloader: Reloader,
 }
 
 impl Admin {
@@ -56,8 +58,29 @@ impl Admin {
     }
 }
 
+impl Admin {
+    /// Reads the configuration file again. No page of another site may ask for that through somebody's browser.
+    async fn reload(&self, request: &Request<Incoming>) -> Response<Body> {
+        if *request.method() != Method::POST {
+            let mut refusal = text(StatusCode::METHOD_NOT_ALLOWED, "only POST\n");
+            refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+            return refusal;
+        }
+        if request.headers().contains_key(ORIGIN) || request.headers().contains_key("sec-fetch-site") {
+            return text(StatusCode::FORBIDDEN, "not from a browser: try curl -X POST\n");
+        }
+        match self.reloader.reload_file().await {
+            Ok(()) => text(StatusCode::OK, "the configuration was taken over\n"),
+            Err(error) => text(StatusCode::UNPROCESSABLE_ENTITY, format!("nothing changed:\n{error}\n")),
+        }
+    }
+}
+
 impl Handler for Admin {
-    async fn handle(&self, request: Request<Incoming>, _: SocketAddr) -> Response<Body> {
+    async fn handle(&self, request: Request<Incoming>, _: &Connection) -> Response<Body> {
+        if request.uri().path() == "/reload" {
+            return self.reload(&request).await;
+        }
         self.answer(request.method(), request.uri().path())
     }
 }

@@ -11,7 +11,8 @@ use crate::{Error, logging, shutdown};
 
 /// Run the gateway.
 ///
-/// Ends on SIGTERM or SIGINT, after the running requests; a second signal ends it at once.
+/// Ends on SIGTERM or SIGINT, after the running requests; a second signal ends it at once. On SIGHUP it reads the configuration
+/// again: all of it is taken over, or nothing.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  handstamp serve --config /etc/handstamp/handstamp.toml\n\n\
     Logs go to standard error; HANDSTAMP_LOG sets levels per module, such as info,handstamp::gateway=debug.")]
@@ -26,7 +27,8 @@ impl Serve {
         let config = Config::load(&self.config)?;
         logging::start(&config.log);
         block_on(async move {
-            let gateway = Gateway::bind(&config).await?;
+            let gateway = Gateway::bind(&config).await?.from_file(&self.config);
+            gateway.reloader().on_hangup()?;
             shutdown::on_signal(|shutdown| gateway.serve(shutdown)).await
         })
     }

@@ -80,6 +80,7 @@ impl Config {
             }
             not_zero(listener.header_timeout, &format!("{path}.header_timeout"), reader);
             not_zero(listener.write_timeout, &format!("{path}.write_timeout"), reader);
+            listener.check_transport(&path, reader);
         }
     }
 
@@ -175,14 +176,7 @@ impl Config {
             let key = at(&format!("listeners[{index}]"));
             check_name("listener", &self.listener, listener, &key, reader);
         }
-        if route.upstream.is_https() {
-            let message = "https to the application is not supported: use http on a private network";
-            reader.report(FindingKind::Value, &at("upstream"), message);
-        }
-        if route.upstream.path() != "/" || route.upstream.query().is_some() {
-            let message = "must be scheme, host and port only, such as \"http://127.0.0.1:3000\"";
-            reader.report(FindingKind::Value, &at("upstream"), message);
-        }
+        route.check_upstream(path, reader);
         if route.sign_in == SignIn::Off {
             for (key, given) in [
                 ("required_roles", !route.required_roles.is_empty()),
@@ -215,6 +209,7 @@ impl Config {
             ("connect_timeout", route.connect_timeout),
             ("response_timeout", route.response_timeout),
             ("idle_timeout", route.idle_timeout),
+            ("stream_idle_timeout", route.stream_idle_timeout),
         ] {
             not_zero(timeout, &at(key), reader);
         }
@@ -371,7 +366,7 @@ fn check_reference<T>(kind: &str, named: &BTreeMap<String, T>, name: Option<&str
     }
 }
 
-fn check_name<T>(kind: &str, named: &BTreeMap<String, T>, name: &str, key: &str, reader: &mut Reader) {
+pub(super) fn check_name<T>(kind: &str, named: &BTreeMap<String, T>, name: &str, key: &str, reader: &mut Reader) {
     if named.contains_key(name) {
         return;
     }
@@ -383,7 +378,7 @@ fn check_name<T>(kind: &str, named: &BTreeMap<String, T>, name: &str, key: &str,
     reader.report(FindingKind::Conflict, key, message);
 }
 
-fn not_zero(duration: Duration, key: &str, reader: &mut Reader) {
+pub(super) fn not_zero(duration: Duration, key: &str, reader: &mut Reader) {
     if duration.is_zero() {
         reader.report(FindingKind::Value, key, "must be longer than 0s");
     }

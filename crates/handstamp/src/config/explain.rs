@@ -5,7 +5,7 @@ use std::fmt::{self, Display};
 use super::federation::Federation;
 use super::values::format_duration;
 use super::web::{SignIn, WebRoute};
-use super::{AuthenticatedCache, Config, HostHeader, SessionFormat, SessionMode, StoreKind};
+use super::{AuthenticatedCache, Config, ForwardingHeaders, HostHeader, SessionFormat, SessionMode, StoreKind};
 
 impl Config {
     /// What the configuration means, in sentences.
@@ -20,15 +20,30 @@ impl Display for Explanation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let config = self.0;
         for (name, listener) in &config.listener {
-            write!(f, "Listener {name}: accepts HTTP on {}", listener.address)?;
+            let protocol = match &listener.tls {
+                None => "HTTP",
+                Some(tls) if tls.http2 => "HTTP/1.1 and HTTP/2 over TLS",
+                Some(_) => "HTTP/1.1 over TLS",
+            };
+            write!(f, "Listener {name}: accepts {protocol} on {}", listener.address)?;
             writeln!(
                 f,
                 "; request heads up to {}, within {}.",
                 listener.max_header_size,
                 format_duration(listener.header_timeout)
             )?;
+            if listener.redirect_to_https {
+                writeln!(f, "  Every request is sent to https, port {}.", listener.https_port)?;
+            }
             if !listener.trusted_proxies.is_empty() {
-                writeln!(f, "  X-Forwarded headers are believed from {} network(s).", listener.trusted_proxies.len())?;
+                let headers = match listener.forwarding_headers {
+                    ForwardingHeaders::XForwarded => "X-Forwarded headers are",
+                    ForwardingHeaders::Forwarded => "Forwarded is",
+                };
+                writeln!(f, "  {headers} believed from {} network(s).", listener.trusted_proxies.len())?;
+            }
+            if listener.proxy_protocol {
+                writeln!(f, "  Connections begin with the PROXY protocol.")?;
             }
         }
         if let Some(admin) = &config.admin {

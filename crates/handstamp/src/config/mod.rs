@@ -31,6 +31,8 @@ mod reference;
 pub mod schema;
 mod service;
 mod sts;
+mod transport;
+mod upstream;
 mod values;
 mod web;
 mod wif;
@@ -45,10 +47,13 @@ pub use federation::{
 pub use findings::{Finding, FindingKind, Findings, Reader};
 pub use forward_auth::ForwardAuth;
 pub use jwt::Jwt;
-pub use listener::Listener;
+pub use listener::{ClientCertificates, ForwardingHeaders, Listener, ListenerCertificate, ListenerTls};
 pub use reference::reference;
 pub use service::{Admin, Keys, Log, LogFormat, LogLevel, Shutdown, Store, StoreKind};
 pub use sts::{ClaimRules, EncryptionForm, Sts, StsRelyingParty, TokenForm};
+pub use upstream::{
+    Balance, BalanceStrategy, HealthCheck, RateLimit, UpstreamProtocol, UpstreamServer, UpstreamTls, Upstreams,
+};
 pub(crate) use values::parse_duration;
 pub use values::{ByteSize, HostPattern, HttpUrl, Network, PathPrefix, format_duration};
 pub use web::{AuthenticatedCache, ClaimHeaders, HostHeader, SignIn, WebRoute};

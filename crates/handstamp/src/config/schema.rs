@@ -251,7 +251,7 @@ macro_rules! section {
         }
     ) => {
         $(#[doc = $struct_doc])*
-        #[derive(Debug, Clone)]
+        #[derive(Debug, Clone, PartialEq)]
         pub struct $Name {
             $( $(#[doc = $doc])+ pub $field: $Type, )*
         }

@@ -10,7 +10,8 @@ use toml::de::DeValue;
 
 use super::findings::{FindingKind, Reader, child_path};
 use super::schema::{Value, choice, nearest, section, wrong_type};
-use super::values::{ByteSize, HostPattern, HttpUrl, PathPrefix};
+use super::upstream::{Balance, HealthCheck, RateLimit, UpstreamProtocol, UpstreamTls, Upstreams};
+use super::values::{ByteSize, HostPattern, PathPrefix};
 
 section! {
     /// An application behind the gateway. The route with the most specific host, then the longest
@@ -23,8 +24,19 @@ section! {
         hosts: Vec<HostPattern> = [],
         /// Path it answers for, with everything below.
         path: PathPrefix = "/",
-        /// The application: scheme, host and port. The request's path and query are kept.
-        upstream: HttpUrl,
+        /// The application: scheme, host and port, or a list of those of several servers. The request's path and query are
+        /// kept.
+        upstream: Upstreams,
+        /// Which HTTP the application speaks.
+        upstream_protocol: UpstreamProtocol = "auto",
+        /// TLS to the application.
+        upstream_tls: UpstreamTls,
+        /// How several servers share the requests.
+        balance: Balance,
+        /// Asking each server whether it is well; nobody asks when absent.
+        health: Option<HealthCheck>,
+        /// How many requests one client may make; no limit when absent.
+        rate_limit: Option<RateLimit>,
         /// Whether people must sign in.
         sign_in: SignIn = "off",
         /// The relying party whose sign-in and session the route uses; may be left out when there is
@@ -60,6 +72,11 @@ section! {
         response_timeout: Duration = "60s",
         /// How long a body may stand still, either way, before the connection is closed.
         idle_timeout: Duration = "60s",
+        /// How long a WebSocket, or a stream of server-sent events, may stand still. Either ends with the session it was opened in.
+        stream_idle_timeout: Duration = "1h",
+        /// Pass the certificate that the client showed on to the application, in `Client-Cert` (RFC 9440). What clients send
+        /// under that name is removed on every route.
+        pass_client_certificate: bool = false,
     }
 }
 

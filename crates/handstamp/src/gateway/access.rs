@@ -11,6 +11,7 @@ use super::body::Body;
 use super::federation::Federation;
 use super::problem::Problem;
 use super::proxy::Proxy;
+use super::session_life::SessionLife;
 use crate::config::{AuthenticatedCache, ForwardAuth, PathPrefix, SignIn, WebRoute};
 use handstamp_time::Timestamp;
 use handstamp_web_session::{ActiveSession, Session};
@@ -127,7 +128,8 @@ impl Access {
 
         self.tell(request.headers_mut(), active.as_ref(), session.module().now());
         self.federation.remove_own_cookies(request.headers_mut());
-        let mut response = proxy.forward(request, visit.origin, visit.id).await?;
+        let life: Option<SessionLife> = active.clone().map(|session| self.federation.life_of(session));
+        let mut response = proxy.forward(request, visit.origin, visit.id, life).await?;
 
         if response.status() == StatusCode::UNAUTHORIZED
             && let Some((method, uri, headers)) = challenged_by_application

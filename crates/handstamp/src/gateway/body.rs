@@ -10,7 +10,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep};
+use tokio::time::{Instant, Interval, Sleep};
+
+use super::session_life::{LOOK, SessionLife};
+use super::upstream::Lease;
 
 /// Why a body ended early.
 #[non_exhaustive]
@@ -28,6 +31,9 @@ pub enum BodyError {
     /// The connection broke, or what came was not HTTP.
     #[error("the body was cut off: {0}")]
     Connection(#[from] hyper::Error),
+    /// The session is over in which a stream of events was asked for.
+    #[error("the session is over")]
+    SessionOver,
 }
 
 impl BodyError {
@@ -71,12 +77,23 @@ impl Body {
     /// The body of a request from a client, at most `limit` bytes. Its trailers are dropped: an
     /// application must not take for a header what passed no check.
     pub fn request(incoming: Incoming, limit: u64, idle: Duration) -> Self {
-        Self::relayed(incoming, Some(limit), idle, false)
+        Self::relayed(incoming, Some(limit), idle, None)
     }
 
-    /// The body of an answer from an application.
-    pub fn response(incoming: Incoming, idle: Duration) -> Self {
-        Self::relayed(incoming, None, idle, true)
+    /// The body of an answer from an application, and what is to be kept until it has passed.
+    pub(super) fn response(incoming: Incoming, idle: Duration, mut lease: Lease) -> Self {
+        if incoming.is_end_stream() {
+            lease.finish();
+            return Self::empty();
+        }
+        Self::relayed(incoming, None, idle, Some(lease))
+    }
+
+    /// Ends the body, before its end, when the session does.
+    pub(super) fn end_with(&mut self, life: SessionLife) {
+        if let Kind::Relayed(relayed) = &mut self.0 {
+            relayed.life = Some((life, tokio::time::interval(LOOK)));
+        }
     }
 
     /// A view of how the body moves, for a deadline that begins when the body has passed.
@@ -89,7 +106,7 @@ impl Body {
         }
     }
 
-    fn relayed(incoming: Incoming, limit: Option<u64>, idle: Duration, trailers: bool) -> Self {
+    fn relayed(incoming: Incoming, limit: Option<u64>, idle: Duration, lease: Option<Lease>) -> Self {
         if incoming.is_end_stream() {
             return Self::empty();
         }
@@ -97,9 +114,11 @@ impl Body {
             incoming,
             limit,
             passed: 0,
-            trailers,
+            trailers: lease.is_some(),
             idle: IdleTimer::new(idle),
             movement: None,
+            lease,
+            life: None,
         })))
     }
 }
@@ -146,10 +165,19 @@ struct Relayed {
     trailers: bool,
     idle: IdleTimer,
     movement: Option<Arc<Movement>>,
+    lease: Option<Lease>,
+    life: Option<(SessionLife, Interval)>,
 }
 
 impl Relayed {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some((life, interval)) = &mut self.life {
+            while interval.poll_tick(cx).is_ready() {
+                if life.is_over() {
+                    return Poll::Ready(Some(Err(BodyError::SessionOver)));
+                }
+            }
+        }
         loop {
             let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {
                 return match self.idle.poll_expired(cx) {
@@ -162,17 +190,15 @@ impl Relayed {
                 Some(Ok(frame)) => frame,
                 Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
                 None => {
-                    if let Some(movement) = &self.movement {
-                        movement.finish();
-                    }
+                    self.finish();
                     return Poll::Ready(None);
                 }
             };
             if let Some(movement) = &self.movement {
                 movement.note();
-                if self.incoming.is_end_stream() {
-                    movement.finish();
-                }
+            }
+            if self.incoming.is_end_stream() {
+                self.finish();
             }
             if let Some(data) = frame.data_ref() {
                 self.passed = self.passed.saturating_add(data.len() as u64);
@@ -185,6 +211,16 @@ impl Relayed {
                 continue;
             }
             return Poll::Ready(Some(Ok(frame)));
+        }
+    }
+
+    /// All of it has passed.
+    fn finish(&mut self) {
+        if let Some(movement) = &self.movement {
+            movement.finish();
+        }
+        if let Some(mut lease) = self.lease.take() {
+            lease.finish();
         }
     }
 }

@@ -5,9 +5,10 @@ use std::fmt::Write;
 use std::net::IpAddr;
 
 use http::header::{
-    CONNECTION, EXPECT, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
-    TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, COOKIE, EXPECT, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
+use rustls_pki_types::CertificateDer;
 
 use super::origin::{Origin, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO};
 
@@ -45,9 +46,13 @@ pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// Prepares the headers of a request for the application: hop-by-hop headers off, forwarding headers
-/// on. `Expect` goes too: the gateway itself answers it when it begins to read the body.
-pub(super) fn prepare_request(headers: &mut HeaderMap, origin: &Origin, upstream_host: Option<&HeaderValue>) {
+/// What a client showed of itself, for applications behind the one that TLS ended at (RFC 9440).
+const CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");
+const CLIENT_CERT_CHAIN: HeaderName = HeaderName::from_static("client-cert-chain");
+
+/// Prepares the headers of a request for the application: hop-by-hop headers off, forwarding headers on, and the client's
+/// `certificate`. `Expect` goes too: the gateway itself answers it when it begins to read the body.
+pub(super) fn prepare_request(headers: &mut HeaderMap, origin: &Origin, certificate: Option<&CertificateDer<'static>>) {
     remove_hop_by_hop(headers);
     headers.remove(EXPECT);
     let peer = origin.peer.ip().to_canonical();
@@ -60,7 +65,25 @@ pub(super) fn prepare_request(headers: &mut HeaderMap, origin: &Origin, upstream
     append_to_list(headers, FORWARDED, forwarded_element(peer, origin));
     headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(origin.scheme()));
     headers.insert(X_FORWARDED_HOST, host.clone());
-    headers.insert(HOST, upstream_host.cloned().unwrap_or(host));
+    headers.insert(HOST, host);
+    headers.remove(CLIENT_CERT);
+    headers.remove(CLIENT_CERT_CHAIN);
+    if let Some(certificate) = certificate {
+        let value = format!(":{}:", base64_simd::STANDARD.encode_to_string(certificate));
+        headers.insert(CLIENT_CERT, header_value(value));
+    }
+    join_cookies(headers);
+}
+
+/// HTTP/2 may cut `Cookie` into several lines, HTTP/1.1 has one (RFC 9113, 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    if headers.get_all(COOKIE).iter().nth(1).is_none() {
+        return;
+    }
+    let lines: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if let Ok(value) = HeaderValue::from_bytes(&lines.join(&b"; "[..])) {
+        headers.insert(COOKIE, value);
+    }
 }
 
 /// One element of `Forwarded` (RFC 7239). Host and IPv6 addresses need quotes there; neither can
@@ -116,6 +139,8 @@ mod tests {
             https: false,
             host: "shop.example:8080".to_owned(),
             from_trusted_proxy: trusted,
+            certificate: None,
+            hold: None,
         }
     }
 
@@ -160,11 +185,19 @@ mod tests {
     }
 
     #[test]
-    fn the_application_sees_its_own_host_when_asked_for() {
-        let mut headers = headers(&[("host", "x")]);
-        let own = HeaderValue::from_static("127.0.0.1:3000");
-        prepare_request(&mut headers, &origin("10.0.0.1:1", false), Some(&own));
-        assert_eq!(headers["host"], "127.0.0.1:3000");
-        assert_eq!(headers["x-forwarded-host"], "shop.example:8080");
+    fn only_the_gateway_says_what_certificate_a_client_showed() {
+        let mut forged = headers(&[("client-cert", ":AAAA:"), ("client-cert-chain", ":AAAA:")]);
+        prepare_request(&mut forged, &origin("10.0.0.1:1", false), None);
+        assert!(!forged.contains_key("client-cert") && !forged.contains_key("client-cert-chain"));
+        let shown = CertificateDer::from(vec![1, 2, 3]);
+        prepare_request(&mut forged, &origin("10.0.0.1:1", false), Some(&shown));
+        assert_eq!(forged["client-cert"], ":AQID:");
+    }
+
+    #[test]
+    fn cookies_that_came_in_pieces_are_one_line() {
+        let mut headers = headers(&[("cookie", "a=1"), ("cookie", "b=2"), ("cookie", "c=3")]);
+        prepare_request(&mut headers, &origin("10.0.0.1:1", false), None);
+        assert_eq!(headers.get_all("cookie").iter().collect::<Vec<_>>(), ["a=1; b=2; c=3"]);
     }
 }

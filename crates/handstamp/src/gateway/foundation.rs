@@ -84,7 +84,7 @@ impl Foundation {
     }
 
     /// Looks after keys and store, for ever.
-    pub(crate) async fn look_after(self) {
+    pub(crate) async fn look_after(self: Arc<Self>) {
         let follow = follow_revocations(Arc::clone(&self.stores.revocations), Arc::clone(&self.clock), FOLLOW);
         let keep_up = async {
             let mut ticks = tokio::time::interval(UPKEEP);

@@ -6,7 +6,7 @@
 //! 2. [`origin`] finds out who asks, and for which host;
 //! 3. [`routes`] names the application, or the relying party whose own path it is;
 //! 4. [`access`] knows the session and decides, [`federation`] signs in and out;
-//! 5. [`proxy`] passes the request on, [`forwarding`] the headers, [`body`] the body, frame by frame.
+//! 5. [`proxy`] passes the request on by [`upstream`], [`forwarding`] the headers, [`body`] the body, frame by frame.
 //!
 //! Whatever goes wrong on the way becomes a [`problem::Problem`]: an answer with a stable code.
 
@@ -17,25 +17,36 @@ mod claim_headers;
 pub(crate) mod examination;
 mod federation;
 mod forward_auth;
+pub mod forwarded;
 mod forwarding;
 mod foundation;
+mod listening;
 pub mod origin;
 pub mod problem;
 mod proxy;
+pub mod proxy_protocol;
+mod rate_limit;
+mod reload;
 pub mod request_id;
 mod routes;
 pub(crate) mod server;
 mod session_header;
+mod session_life;
 mod site;
 mod timed_cache;
-mod upstream;
+pub(crate) mod upstream;
+mod websocket;
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use http::Response;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use crate::Error;
 use crate::admin::{Admin, Metrics, Readiness};
@@ -46,28 +57,25 @@ use body::Body;
 use foundation::Foundation;
 use handstamp_keys::KeyRing;
 use handstamp_time::{Clock, SystemClock};
+use listening::{Front, Listening};
 use origin::Origin;
 use problem::{Form, Problem};
+use reload::Order;
+pub use reload::Reloader;
 use request_id::RequestId;
-use server::Limits;
+use server::{Limits, Reception, Server};
 use site::{Site, SiteBuilder};
 
 /// A gateway whose addresses are bound: connections wait in the system's queue until
 /// [`serve`](Gateway::serve) accepts them.
 pub struct Gateway {
+    config: Config,
     fronts: Vec<Front>,
     admin: Option<AdminFront>,
     metrics: Arc<Metrics>,
-    foundation: Option<Foundation>,
-    drain: Duration,
-}
-
-struct Front {
-    name: String,
-    socket: TcpListener,
-    address: SocketAddr,
-    limits: Limits,
-    site: Arc<Site>,
+    foundation: Option<Arc<Foundation>>,
+    reloader: Reloader,
+    orders: mpsc::Receiver<Order>,
 }
 
 struct AdminFront {
@@ -82,34 +90,33 @@ impl Gateway {
     /// A file that cannot be used, settings that fit nothing, an address that cannot be listened on.
     pub async fn bind(config: &Config) -> Result<Self, Error> {
         let metrics = Arc::new(Metrics::default());
-        let foundation = match config.federation.is_empty() && config.sts.is_none() {
-            true => None,
-            false => Some(Foundation::open(config, &metrics).await?),
-        };
-        // Before the relying parties: the first start makes the certificate that they may trust.
-        let sts = match (&config.sts, &foundation) {
-            (Some(settings), Some(foundation)) => Some(foundation.token_service(settings)?),
-            _ => None,
-        };
-        let tokens = match &config.jwt {
-            Some(settings) => Some(Arc::new(ApplicationTokens::open(settings, SystemClock.now())?)),
-            None => None,
-        };
-        let sites = SiteBuilder { config, metrics: &metrics, foundation: foundation.as_ref(), sts, tokens }.build()?;
+        let foundation = open_foundation(config, &metrics).await?;
+        let sites = build_sites(config, foundation.as_deref(), &metrics)?;
         let mut fronts = Vec::with_capacity(sites.len());
         for ((name, settings), site) in config.listener.iter().zip(sites) {
-            let (socket, address) = bind(settings.address).await?;
-            let (name, limits) = (name.clone(), Limits::from(settings));
-            fronts.push(Front { name, socket, address, limits, site: Arc::new(site) });
+            fronts.push(Front::bind(name, settings, Reception::of(settings)?, site).await?);
         }
         let admin = match &config.admin {
             Some(admin) => {
-                let (socket, address) = bind(admin.address).await?;
+                let (socket, address) = listening::bind(admin.address).await?;
                 Some(AdminFront { socket, address })
             }
             None => None,
         };
-        Ok(Self { fronts, admin, metrics, foundation, drain: config.shutdown.drain })
+        let (reloader, orders) = Reloader::channel();
+        Ok(Self { config: config.clone(), fronts, admin, metrics, foundation, reloader, orders })
+    }
+
+    /// Says which file the configuration is from, so that it can be read again.
+    #[must_use]
+    pub fn from_file(mut self, file: impl Into<PathBuf>) -> Self {
+        self.reloader = self.reloader.from_file(file);
+        self
+    }
+
+    /// Exchanges the configuration while the gateway serves.
+    pub fn reloader(&self) -> Reloader {
+        self.reloader.clone()
     }
 
     /// The address a listener is bound to, by its name.
@@ -129,41 +136,66 @@ impl Gateway {
 
     /// The key ring that it seals sessions with and looks after; none when nobody signs in.
     pub fn keys(&self) -> Option<&Arc<KeyRing>> {
-        self.foundation.as_ref().map(Foundation::keys)
+        self.foundation.as_deref().map(Foundation::keys)
     }
 
     /// Serves until the end is asked for and running requests are done or out of time. The admin listener answers until then.
-    pub async fn serve(self, shutdown: Shutdown) {
+    pub async fn serve(self, mut shutdown: Shutdown) {
         let (done, admin_shutdown) = shutdown::channel();
-        let admin = self.admin.map(|front| {
+        let Self { config, fronts, admin, metrics, foundation, reloader, mut orders } = self;
+        let admin = admin.map(|front| {
             tracing::info!(address = %front.address, "admin is listening");
             let mut readiness: Vec<Box<dyn Readiness>> = vec![Box::new(Ending(shutdown.clone()))];
-            if let Some(foundation) = &self.foundation {
+            if let Some(foundation) = &foundation {
                 readiness.push(foundation.readiness());
             }
-            let handler = Arc::new(Admin { metrics: Arc::clone(&self.metrics), readiness });
-            let open = self.metrics.connections("admin");
-            tokio::spawn(server::serve(
-                front.socket,
-                Limits::admin(),
-                handler,
-                open,
-                Duration::from_secs(1),
-                admin_shutdown,
-            ))
+            let reception = Reception { limits: Limits::admin(), tls: None, proxies: None };
+            let server = Server {
+                socket: front.socket,
+                reception: Arc::new(ArcSwap::from_pointee(reception)),
+                handler: Arc::new(Admin { metrics: Arc::clone(&metrics), readiness, reloader }),
+                open: metrics.connections("admin"),
+                metrics: Arc::clone(&metrics),
+                drain: Duration::from_secs(1),
+            };
+            tokio::spawn(server.serve(admin_shutdown))
         });
-        // Ends with the last request, because it is dropped with this function's other tasks.
-        let mut upkeep = tokio::task::JoinSet::new();
-        if let Some(foundation) = self.foundation {
-            upkeep.spawn(foundation.look_after());
+        let mut running = Running {
+            config,
+            metrics,
+            foundation: None,
+            listening: Vec::new(),
+            serving: JoinSet::new(),
+            upkeep: JoinSet::new(),
+        };
+        if let Some(foundation) = foundation {
+            running.look_after(foundation);
         }
-        let mut serving = tokio::task::JoinSet::new();
-        for front in self.fronts {
-            tracing::info!(listener = front.name, address = %front.address, "listening");
-            let open = self.metrics.connections(&front.name);
-            serving.spawn(server::serve(front.socket, front.limits, front.site, open, self.drain, shutdown.clone()));
+        for front in fronts {
+            running.start(front);
         }
-        serving.join_all().await;
+        let mut file_times = listening::tls_file_times(&running.config);
+        let mut look_at_files = tokio::time::interval(LOOK_AT_FILES);
+        loop {
+            tokio::select! {
+                () = shutdown.asked() => break,
+                Some(order) = orders.recv() => {
+                    let result = running.take_over(*order.config).await;
+                    running.report(&result);
+                    let _ = order.done.send(result);
+                    file_times = listening::tls_file_times(&running.config);
+                }
+                _ = look_at_files.tick() => {
+                    let now = listening::tls_file_times(&running.config);
+                    if now != file_times {
+                        file_times = now;
+                        running.read_certificates_again();
+                    }
+                }
+                _ = running.serving.join_next(), if !running.serving.is_empty() => {}
+            }
+        }
+        running.end().await;
         done.pull();
         if let Some(admin) = admin
             && let Err(error) = admin.await
@@ -173,11 +205,136 @@ impl Gateway {
     }
 }
 
-async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
-    let listen = |source| Error::Listen { address, source };
-    let socket = TcpListener::bind(address).await.map_err(listen)?;
-    let address = socket.local_addr().map_err(listen)?;
-    Ok((socket, address))
+/// How often it is looked whether certificates changed.
+const LOOK_AT_FILES: Duration = Duration::from_secs(10);
+
+async fn open_foundation(config: &Config, metrics: &Metrics) -> Result<Option<Arc<Foundation>>, Error> {
+    match config.federation.is_empty() && config.sts.is_none() {
+        true => Ok(None),
+        false => Ok(Some(Arc::new(Foundation::open(config, metrics).await?))),
+    }
+}
+
+fn build_sites(config: &Config, foundation: Option<&Foundation>, metrics: &Arc<Metrics>) -> Result<Vec<Site>, Error> {
+    // Before the relying parties: the first start makes the certificate that they may trust.
+    let sts = match (&config.sts, foundation) {
+        (Some(settings), Some(foundation)) => Some(foundation.token_service(settings)?),
+        _ => None,
+    };
+    let tokens = match &config.jwt {
+        Some(settings) => Some(Arc::new(ApplicationTokens::open(settings, SystemClock.now())?)),
+        None => None,
+    };
+    SiteBuilder { config, metrics, foundation, sts, tokens }.build()
+}
+
+/// A gateway that serves.
+struct Running {
+    config: Config,
+    metrics: Arc<Metrics>,
+    foundation: Option<Arc<Foundation>>,
+    listening: Vec<Listening>,
+    serving: JoinSet<()>,
+    /// Ends with the last request, because it is dropped with this.
+    upkeep: JoinSet<()>,
+}
+
+impl Running {
+    fn look_after(&mut self, foundation: Arc<Foundation>) {
+        self.upkeep.spawn(Arc::clone(&foundation).look_after());
+        self.foundation = Some(foundation);
+    }
+
+    fn start(&mut self, front: Front) {
+        tracing::info!(listener = front.name, address = %front.address, "listening");
+        let (stop, stopped) = shutdown::channel();
+        let server = Server {
+            socket: front.socket,
+            reception: Arc::clone(&front.place.reception),
+            handler: Arc::clone(&front.place.site),
+            open: self.metrics.connections(&front.name),
+            metrics: Arc::clone(&self.metrics),
+            drain: self.config.shutdown.drain,
+        };
+        self.serving.spawn(server.serve(stopped));
+        self.listening.push(Listening { place: front.place, stop });
+    }
+
+    /// Takes a configuration over. Until everything that can go wrong has gone well, nothing changes.
+    async fn take_over(&mut self, config: Config) -> Result<(), Error> {
+        reload::check_unchanged(&self.config, &config)?;
+        let opened = match &self.foundation {
+            Some(_) => None,
+            None => open_foundation(&config, &self.metrics).await?,
+        };
+        let foundation = self.foundation.as_deref().or(opened.as_deref());
+        let sites = build_sites(&config, foundation, &self.metrics)?;
+        let mut kept = Vec::new();
+        let mut new = Vec::new();
+        for ((name, settings), site) in config.listener.iter().zip(sites) {
+            let reception = Reception::of(settings)?;
+            match self.listening.iter().position(|listening| listening.is(name, settings)) {
+                Some(at) => kept.push((at, reception, site)),
+                None => new.push(Front::bind(name, settings, reception, site).await?),
+            }
+        }
+
+        let mut old: Vec<Option<Listening>> = std::mem::take(&mut self.listening).into_iter().map(Some).collect();
+        for (at, reception, site) in kept {
+            let Some(listening) = old.get_mut(at).and_then(Option::take) else { continue };
+            listening.place.reception.store(Arc::new(reception));
+            listening.place.site.exchange(site);
+            self.listening.push(listening);
+        }
+        for gone in old.into_iter().flatten() {
+            tracing::info!(listener = gone.place.name, "the listener ends: running requests may finish");
+            gone.stop.pull();
+        }
+        self.config = config;
+        if let Some(foundation) = opened {
+            self.look_after(foundation);
+        }
+        new.into_iter().for_each(|front| self.start(front));
+        Ok(())
+    }
+
+    fn report(&self, result: &Result<(), Error>) {
+        match result {
+            Ok(()) => {
+                self.metrics.reloads.add();
+                tracing::info!("the configuration was taken over");
+            }
+            Err(error) => {
+                self.metrics.failed_reloads.add();
+                tracing::error!(code = error.code(), %error, "the configuration was not taken over; nothing changed");
+            }
+        }
+    }
+
+    fn read_certificates_again(&self) {
+        let settings = self.config.listener.iter();
+        let receptions = settings.map(|(name, settings)| Ok((name, settings, Reception::of(settings)?)));
+        match receptions.collect::<Result<Vec<_>, Error>>() {
+            Ok(receptions) => {
+                for (name, settings, reception) in receptions {
+                    if let Some(listening) = self.listening.iter().find(|listening| listening.is(name, settings)) {
+                        listening.place.reception.store(Arc::new(reception));
+                    }
+                }
+                tracing::info!("certificates changed and were read again");
+            }
+            Err(error) => {
+                tracing::error!(code = error.code(), %error, "certificates changed and cannot be used; the old ones stay");
+            }
+        }
+    }
+
+    async fn end(self) {
+        for listening in &self.listening {
+            listening.stop.pull();
+        }
+        self.serving.join_all().await;
+    }
 }
 
 /// Nothing should be sent to a gateway that ends.

@@ -6,12 +6,15 @@ use std::net::{IpAddr, SocketAddr};
 use handstamp_web_session::Transport;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
+use rustls_pki_types::CertificateDer;
 
+use super::forwarded::ForwardedElement;
 use super::problem::Problem;
-use crate::config::Network;
+use super::server::{Connection, Hold};
+use crate::config::{ForwardingHeaders, Network};
 
 /// Where a request comes from. Found in the extensions of every request the gateway handles.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Origin {
     /// The address of the other end of the connection.
     pub peer: SocketAddr,
@@ -23,6 +26,17 @@ pub struct Origin {
     pub host: String,
     /// Whether the peer is a trusted proxy.
     pub(super) from_trusted_proxy: bool,
+    /// What the client showed of itself in TLS, and proved to be; none from a proxy.
+    pub(super) certificate: Option<CertificateDer<'static>>,
+    /// The connection, to be held by what outlives the request.
+    pub(super) hold: Option<Hold>,
+}
+
+/// Whom a listener believes, and what.
+#[derive(Debug, Clone)]
+pub(super) struct Trust {
+    pub(super) proxies: Vec<Network>,
+    pub(super) headers: ForwardingHeaders,
 }
 
 /// `X-Forwarded-For`.
@@ -36,18 +50,27 @@ impl Origin {
     /// Finds out where a request comes from.
     ///
     /// # Errors
-    /// The request names no host, several, or something that is none.
-    pub(super) fn of(request: &Parts, peer: SocketAddr, tls: bool, trusted: &[Network]) -> Result<Self, Problem> {
-        let from_trusted_proxy = is_trusted(peer.ip(), trusted);
+    /// The request names no host, several, or something that is none; a trusted proxy contradicts itself.
+    pub(super) fn of(request: &Parts, connection: &Connection, trust: &Trust) -> Result<Self, Problem> {
+        let mut origin = Self::direct(request, connection.peer, connection.tls, trust)?;
+        origin.certificate.clone_from(&connection.certificate);
+        origin.hold = Some(connection.hold.clone());
+        Ok(origin)
+    }
+
+    fn direct(request: &Parts, peer: SocketAddr, tls: bool, trust: &Trust) -> Result<Self, Problem> {
+        let from_trusted_proxy = is_trusted(peer.ip(), &trust.proxies);
         let mut origin = Self {
             peer,
             client: peer.ip().to_canonical(),
             https: tls,
             host: requested_host(request)?.to_owned(),
             from_trusted_proxy,
+            certificate: None,
+            hold: None,
         };
         if from_trusted_proxy {
-            origin.believe(&request.headers, trusted)?;
+            origin.believe(&request.headers, trust)?;
         }
         Ok(origin)
     }
@@ -67,29 +90,71 @@ impl Origin {
         without_port(&self.host)
     }
 
-    fn believe(&mut self, headers: &HeaderMap, trusted: &[Network]) -> Result<(), Problem> {
-        // The rightmost address that is not itself a trusted proxy is the client: everything left of
-        // it is the client's own claim.
-        let lines: Vec<&HeaderValue> = headers.get_all(&X_FORWARDED_FOR).iter().collect();
-        let hops = lines.iter().rev().filter_map(|line| line.to_str().ok()).flat_map(|line| line.rsplit(','));
-        for hop in hops {
-            let Some(address) = parse_hop(hop.trim()) else { break };
-            self.client = address;
-            if !is_trusted(address, trusted) {
-                break;
-            }
-        }
-        if let Some(scheme) = last_of(headers, &X_FORWARDED_PROTO) {
+    /// Takes over what the proxy says in the headers that it writes. What others say is the client's own claim, or a
+    /// leftover: when it differs, somebody is fooled.
+    fn believe(&mut self, headers: &HeaderMap, trust: &Trust) -> Result<(), Problem> {
+        let by_x = Claims::of_x_forwarded(headers, &trust.proxies);
+        let by_standard = Claims::of_forwarded(headers, &trust.proxies)?;
+        let (claims, others) = match trust.headers {
+            ForwardingHeaders::XForwarded => (by_x, by_standard),
+            ForwardingHeaders::Forwarded => (by_standard, by_x),
+        };
+        self.client = claims.client.unwrap_or(self.client);
+        if let Some(scheme) = &claims.scheme {
             self.https = scheme.eq_ignore_ascii_case("https");
         }
-        if let Some(host) = last_of(headers, &X_FORWARDED_HOST) {
-            if !is_host(host) {
+        if let Some(host) = claims.host {
+            if !is_host(&host) {
                 return Err(Problem::bad_host());
             }
-            host.clone_into(&mut self.host);
+            self.host = host;
         }
-        Ok(())
+        let same_scheme = others.scheme.is_none_or(|scheme| scheme.eq_ignore_ascii_case(self.scheme()));
+        let same_host = others.host.is_none_or(|host| host.eq_ignore_ascii_case(&self.host));
+        let same_client = others.client.is_none_or(|client| client == self.client);
+        (same_scheme && same_host && same_client).then_some(()).ok_or_else(Problem::conflicting_forwarding)
     }
+}
+
+/// What proxies say of a request.
+#[derive(Debug, Default)]
+struct Claims {
+    client: Option<IpAddr>,
+    scheme: Option<String>,
+    host: Option<String>,
+}
+
+impl Claims {
+    fn of_x_forwarded(headers: &HeaderMap, trusted: &[Network]) -> Self {
+        let lines: Vec<&HeaderValue> = headers.get_all(&X_FORWARDED_FOR).iter().collect();
+        let hops = lines.iter().rev().filter_map(|line| line.to_str().ok()).flat_map(|line| line.rsplit(','));
+        Self {
+            client: client_of(hops, trusted),
+            scheme: last_of(headers, &X_FORWARDED_PROTO).map(str::to_owned),
+            host: last_of(headers, &X_FORWARDED_HOST).map(str::to_owned),
+        }
+    }
+
+    fn of_forwarded(headers: &HeaderMap, trusted: &[Network]) -> Result<Self, Problem> {
+        let lines = headers.get_all(header::FORWARDED).iter();
+        let mut elements = ForwardedElement::parse_all(lines).ok_or_else(Problem::conflicting_forwarding)?;
+        let client = client_of(elements.iter().rev().map(|element| element.for_node.as_deref().unwrap_or("")), trusted);
+        let last = elements.pop().unwrap_or_default();
+        Ok(Self { client, scheme: last.proto, host: last.host })
+    }
+}
+
+/// The first address, from the right, that is not itself a trusted proxy: everything left of it is the client's own claim.
+fn client_of<'h>(hops: impl Iterator<Item = &'h str>, trusted: &[Network]) -> Option<IpAddr> {
+    let mut client = None;
+    for hop in hops {
+        let Some(address) = parse_hop(hop.trim()) else { break };
+        client = Some(address);
+        if !is_trusted(address, trusted) {
+            break;
+        }
+    }
+    client
 }
 
 /// The host a request is for: of an absolute target, else of the one `Host` line.
@@ -100,10 +165,17 @@ fn requested_host(request: &Parts) -> Result<&str, Problem> {
         return Err(Problem::bad_host());
     }
     let host = match (request.uri.authority(), line) {
+        // RFC 9113, 8.3.1: they must not differ.
+        (Some(authority), Some(line))
+            if request.version == Version::HTTP_2
+                && !authority.as_str().as_bytes().eq_ignore_ascii_case(line.as_bytes()) =>
+        {
+            return Err(Problem::bad_host());
+        }
         // RFC 9112, 3.2.2: the host of an absolute target wins over the line.
         (Some(authority), _) => authority.as_str(),
         (None, Some(line)) => line.to_str().map_err(|_| Problem::bad_host())?,
-        (None, None) if request.version == Version::HTTP_11 => return Err(Problem::bad_host()),
+        (None, None) if request.version != Version::HTTP_10 => return Err(Problem::bad_host()),
         (None, None) => "localhost",
     };
     if is_host(host) { Ok(host) } else { Err(Problem::bad_host()) }
@@ -130,7 +202,7 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-fn is_trusted(address: IpAddr, trusted: &[Network]) -> bool {
+pub(super) fn is_trusted(address: IpAddr, trusted: &[Network]) -> bool {
     trusted.iter().any(|network| network.contains(address))
 }
 
@@ -142,7 +214,8 @@ fn last_of<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
 fn parse_hop(hop: &str) -> Option<IpAddr> {
     let address = hop.parse::<IpAddr>().ok();
     let with_port = || hop.parse::<SocketAddr>().ok().map(|address| address.ip());
-    address.or_else(with_port).map(|address| address.to_canonical())
+    let bracketed = || hop.strip_prefix('[')?.strip_suffix(']')?.parse::<IpAddr>().ok();
+    address.or_else(with_port).or_else(bracketed).map(|address| address.to_canonical())
 }
 
 #[cfg(test)]
@@ -158,8 +231,13 @@ mod tests {
     }
 
     fn origin(headers: &[(&str, &str)], trusted: &[&str]) -> Result<Origin, Problem> {
-        let trusted: Vec<Network> = trusted.iter().map(|text| Network::parse(text).expect("a network")).collect();
-        Origin::of(&parts(headers), "10.0.0.1:1234".parse().expect("an address"), false, &trusted)
+        believing(headers, trusted, ForwardingHeaders::XForwarded)
+    }
+
+    fn believing(lines: &[(&str, &str)], trusted: &[&str], headers: ForwardingHeaders) -> Result<Origin, Problem> {
+        let proxies = trusted.iter().map(|text| Network::parse(text).expect("a network")).collect();
+        let peer = "10.0.0.1:1234".parse().expect("an address");
+        Origin::direct(&parts(lines), peer, false, &Trust { proxies, headers })
     }
 
     const SPOOFED: &[(&str, &str)] = &[
@@ -204,5 +282,32 @@ mod tests {
     fn no_host_or_two_hosts_are_refused() {
         assert!(origin(&[], &[]).is_err());
         assert!(origin(&[("host", "a"), ("host", "a")], &[]).is_err());
+    }
+
+    #[test]
+    fn forwarded_is_believed_where_it_is_what_the_proxy_writes() {
+        let lines =
+            &[("host", "a"), ("forwarded", "for=6.6.6.6, for=\"[2001:db8::1]:99\";proto=https;host=public.example")];
+        let origin = believing(lines, &["10.0.0.0/8"], ForwardingHeaders::Forwarded).expect("an origin");
+        assert_eq!(origin.client.to_string(), "2001:db8::1");
+        assert_eq!((origin.scheme(), origin.host.as_str()), ("https", "public.example"));
+        let untrusted = believing(lines, &[], ForwardingHeaders::Forwarded).expect("an origin");
+        assert_eq!((untrusted.scheme(), untrusted.host.as_str()), ("http", "a"));
+    }
+
+    #[test]
+    fn headers_that_contradict_each_other_are_refused() {
+        let x = [("host", "a.example"), ("x-forwarded-for", "1.1.1.1"), ("x-forwarded-proto", "https")];
+        for (forwarded, good) in [
+            ("for=1.1.1.1;proto=https;host=a.example", true),
+            ("for=1.1.1.1", true),
+            ("for=2.2.2.2", false),
+            ("for=1.1.1.1;proto=http", false),
+            ("for=1.1.1.1;host=evil.example", false),
+            ("for=1.1.1.1;host=", false),
+        ] {
+            let lines = [&x[..], &[("forwarded", forwarded)]].concat();
+            assert_eq!(origin(&lines, &["10.0.0.0/8"]).is_ok(), good, "{forwarded}");
+        }
     }
 }

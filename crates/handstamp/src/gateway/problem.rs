@@ -3,7 +3,9 @@
 
 use std::borrow::Cow;
 
-use http::header::{ACCEPT, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use std::time::Duration;
+
+use http::header::{ACCEPT, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use super::body::Body;
@@ -45,6 +47,13 @@ impl Problem {
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
+    }
+
+    /// Says when to try again, in whole seconds, at least one.
+    #[must_use]
+    pub fn retry_after(self, wait: Duration) -> Self {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        self.header(RETRY_AFTER, HeaderValue::from(seconds.max(1)))
     }
 
     /// The connection ends with this answer, because what follows on it cannot be trusted.
@@ -117,6 +126,35 @@ impl Problem {
     pub(super) fn bad_host() -> Self {
         Self::new(StatusCode::BAD_REQUEST, "HST-GATEWAY-HOST", "Bad request", "The request must name exactly one host.")
             .closing()
+    }
+
+    pub(super) fn conflicting_forwarding() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "HST-GATEWAY-FORWARDED",
+            "Bad request",
+            "Forwarded and X-Forwarded headers are malformed or contradict each other. The proxy in front must remove those that it does not write.",
+        )
+        .closing()
+    }
+
+    pub(super) fn too_many_headers() -> Self {
+        Self::new(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "HST-GATEWAY-HEAD-SIZE",
+            "Too many headers",
+            "The request has more header lines than are accepted here. Deleting the cookies of this site may help.",
+        )
+    }
+
+    pub(super) fn too_many_requests(wait: Duration) -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "HST-GATEWAY-RATE",
+            "Too many requests",
+            "Your address makes more requests than are allowed here. Wait a moment, then try again.",
+        )
+        .retry_after(wait)
     }
 
     pub(super) fn bad_target() -> Self {
@@ -195,6 +233,7 @@ impl Problem {
             "Not available at the moment",
             "The gateway cannot decide about this request now. Try again in a moment.",
         )
+        .retry_after(Duration::from_secs(5))
     }
 
     pub(super) fn upstream_unreachable() -> Self {
@@ -204,6 +243,26 @@ impl Problem {
             "Application not reachable",
             "The application behind this address does not accept connections. Try again in a moment.",
         )
+    }
+
+    pub(super) fn upstream_unwell() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "HST-GATEWAY-UNWELL",
+            "Application not available",
+            "No server of the application is well. Try again in a moment.",
+        )
+        .retry_after(Duration::from_secs(5))
+    }
+
+    pub(super) fn upstream_full() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "HST-GATEWAY-FULL",
+            "Too busy",
+            "The application has as many requests as it can take. Try again in a moment.",
+        )
+        .retry_after(Duration::from_secs(1))
     }
 
     pub(super) fn upstream_broken() -> Self {

@@ -1,17 +1,22 @@
 //! Passing a request on to the application and its answer back.
 
-use http::header::{CONNECTION, CONTENT_LENGTH, UPGRADE};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use std::time::Duration;
+
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
 
 use super::body::Body;
 use super::forwarding::{prepare_request, remove_hop_by_hop};
 use super::origin::Origin;
 use super::problem::Problem;
 use super::request_id::{self, RequestId};
-use super::upstream::Upstream;
+use super::session_life::SessionLife;
+use super::upstream::{Upstream, UpstreamSettings};
+use super::websocket::{Handshake, Terms};
+use crate::Error;
+use crate::admin::Metrics;
 use crate::config::{HostHeader, WebRoute};
 
 /// One application behind the gateway.
@@ -20,15 +25,24 @@ pub(super) struct Proxy {
     upstream: Upstream,
     host_header: HostHeader,
     max_body_size: u64,
+    idle_timeout: Duration,
+    stream_idle_timeout: Duration,
+    pass_client_certificate: bool,
 }
 
 impl Proxy {
-    /// None when the upstream of the route has no host; the configuration check refuses such.
-    pub(super) fn of(route: &WebRoute) -> Option<Self> {
-        Some(Self {
-            upstream: Upstream::of(route)?,
+    /// Sets up the way to the application of a route.
+    ///
+    /// # Errors
+    /// A certificate or a key that cannot be used.
+    pub(super) fn open(name: &str, route: &WebRoute, metrics: &Metrics) -> Result<Self, Error> {
+        Ok(Self {
+            upstream: Upstream::open(&UpstreamSettings::of(name, route), metrics)?,
             host_header: route.host_header,
             max_body_size: route.max_body_size.0,
+            idle_timeout: route.idle_timeout,
+            stream_idle_timeout: route.stream_idle_timeout,
+            pass_client_certificate: route.pass_client_certificate,
         })
     }
 
@@ -45,10 +59,10 @@ impl Proxy {
         if length.is_some_and(|length| length > self.max_body_size) {
             return Err(Problem::body_too_large(self.max_body_size));
         }
-        Ok(request.map(|body| Body::request(body, self.max_body_size, self.upstream.idle_timeout())))
+        Ok(request.map(|body| Body::request(body, self.max_body_size, self.idle_timeout)))
     }
 
-    /// Passes a request on.
+    /// Passes a request on. What lasts, a WebSocket or a stream of events, ends with `life`.
     ///
     /// # Errors
     /// What to tell the client when there is no answer.
@@ -57,67 +71,48 @@ impl Proxy {
         mut request: Request<Body>,
         origin: &Origin,
         id: RequestId,
+        life: Option<SessionLife>,
     ) -> Result<Response<Body>, Problem> {
-        let upgrade = wants_websocket(request.headers()).then(|| hyper::upgrade::on(&mut request));
-        let own_host = match self.host_header {
-            HostHeader::Client => None,
-            HostHeader::Upstream => Some(self.upstream.host()),
-        };
-        prepare_request(request.headers_mut(), origin, own_host);
+        let handshake = Handshake::of(&mut request)?;
+        let certificate = origin.certificate.as_ref().filter(|_| self.pass_client_certificate);
+        prepare_request(request.headers_mut(), origin, certificate);
+        if self.host_header == HostHeader::Upstream {
+            // The server that is chosen puts its own there.
+            request.headers_mut().remove(HOST);
+        }
         request.headers_mut().insert(request_id::HEADER, id.header());
-        if upgrade.is_some() {
-            ask_for_websocket(request.headers_mut());
+        if handshake.is_some() {
+            Handshake::ask(request.headers_mut());
         }
         // What the server kept beside the request belongs to this connection, not to the next.
         *request.extensions_mut() = http::Extensions::new();
-        *request.version_mut() = http::Version::HTTP_11;
-
-        let mut answer = self.upstream.send(request).await?;
-        if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-            return match upgrade {
-                Some(client) => Ok(switch_protocols(client, answer)),
-                None => Err(Problem::upstream_broken()),
-            };
+        *request.version_mut() = Version::HTTP_11;
+        if request.uri().scheme().is_some() {
+            let path = request.uri().path_and_query().cloned();
+            *request.uri_mut() = Uri::from(path.unwrap_or(PathAndQuery::from_static("/")));
         }
-        remove_hop_by_hop(answer.headers_mut());
-        Ok(answer.map(|body| Body::response(body, self.upstream.idle_timeout())))
+
+        let mut answer = self.upstream.send(request, origin.client, handshake.is_some()).await?;
+        // Which HTTP the application speaks is no matter of the client's.
+        *answer.response.version_mut() = Version::HTTP_11;
+        if answer.response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            let terms = Terms { idle: self.stream_idle_timeout, life, hold: origin.hold.clone() };
+            return handshake.ok_or_else(Problem::upstream_broken)?.switch(answer, terms);
+        }
+        let (mut response, lease) = (answer.response, answer.lease);
+        remove_hop_by_hop(response.headers_mut());
+        let lasts = is_event_stream(response.headers());
+        let idle = if lasts { self.stream_idle_timeout } else { self.idle_timeout };
+        let mut response = response.map(|body| Body::response(body, idle, lease));
+        if let Some(life) = life.filter(|_| lasts) {
+            response.body_mut().end_with(life);
+        }
+        Ok(response)
     }
 }
 
-const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
-
-/// Whether the client asks for a WebSocket. Other upgrades are not passed on: through an upgrade to
-/// HTTP/2 in the clear, requests would reach the application unseen.
-fn wants_websocket(headers: &HeaderMap) -> bool {
-    let mut connection =
-        headers.get_all(CONNECTION).iter().filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','));
-    let mut protocols = headers.get_all(UPGRADE).iter();
-    connection.any(|option| option.trim().eq_ignore_ascii_case("upgrade"))
-        && protocols.next().is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(WEBSOCKET.as_bytes()))
-        && protocols.next().is_none()
-}
-
-fn ask_for_websocket(headers: &mut HeaderMap) {
-    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-    headers.insert(UPGRADE, WEBSOCKET);
-}
-
-/// Answers that the protocol changes, and from then on carries bytes both ways until either end has
-/// enough.
-fn switch_protocols(client: OnUpgrade, mut answer: Response<Incoming>) -> Response<Body> {
-    let application = hyper::upgrade::on(&mut answer);
-    tokio::spawn(async move {
-        let (client, application) = match tokio::try_join!(client, application) {
-            Ok(both) => both,
-            Err(error) => return tracing::debug!(%error, "the change of protocol failed"),
-        };
-        let (mut client, mut application) = (TokioIo::new(client), TokioIo::new(application));
-        if let Err(error) = tokio::io::copy_bidirectional(&mut client, &mut application).await {
-            tracing::debug!(%error, "a WebSocket broke");
-        }
-    });
-    let mut response = answer.map(|_| Body::empty());
-    remove_hop_by_hop(response.headers_mut());
-    ask_for_websocket(response.headers_mut());
-    response
+/// Whether an answer is meant to last.
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    let media = headers.get(CONTENT_TYPE).map(|value| value.as_bytes().split(|byte| *byte == b';').next());
+    media.flatten().is_some_and(|media| media.trim_ascii().eq_ignore_ascii_case(b"text/event-stream"))
 }

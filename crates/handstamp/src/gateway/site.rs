@@ -1,12 +1,11 @@
 //! Everything one listener serves.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue, Method, Request, Response};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, STRICT_TRANSPORT_SECURITY};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
 use super::access::Access;
@@ -15,22 +14,28 @@ use super::body::Body;
 use super::federation::{Federation, Shared};
 use super::forward_auth::{ForwardAuth, Manner};
 use super::foundation::Foundation;
-use super::origin::Origin;
+use super::origin::{Origin, Trust};
 use super::problem::{Form, Problem};
 use super::proxy::Proxy;
+use super::rate_limit::RateLimiter;
 use super::request_id::{RequestId, RequestIds};
 use super::routes::{RouteTable, is_ambiguous};
-use super::server::Handler;
+use super::server::{Connection, Handler};
+use super::websocket;
 use super::{Visit, refuse};
 use crate::Error;
 use crate::admin::{Metrics, RouteMetrics};
 use crate::application_token::ApplicationTokens;
-use crate::config::{self, Config, HostPattern, Network, SignIn, WebRoute};
+use crate::config::{self, Config, HostPattern, Listener, ListenerTls, SignIn, WebRoute};
 use crate::sts::SecurityTokenService;
 
 /// The routes of one listener.
 pub(super) struct Site {
-    trusted_proxies: Vec<Network>,
+    trust: Trust,
+    max_headers: usize,
+    /// The port of https, where everything is sent to.
+    redirect: Option<u32>,
+    hsts: Option<HeaderValue>,
     routes: RouteTable<Route>,
     ids: RequestIds,
     metrics: Arc<Metrics>,
@@ -41,6 +46,7 @@ pub(super) struct Site {
 struct Route {
     name: String,
     metrics: Arc<RouteMetrics>,
+    limiter: Option<RateLimiter>,
     target: Target,
 }
 
@@ -63,35 +69,65 @@ enum Target {
 impl Site {
     async fn answer(
         &self,
-        request: Request<Incoming>,
-        peer: SocketAddr,
+        mut request: Request<Incoming>,
+        connection: &Connection,
         form: Form,
         id: RequestId,
     ) -> Result<Response<Body>, Problem> {
+        websocket::normalize(&mut request);
         if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
             return Err(Problem::method_not_allowed());
         }
         let (parts, body) = request.into_parts();
-        let origin = Origin::of(&parts, peer, false, &self.trusted_proxies)?;
+        // HTTP/2 limits the size of all, not their number.
+        if parts.headers.len() > self.max_headers {
+            return Err(Problem::too_many_headers());
+        }
+        let origin = Origin::of(&parts, connection, &self.trust)?;
         let path = parts.uri.path();
         if !path.starts_with('/') || is_ambiguous(path) {
             return Err(Problem::bad_target());
         }
+        if let Some(port) = self.redirect.filter(|_| !origin.https) {
+            return redirect_to_https(&origin, port, &parts.uri);
+        }
         let route = self.routes.find(origin.host_name(), path).ok_or_else(Problem::no_route)?;
         tracing::debug!(request = %id, route = route.name, client = %origin.client, method = %parts.method, path);
         let visit = Visit { origin: &origin, form, id, metrics: &self.metrics };
-        Ok(route.answer(Request::from_parts(parts, body), visit).await)
+        let mut response = route.answer(Request::from_parts(parts, body), visit).await;
+        if let Some(hsts) = self.hsts.as_ref().filter(|_| origin.https) {
+            response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
+        }
+        Ok(response)
     }
 }
 
 impl Handler for Site {
-    async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+    async fn handle(&self, request: Request<Incoming>, connection: &Connection) -> Response<Body> {
         let id = self.ids.next();
         let form = Form::preferred(request.headers());
-        self.answer(request, peer, form, id)
+        self.answer(request, connection, form, id)
             .await
-            .unwrap_or_else(|problem| refuse(&problem, form, id, peer.ip(), &self.metrics))
+            .unwrap_or_else(|problem| refuse(&problem, form, id, connection.peer.ip(), &self.metrics))
     }
+}
+
+/// Sends the client to the same address with https. The method stays what it is.
+fn redirect_to_https(origin: &Origin, port: u32, target: &http::Uri) -> Result<Response<Body>, Problem> {
+    let port = if port == 443 { String::new() } else { format!(":{port}") };
+    let path = target.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    let location = HeaderValue::try_from(format!("https://{}{port}{path}", origin.host_name()))
+        .map_err(|_| Problem::bad_host())?;
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+    response.headers_mut().insert(LOCATION, location);
+    Ok(response)
+}
+
+/// What browsers are told about https.
+fn hsts(tls: &ListenerTls) -> Option<HeaderValue> {
+    let below = if tls.hsts_subdomains { "; includeSubDomains" } else { "" };
+    HeaderValue::try_from(format!("max-age={}{below}", tls.hsts?.as_secs())).ok()
 }
 
 impl Route {
@@ -105,8 +141,11 @@ impl Route {
     }
 
     async fn dispatch(&self, request: Request<Incoming>, visit: Visit<'_>) -> Result<Response<Body>, Problem> {
+        if let Some(limiter) = &self.limiter {
+            limiter.take(visit.origin.client).map_err(Problem::too_many_requests)?;
+        }
         match &self.target {
-            Target::Open(proxy) => proxy.forward(proxy.admit(request)?, visit.origin, visit.id).await,
+            Target::Open(proxy) => proxy.forward(proxy.admit(request)?, visit.origin, visit.id, None).await,
             Target::Guarded(proxy, access) => Ok(access.answer(proxy.admit(request)?, proxy, visit).await),
             Target::Federation(federation) => {
                 let request = request.map(|body| Body::request(body, OWN_BODY_LIMIT, OWN_BODY_IDLE));
@@ -154,22 +193,12 @@ impl SiteBuilder<'_> {
     /// # Errors
     /// A file that cannot be used, settings that fit nothing.
     pub(super) fn build(mut self) -> Result<Vec<Site>, Error> {
-        let mut sites: Vec<Site> = self
-            .config
-            .listener
-            .values()
-            .map(|listener| Site {
-                trusted_proxies: listener.trusted_proxies.clone(),
-                routes: RouteTable::default(),
-                ids: RequestIds::new(),
-                metrics: Arc::clone(self.metrics),
-            })
-            .collect();
+        let mut sites: Vec<Site> = self.config.listener.values().map(|listener| self.site(listener)).collect();
         let sts = self.sts.take();
         let federations = self.federations()?;
         for (name, settings) in &self.config.web {
-            // The configuration check has made sure of host and federation.
-            let Some(proxy) = Proxy::of(settings) else { continue };
+            let proxy = Proxy::open(name, settings, self.metrics)?;
+            // The configuration check has made sure of the federation.
             let federation = self.config.federation_of(settings).and_then(|(name, _)| federations.get(name));
             let target = match federation.filter(|_| settings.sign_in != SignIn::Off) {
                 Some(federation) => {
@@ -183,7 +212,8 @@ impl SiteBuilder<'_> {
                 None => continue,
             };
             let own = federation.filter(|_| settings.sign_in != SignIn::Off);
-            let route = Arc::new(self.route(name.clone(), target));
+            let limiter = settings.rate_limit.as_ref().map(RateLimiter::new);
+            let route = Arc::new(Route { limiter, ..self.route(name.clone(), target) });
             for (listener, site) in self.config.listener.keys().zip(&mut sites) {
                 if settings.listeners.is_empty() || settings.listeners.contains(listener) {
                     self.add(site, settings, &route, own);
@@ -278,7 +308,19 @@ impl SiteBuilder<'_> {
     }
 
     fn route(&self, name: String, target: Target) -> Route {
-        Route { metrics: self.metrics.route(&name), name, target }
+        Route { metrics: self.metrics.route(&name), name, limiter: None, target }
+    }
+
+    fn site(&self, listener: &Listener) -> Site {
+        Site {
+            trust: Trust { proxies: listener.trusted_proxies.clone(), headers: listener.forwarding_headers },
+            max_headers: listener.max_headers as usize,
+            redirect: listener.redirect_to_https.then_some(listener.https_port),
+            hsts: listener.tls.as_ref().and_then(hsts),
+            routes: RouteTable::default(),
+            ids: RequestIds::new(),
+            metrics: Arc::clone(self.metrics),
+        }
     }
 
     fn federations(&self) -> Result<BTreeMap<&str, Arc<Federation>>, Error> {

@@ -11,10 +11,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use handstamp_keys::SystemRandom;
-use handstamp_session_token::ReplayCache;
+use handstamp_session_token::{ReplayCache, RevocationList};
 use handstamp_web_session::cookie::RequestCookies;
 use handstamp_web_session::layer::SessionService;
-use handstamp_web_session::{Session, SessionModule};
+use handstamp_web_session::{ActiveSession, Session, SessionModule};
 use handstamp_ws_federation::RelyingParty;
 use http::header::{COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
 use http::{Method, Request, Response, StatusCode};
@@ -23,6 +23,7 @@ use tower::Service;
 use super::Visit;
 use super::body::Body;
 use super::problem::Problem;
+use super::session_life::SessionLife;
 use crate::admin::FederationMetrics;
 use crate::config::{ChallengeMode, OnUnreadable};
 
@@ -34,6 +35,7 @@ pub(super) struct Federation {
     sessions: Arc<SessionModule>,
     party: RelyingParty,
     replays: Arc<dyn ReplayCache>,
+    revocations: Arc<RevocationList>,
     challenge_mode: ChallengeMode,
     on_unreadable: OnUnreadable,
     reply_path: String,
@@ -70,6 +72,11 @@ impl Federation {
 
     pub(super) fn sign_out_path(&self) -> &str {
         &self.sign_out_path
+    }
+
+    /// How long what is begun in a session may last.
+    pub(super) fn life_of(&self, session: ActiveSession) -> SessionLife {
+        SessionLife { session, module: Arc::clone(&self.sessions), revocations: Arc::clone(&self.revocations) }
     }
 
     /// Answers on one of its own paths.

@@ -62,6 +62,7 @@ impl Federation {
             sessions: Arc::new(sessions),
             party,
             replays: Arc::clone(&shared.stores.replays),
+            revocations: Arc::clone(shared.stores.revocations.list()),
             challenge_mode: settings.challenge.mode,
             on_unreadable: settings.session.on_unreadable,
             reply_path: settings.reply_path.as_str().to_owned(),
