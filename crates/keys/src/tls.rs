@@ -29,7 +29,8 @@ pub fn provider() -> Arc<CryptoProvider> {
 
 /// The certificates of a PEM file; at least one.
 fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let text = std::fs::read(path).map_err(|source| Error::File { path: path.into(), action: "cannot read", source })?;
+    let text =
+        std::fs::read(path).map_err(|source| Error::File { path: path.into(), action: "cannot read", source })?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     match found {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),

@@ -13,8 +13,6 @@ section! {
     pub struct Listener {
         /// Address and port.
         address: SocketAddr,
-        /// TLS; plain HTTP when absent.
-        tls: Option<ListenerTls>,
         /// Answer every request by sending the client to the same address with https. For a listener without TLS beside one with.
         redirect_to_https: bool = false,
         /// The port that clients are sent to.
@@ -37,6 +35,8 @@ section! {
         max_headers: u32 = 100,
         /// Most open connections; further ones wait in the system's queue.
         max_connections: u32 = 10000,
+        /// TLS; plain HTTP when absent.
+        tls: Option<ListenerTls>,
     }
 }
 

@@ -62,6 +62,12 @@ impl ListenerTls {
 impl WebRoute {
     pub(super) fn check_upstream(&self, path: &str, reader: &mut Reader) {
         let at = |key: &str| format!("{path}.{key}");
+        for server in self.upstream.servers() {
+            if server.url.path() != "/" || server.url.query().is_some() {
+                let message = "must be scheme, host and port only, such as \"http://127.0.0.1:3000\"";
+                reader.report(FindingKind::Value, &at("upstream"), message);
+            }
+        }
         let https = self.upstream.servers().iter().any(|server| server.url.is_https());
         self.upstream_tls.check(https, &at("upstream_tls"), reader);
         self.balance.check(&at("balance"), reader);

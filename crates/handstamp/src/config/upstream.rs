@@ -87,11 +87,6 @@ impl UpstreamServer {
                 return None;
             }
         };
-        if url.path() != "/" || url.query().is_some() {
-            let message = "must be scheme, host and port only, such as \"http://127.0.0.1:3000\"";
-            reader.report(FindingKind::Value, path, message);
-            return None;
-        }
         if weight == 0 || weight > 1000 {
             reader.report(FindingKind::Value, &child_path(path, "weight"), "must be from 1 to 1000");
             return None;

@@ -29,14 +29,6 @@ section! {
         upstream: Upstreams,
         /// Which HTTP the application speaks.
         upstream_protocol: UpstreamProtocol = "auto",
-        /// TLS to the application.
-        upstream_tls: UpstreamTls,
-        /// How several servers share the requests.
-        balance: Balance,
-        /// Asking each server whether it is well; nobody asks when absent.
-        health: Option<HealthCheck>,
-        /// How many requests one client may make; no limit when absent.
-        rate_limit: Option<RateLimit>,
         /// Whether people must sign in.
         sign_in: SignIn = "off",
         /// The relying party whose sign-in and session the route uses; may be left out when there is
@@ -77,6 +69,14 @@ section! {
         /// Pass the certificate that the client showed on to the application, in `Client-Cert` (RFC 9440). What clients send
         /// under that name is removed on every route.
         pass_client_certificate: bool = false,
+        /// TLS to the application.
+        upstream_tls: UpstreamTls,
+        /// How several servers share the requests.
+        balance: Balance,
+        /// Asking each server whether it is well; nobody asks when absent.
+        health: Option<HealthCheck>,
+        /// How many requests one client may make; no limit when absent.
+        rate_limit: Option<RateLimit>,
     }
 }
 
