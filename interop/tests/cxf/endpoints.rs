@@ -1,8 +1,8 @@
 //! The 24 endpoints of the interoperability service (SC §17), as one table, and the binding that each stands for.
 
 use handstamp_ws_security::{
-    AlgorithmSuite, HeaderLayout, MessageSecurityVersion, Protection, ProtectionOrder, SecurityBinding,
-    TokenInclusion, TokenKind, TokenParameters, TokenRole,
+    AlgorithmSuite, HeaderLayout, MessageSecurityVersion, Protection, ProtectionOrder, SecurityBinding, TokenInclusion,
+    TokenKind, TokenParameters, TokenRole,
 };
 
 /// A row of the table.

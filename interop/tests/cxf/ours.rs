@@ -2,9 +2,7 @@
 
 use crate::endpoints::Endpoint;
 use bytes::Bytes;
-use handstamp_keys::{
-    CertificateTrust, KeyKind, KeyPolicy, KeyRing, RotationPolicy, SigningIdentity, SystemRandom,
-};
+use handstamp_keys::{CertificateTrust, KeyKind, KeyPolicy, KeyRing, RotationPolicy, SigningIdentity, SystemRandom};
 use handstamp_secure_conversation::http::{CallError, Reply, SecureSession, SoapService};
 use handstamp_secure_conversation::{
     ApplicationRequest, NativeCookies, SecureConversationClient, SecureConversationService,
@@ -50,9 +48,8 @@ impl Identities {
 
     /// Our own copy of what the peer has.
     pub(crate) fn read(folder: &Path) -> Self {
-        let read = |name: &str| {
-            SigningIdentity::read(&folder.join(format!("{name}.pem")), "", &KeyPolicy::default()).unwrap()
-        };
+        let read =
+            |name: &str| SigningIdentity::read(&folder.join(format!("{name}.pem")), "", &KeyPolicy::default()).unwrap();
         Self { alice: read("alice"), bob: read("bob") }
     }
 }
@@ -192,7 +189,9 @@ mod tls {
             _now: UnixTime,
         ) -> Result<ServerCertVerified, Error> {
             let is_pinned = end_entity.as_ref() == self.0;
-            is_pinned.then(ServerCertVerified::assertion).ok_or_else(|| Error::General("another certificate".to_owned()))
+            is_pinned
+                .then(ServerCertVerified::assertion)
+                .ok_or_else(|| Error::General("another certificate".to_owned()))
         }
 
         fn verify_tls12_signature(

@@ -128,13 +128,16 @@ impl Endpoint {
 const ENCRYPTED_BODY: &str = "<sp:EncryptedParts><sp:Body/></sp:EncryptedParts>";
 const TRUST: &str = "<sp:Trust10><wsp:Policy><sp:MustSupportIssuedTokens/><sp:RequireClientEntropy/>\
     <sp:RequireServerEntropy/></wsp:Policy></sp:Trust10>";
-const WSS10: &str = "<sp:Wss10><wsp:Policy><sp:MustSupportRefKeyIdentifier/><sp:MustSupportRefIssuerSerial/></wsp:Policy></sp:Wss10>";
+const WSS10: &str =
+    "<sp:Wss10><wsp:Policy><sp:MustSupportRefKeyIdentifier/><sp:MustSupportRefIssuerSerial/></wsp:Policy></sp:Wss10>";
 const WSS11: &str = "<sp:Wss11><wsp:Policy><sp:MustSupportRefKeyIdentifier/><sp:MustSupportRefIssuerSerial/>\
     <sp:MustSupportRefThumbprint/><sp:MustSupportRefEncryptedKey/></wsp:Policy></sp:Wss11>";
 
 fn transport_binding(layout: &str) -> String {
-    let tls =
-        format!("<sp:TransportToken>{}</sp:TransportToken>", policy("<sp:HttpsToken RequireClientCertificate=\"false\"/>"));
+    let tls = format!(
+        "<sp:TransportToken>{}</sp:TransportToken>",
+        policy("<sp:HttpsToken RequireClientCertificate=\"false\"/>")
+    );
     let suite = element("AlgorithmSuite", "<sp:Basic128/>");
     let layout = element("Layout", &format!("<sp:{layout}/>"));
     element("TransportBinding", &format!("{tls}{suite}{layout}<sp:IncludeTimestamp/>"))
