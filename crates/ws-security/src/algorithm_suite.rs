@@ -1,8 +1,10 @@
 //! Algorithm suites (SC 5.4): one name for everything that both ends must agree on.
 
+use handstamp_keys::SymmetricKey;
 use handstamp_xml_security::algorithm::{DataEncryption, DigestMethod, KeyEncryption, SignatureMethod};
 use handstamp_xml_security::encryption::DecryptPolicy;
 use handstamp_xml_security::signature::VerifyPolicy;
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 /// A named set of algorithms and key lengths. Equality with the suite is what a receiver demands; a stronger algorithm
@@ -143,6 +145,15 @@ impl AlgorithmSuite {
     /// How keys are encrypted for the holder of a certificate.
     pub const fn key_transport(&self) -> KeyEncryption {
         if self.rsa15 { KeyEncryption::Rsa15 } else { KeyEncryption::RsaOaepMgf1p }
+    }
+
+    /// The key that encrypts where keys are not derived: as many of the first bytes of the token's key as the cipher takes. A
+    /// security context may have a longer key than its suite encrypts with; Apache CXF asks for 256 bits whatever the suite.
+    pub(crate) fn encryption_part<'k>(&self, key: &'k SymmetricKey) -> Cow<'k, SymmetricKey> {
+        match key.as_bytes().get(..self.encryption_key_length()) {
+            Some(part) if part.len() < key.len() => Cow::Owned(SymmetricKey::from_bytes(part)),
+            _ => Cow::Borrowed(key),
+        }
     }
 
     /// Length of the key derived for encryption, in bytes.

@@ -1,9 +1,7 @@
 //! The 24 endpoints of the interoperability service (SC §17), as one table, and the binding that each stands for.
 
-use handstamp_ws_security::{
-    AlgorithmSuite, HeaderLayout, MessageSecurityVersion, Protection, ProtectionOrder, SecurityBinding, TokenInclusion,
-    TokenKind, TokenParameters, TokenRole,
-};
+use handstamp_security_policy::Definitions;
+use handstamp_ws_security::{ProtectionOrder, SecurityBinding};
 
 /// A row of the table.
 #[derive(Debug, Clone, Copy)]
@@ -100,50 +98,18 @@ impl Endpoint {
         if self.form == Form::SessionOfWss10 { SE } else { self.order }
     }
 
-    /// The binding, as a program would make it.
-    pub(crate) fn binding(&self) -> SecurityBinding {
-        let version = match self.form {
-            Form::Usual | Form::OverTransport => MessageSecurityVersion::WSS11_FEBRUARY2005_BSP,
-            Form::SessionOfWss10 | Form::AllOfWss10 => MessageSecurityVersion::WSS10_FEBRUARY2005_BSP,
-        };
-        let mut binding = SecurityBinding::secure_conversation(self.bootstrap(), version);
-        binding.layout = HeaderLayout::Lax;
-        binding.protection_order = self.order;
-        if let Protection::Symmetric { token } = &mut binding.protection {
-            token.require_derived_keys = self.derived_keys;
-        }
-        if let Some(session) = binding.session_mut() {
-            session.require_cancellation = !self.cookie;
-        }
-        binding
+    /// The name of its port, and of its binding.
+    pub(crate) fn port(&self) -> String {
+        format!("{}_IPingService", self.name)
     }
 
-    fn bootstrap(&self) -> SecurityBinding {
-        let plain = |kind, inclusion| TokenParameters::new(kind, inclusion).without_derived_keys();
-        let user_name = plain(TokenKind::UserName, TokenInclusion::AlwaysToRecipient);
-        let certificate = plain(TokenKind::X509, TokenInclusion::AlwaysToRecipient);
-        let (protection, version) = match self.form {
-            Form::OverTransport => (Protection::Transport, MessageSecurityVersion::WSS11_FEBRUARY2005_BSP),
-            Form::AllOfWss10 => (
-                Protection::Asymmetric {
-                    initiator: certificate.clone(),
-                    recipient: plain(TokenKind::X509, TokenInclusion::Never),
-                },
-                MessageSecurityVersion::WSS10_FEBRUARY2005_BSP,
-            ),
-            Form::Usual | Form::SessionOfWss10 => {
-                let mut token = TokenParameters::new(TokenKind::X509, TokenInclusion::Never);
-                token.require_derived_keys = self.derived_keys;
-                (Protection::Symmetric { token }, MessageSecurityVersion::WSS11_FEBRUARY2005_BSP)
-            }
-        };
-        let mut binding = SecurityBinding::new(protection, version);
-        binding.suite = AlgorithmSuite::BASIC128;
-        binding.protection_order = self.bootstrap_order();
-        match (self.client, self.form) {
-            (Client::Anonymous, _) | (Client::Certificate, Form::AllOfWss10) => binding,
-            (Client::Certificate, _) => binding.with_supporting(certificate, TokenRole::Endorsing),
-            (Client::UserName, _) => binding.with_supporting(user_name, TokenRole::SignedEncrypted),
-        }
+    /// The binding that its WSDL describes.
+    pub(crate) fn binding(&self) -> SecurityBinding {
+        let endpoint = Definitions::parse(self.wsdl()).unwrap().endpoint(&self.port()).unwrap();
+        let mut binding = endpoint.security.unwrap();
+        // The policy does not tell whether a sender writes what the Basic Security Profile wants; Apache CXF insists on it.
+        binding.version.basic_security_profile = true;
+        binding.session_mut().unwrap().bootstrap.version.basic_security_profile = true;
+        binding
     }
 }

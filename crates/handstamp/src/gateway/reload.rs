@@ -69,8 +69,10 @@ impl Reloader {
             signal(SignalKind::hangup()).map_err(|source| Error::system("cannot listen to signals", source))?;
         tokio::spawn(async move {
             while hangups.recv().await.is_some() {
-                // What came of it is in the log.
-                let _ = self.reload_file().await;
+                // What the gateway itself makes of a configuration is in its log; this file may not even have reached it.
+                if let Err(error @ Error::Configuration(_)) = self.reload_file().await {
+                    tracing::error!(code = error.code(), %error, "the configuration was not taken over");
+                }
             }
         });
         Ok(())

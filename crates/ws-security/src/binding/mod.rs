@@ -208,6 +208,15 @@ pub struct MessageParts {
     pub headers: Vec<HeaderName>,
 }
 
+impl MessageParts {
+    /// Whether a header is among them.
+    pub fn has_header(&self, namespace: &str, local_name: &str) -> bool {
+        self.headers.iter().any(|header| {
+            header.namespace == namespace && header.local_name.as_deref().is_none_or(|name| name == local_name)
+        })
+    }
+}
+
 /// Which headers.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HeaderName {

@@ -5,6 +5,7 @@ use crate::receive::Receiver;
 use crate::receive::knowledge::SessionKeyError;
 use crate::receive::unprotected::RequestContext;
 use crate::token::{ContextReference, ReferenceTarget, SecurityTokenReference, to_base64};
+use crate::version::Generation;
 use handstamp_keys::{Certificate, SymmetricKey};
 use handstamp_time::Timestamp;
 use handstamp_xml_security::key_info::{KeyInfo, KeyInfoClause};
@@ -129,7 +130,8 @@ impl KeyTable {
 
     /// The key of the header's token that a reference names. That token and the one its key comes from count as used.
     fn take(&mut self, target: &ReferenceTarget) -> Option<Key> {
-        let named = self.tokens.iter().position(|token| token.is_named_by(target))?;
+        let named = self.tokens.iter().position(|token| token.is_named_by(target));
+        let named = named.or_else(|| self.tokens.iter().position(|token| token.is_identified_by(target)))?;
         let key = self.tokens.get(named)?.key.clone();
         for (index, token) in self.tokens.iter_mut().enumerate() {
             token.used |= index == named || (!token.key.derived && token.key.origin == key.origin);
@@ -139,6 +141,20 @@ impl KeyTable {
 }
 
 impl Token {
+    /// The streaming sender of Apache CXF refers to a security context of the same message by `#` and its identifier, where its
+    /// `Id` belongs, and says that it means a context.
+    fn is_identified_by(&self, target: &ReferenceTarget) -> bool {
+        let (Origin::Context(context), ReferenceTarget::Local { id, value_type: Some(value_type) }) =
+            (&self.key.origin, target)
+        else {
+            return false;
+        };
+        let means_context = [Generation::February2005, Generation::V13]
+            .iter()
+            .any(|generation| value_type == generation.context_token_type());
+        !self.key.derived && means_context && context.identifier == *id
+    }
+
     pub(super) fn is_named_by(&self, target: &ReferenceTarget) -> bool {
         if let ReferenceTarget::Local { id, .. } = target {
             return self.id.as_deref() == Some(id.as_str());

@@ -16,6 +16,7 @@ use handstamp_time::Timestamp;
 use handstamp_xml::{Document, Element, Node, NodeId, names};
 use handstamp_xml_security::encryption::{EncryptedData, EncryptedType, decrypt_in_place};
 use handstamp_xml_security::signature::VerifiedNodes;
+use std::borrow::Cow;
 
 /// The state of opening one message.
 pub(super) struct Opening<'r, 'a> {
@@ -305,8 +306,10 @@ impl<'r, 'a> Opening<'r, 'a> {
         let Some(document) = &mut self.document else {
             return Err(Error::malformed("SC 9", "Envelope", "an element is gone"));
         };
-        let policy = self.receiver.binding.suite.decrypt_policy();
-        let nodes = decrypt_in_place(document, node, secret, &policy).map_err(|source| failed(name(), source))?;
+        let suite = &self.receiver.binding.suite;
+        let policy = suite.decrypt_policy();
+        let secret = if key.derived { Cow::Borrowed(secret) } else { suite.encryption_part(secret) };
+        let nodes = decrypt_in_place(document, node, &secret, &policy).map_err(|source| failed(name(), source))?;
         self.decrypted.push(id);
         Ok(nodes)
     }
@@ -465,7 +468,7 @@ impl<'r, 'a> Opening<'r, 'a> {
         if self.receiver.role == Role::Client && asked.is_some() && asked != unprotected.relates_to().as_deref() {
             return Err(Error::refused("SC 9 step 15", "RelatesTo", "the message is not the reply to this request"));
         }
-        unprotected.request.message_id = unprotected.message_id().map(std::borrow::Cow::into_owned);
+        unprotected.request.message_id = unprotected.message_id().map(Cow::into_owned);
         match self.expected.header_not_understood(&unprotected) {
             Some(header) => Err(Error::NotUnderstood { header, request: Box::new(unprotected.request) }),
             None => Ok(unprotected),

@@ -1,8 +1,8 @@
 //! The primary signature, and the ones that endorse it (SC §9 steps 6 to 12).
 
-use crate::addressing::is_addressing_header;
-use crate::binding::HeaderLayout;
-use crate::binding::{Protection, TokenKind};
+use crate::addressing::{AddressingVersion, is_addressing_header};
+
+use crate::binding::{HeaderLayout, Protection, SupportingToken, TokenKind};
 use crate::error::Error;
 use crate::receive::Role;
 use crate::receive::header::EntryKind;
@@ -101,7 +101,7 @@ impl Opening<'_, '_> {
         for &(position, node) in endorsing {
             let signed = self.verify_value(position, node, |_, _| Ok(()))?;
             let parameters = missing.iter().position(|token| is_of_kind(&signed.key.origin, &token.parameters.kind));
-            let parameters = parameters.map(|index| &missing.swap_remove(index).parameters).ok_or_else(|| {
+            let token = parameters.map(|index| missing.swap_remove(index)).ok_or_else(|| {
                 Error::refused(
                     "SC 9 step 12",
                     "Signature",
@@ -118,9 +118,9 @@ impl Opening<'_, '_> {
             }
             // Over transport WCF may derive the key whatever the parameters say (finding 48).
             if !transport && matches!(signed.key.material, Material::Symmetric(_)) {
-                self.check_derivation(&signed.key, parameters, "endorsing Signature")?;
+                self.check_derivation(&signed.key, &token.parameters, "endorsing Signature")?;
             }
-            self.check_endorsed(&signed, primary)?;
+            self.check_endorsed(&signed, token, primary)?;
             let Some(document) = &self.document else {
                 return Err(Error::malformed("SC 9", "Envelope", "it is gone"));
             };
@@ -256,7 +256,7 @@ impl Opening<'_, '_> {
     }
 
     /// Exactly what an endorsing signature covers; more was refused by WCF too (finding 49).
-    fn check_endorsed(&self, signed: &Signed, primary: Option<NodeId>) -> Result<(), Error> {
+    fn check_endorsed(&self, signed: &Signed, token: &SupportingToken, primary: Option<NodeId>) -> Result<(), Error> {
         let mut expected = Vec::with_capacity(2);
         match primary {
             Some(primary) => expected.push(primary),
@@ -266,7 +266,10 @@ impl Opening<'_, '_> {
                     timestamp
                         .ok_or_else(|| Error::refused("SC 6.4", "Timestamp", "an endorsing signature needs one"))?,
                 );
-                if let (Material::Public(_), Some(header)) = (&signed.key.material, self.frame.header) {
+                let addressing = self.frame.addressing.map(AddressingVersion::namespace);
+                let names_to = addressing.is_some_and(|namespace| token.signed_parts.has_header(namespace, "To"));
+                let signs_to = names_to || matches!(signed.key.material, Material::Public(_));
+                if let Some(header) = self.frame.header.filter(|_| signs_to) {
                     let to = self
                         .element(header)?
                         .children()
@@ -279,8 +282,11 @@ impl Opening<'_, '_> {
         if targets.len() == expected.len() && expected.iter().all(|node| targets.contains(node)) {
             return Ok(());
         }
-        let problem =
-            if primary.is_some() { "the primary signature" } else { "the timestamp (and To, by a certificate)" };
+        let problem = if primary.is_some() {
+            "the primary signature"
+        } else {
+            "the timestamp (and To, by a certificate or where the binding names it)"
+        };
         Err(Error::refused("SC 9 step 12", "endorsing Signature", format!("it has to cover exactly {problem}")))
     }
 

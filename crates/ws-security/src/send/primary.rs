@@ -92,10 +92,12 @@ impl<'s> Protecting<'s> {
         self.check_length(secret)?;
         let source_reference = self.reference_xml(&source.reference)?;
         let holds_list = wrapped_key.as_ref().is_some_and(|key| key.holds_list);
+        let suite = self.binding().suite;
         if !token.require_derived_keys {
             let reference = if holds_list { String::new() } else { source_reference.clone() };
             return Ok(Primary {
-                encryption: encrypts.then(|| Encryption::new(secret.clone(), reference)),
+                encryption: encrypts
+                    .then(|| Encryption::new(Cow::Owned(suite.encryption_part(secret).into_owned()), reference)),
                 token: source.included,
                 signing_derivation: None,
                 wrapped_key,
@@ -105,7 +107,6 @@ impl<'s> Protecting<'s> {
             });
         }
         let kept = self.kept_keys();
-        let suite = self.binding().suite;
         let derive = |this: &mut Self, index: usize, id: Option<String>, length| match kept {
             Some(kept) => kept.get(index).cloned().ok_or_else(|| missing("derived keys", "with_context")),
             None => DerivedKey::derive(id.unwrap_or_default(), secret, length, &mut this.entropy),

@@ -37,6 +37,8 @@ pub(super) struct Supporting<'s> {
     pub(super) covered_through: Option<(String, String)>,
     /// For endorsing ones.
     pub(super) endorsement: Option<Endorsement<'s>>,
+    /// Whether the binding wants its signature over `To`.
+    pub(super) signs_to: bool,
     /// The identifier of its `EncryptedData`.
     pub(super) data_id: Option<String>,
     /// The identifier of the `EncryptedData` of its signature.
@@ -153,12 +155,13 @@ impl<'s> Protecting<'s> {
     }
 
     fn supporting_token(&mut self, token: &'s SupportingToken) -> Result<Supporting<'s>, Error> {
-        let (role, parameters) = (token.role, &token.parameters);
+        let (role, parameters, signs_to) = (token.role, &token.parameters, self.names_to(token));
         let plain = |token| Supporting {
             role,
             token,
             covered_through: None,
             endorsement: None,
+            signs_to,
             data_id: None,
             signature_data_id: None,
         };
@@ -192,6 +195,12 @@ impl<'s> Protecting<'s> {
         };
         let token = source.included.ok_or_else(not_included)?;
         Ok(Supporting { endorsement: Some(endorsement), ..plain(token) })
+    }
+
+    /// Whether the binding names `To` among what a token signs.
+    pub(super) fn names_to(&self, token: &SupportingToken) -> bool {
+        let namespace = self.frame.message.addressing.namespace();
+        token.role.endorses() && token.signed_parts.has_header(namespace, "To")
     }
 
     /// Whether a private key endorses.

@@ -34,7 +34,8 @@ impl Protecting<'_> {
         }
         confirmations.iter().for_each(|confirmation| out.push_str(&confirmation.xml));
         let suite = self.binding().suite;
-        for endorsement in supporting.iter().filter_map(|token| token.endorsement.as_ref()) {
+        for Supporting { endorsement, signs_to, .. } in &supporting {
+            let Some(endorsement) = endorsement else { continue };
             if !include_timestamp {
                 return Err(Error::Configuration(
                     "under a transport binding an endorsing token signs the timestamp: set includeTimestamp".to_owned(),
@@ -42,7 +43,8 @@ impl Protecting<'_> {
             }
             let mut signed = SignedInfo::new(endorsement.key.method(&suite), suite.digest());
             signed.reference(&timestamp_id, &timestamp_digest);
-            if let (Key::Private(_), Some((id, digest))) = (&endorsement.key, &to) {
+            let signs_to = *signs_to || matches!(endorsement.key, Key::Private(_));
+            if let Some((id, digest)) = to.as_ref().filter(|_| signs_to) {
                 signed.reference(id, digest);
             }
             let signature = self.sign(&signed, &endorsement.key, None, &endorsement.reference)?;
@@ -55,9 +57,9 @@ impl Protecting<'_> {
         Ok(Protected { envelope: out, request: self.request })
     }
 
-    /// Headers without identifiers, but for `To` when a private key endorses: WCF then wants it signed (SC 8.11).
+    /// Headers without identifiers, but for `To` when a private key endorses, which WCF wants signed (SC 8.11), or when the binding names it.
     fn write_plain_headers(&mut self, out: &mut String) -> Result<Option<(String, DigestValue)>, Error> {
-        let signs_to = self.endorses_with_private_key();
+        let signs_to = self.endorses_with_private_key() || self.supporting_tokens().any(|token| self.names_to(token));
         let mut to = None;
         for header in self.frame.addressing_headers() {
             let id = (signs_to && header.name == "To").then(|| self.ids.number());
