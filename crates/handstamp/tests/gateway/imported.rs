@@ -12,6 +12,10 @@ use super::browser::{Browser, REALM, STS, Site};
 use super::formats::{Original, private_file};
 use super::support::{Application, Running};
 
+/// The handler that every list of handlers begins with, as web.config files name it to remove it.
+const DEFAULT_HANDLER: &str = "System.IdentityModel.Tokens.SessionSecurityTokenHandler, System.IdentityModel, \
+                               Version=4.0.0.0, Culture=neutral, PublicKeyToken=B77A5C561934E089";
+
 /// An old site: its session handler, somebody's session, and the arguments with which its cookies can be read.
 struct OldSite {
     handler: String,
@@ -54,7 +58,10 @@ impl OldSite {
       <issuerNameRegistry type="System.IdentityModel.Tokens.ConfigurationBasedIssuerNameRegistry, S">
         <trustedIssuers><add thumbprint="{thumbprint}" name="urn:sts"/></trustedIssuers>
       </issuerNameRegistry>
-      <securityTokenHandlers>{handler}</securityTokenHandlers>
+      <securityTokenHandlers>
+        <remove type="{DEFAULT_HANDLER}"/>
+        {handler}
+      </securityTokenHandlers>
     </identityConfiguration>
   </system.identityModel>
   <system.identityModel.services>
@@ -76,12 +83,10 @@ impl OldSite {
         let imported = import
             .toml()
             .replace(Import::MACHINE_KEY_FILE, &format!("{place}/imported.xml"))
-            .replace("service-certificate.pem", &format!("{place}/farm.pem"));
+            .replace("service-certificate.pem", &format!("{place}/farm.pem"))
+            .replace("address = \"127.0.0.1:8080\"", "address = \"127.0.0.1:0\"\ntrusted_proxies = [\"127.0.0.1\"]");
         let rest = format!(
             r#"
-            [listener.public]
-            address = "127.0.0.1:0"
-            trusted_proxies = ["127.0.0.1"]
             [keys]
             path = "{place}/keys.json"
             [web.app]
