@@ -59,6 +59,11 @@ pub(super) fn prepare_request(headers: &mut HeaderMap, origin: &Origin, certific
     if !origin.from_trusted_proxy {
         headers.remove(X_FORWARDED_FOR);
         headers.remove(FORWARDED);
+    } else if origin.client != peer {
+        // The proxy may say it in one of the two only; the application may read the other.
+        let client = origin.client;
+        headers.entry(X_FORWARDED_FOR).or_insert_with(|| header_value(client.to_string()));
+        headers.entry(FORWARDED).or_insert_with(|| header_value(for_pair(client)));
     }
     let host = header_value(origin.host.clone());
     append_to_list(headers, X_FORWARDED_FOR, peer.to_string());
@@ -89,13 +94,16 @@ fn join_cookies(headers: &mut HeaderMap) {
 /// One element of `Forwarded` (RFC 7239). Host and IPv6 addresses need quotes there; neither can
 /// contain one.
 fn forwarded_element(peer: IpAddr, origin: &Origin) -> String {
-    let mut element = String::with_capacity(64);
-    let _ = match peer {
-        IpAddr::V4(address) => write!(element, "for={address}"),
-        IpAddr::V6(address) => write!(element, "for=\"[{address}]\""),
-    };
+    let mut element = for_pair(peer);
     let _ = write!(element, ";host=\"{}\";proto={}", origin.host, origin.scheme());
     element
+}
+
+fn for_pair(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => format!("for={address}"),
+        IpAddr::V6(address) => format!("for=\"[{address}]\""),
+    }
 }
 
 /// Appends to a comma-separated list, joining the lines there are into one.
@@ -181,7 +189,8 @@ mod tests {
         let mut headers = headers(&[("x-forwarded-for", "1.1.1.1"), ("x-forwarded-for", "10.0.0.9")]);
         prepare_request(&mut headers, &origin("[fd00::1]:1", true), None);
         assert_eq!(headers["x-forwarded-for"], "1.1.1.1, 10.0.0.9, fd00::1");
-        assert_eq!(headers["forwarded"], "for=\"[fd00::1]\";host=\"shop.example:8080\";proto=http");
+        let last = "for=\"[fd00::1]\";host=\"shop.example:8080\";proto=http";
+        assert_eq!(headers["forwarded"], format!("for=1.1.1.1, {last}"), "said in the other list only");
     }
 
     #[test]

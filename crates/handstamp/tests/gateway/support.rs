@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use handstamp::config::Config;
-use handstamp::gateway::Gateway;
+use handstamp::gateway::{Gateway, Reloader};
 use handstamp::shutdown::{self, Trigger};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -85,6 +85,7 @@ where
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     pub(crate) admin: Option<SocketAddr>,
+    pub(crate) reloader: Reloader,
     pub(crate) trigger: Trigger,
     pub(crate) served: JoinHandle<()>,
 }
@@ -109,9 +110,10 @@ impl Running {
         let gateway = Gateway::bind(&config).await.expect("a gateway");
         let address = gateway.address("public").expect("the listener");
         let admin = gateway.admin_address();
+        let reloader = gateway.reloader();
         let (trigger, shutdown) = shutdown::channel();
         let served = tokio::spawn(gateway.serve(shutdown));
-        Self { address, admin, trigger, served }
+        Self { address, admin, reloader, trigger, served }
     }
 
     /// Writes bytes and reads until the gateway closes the connection.
