@@ -23,6 +23,9 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// A TLS session in messages failed: the peer is not believed, or what it sent is not of the session.
+    #[error("TLS: {0}")]
+    Tls(String),
     /// A token names a key that this ring does not hold: it was made by another installation, or the key was dropped long ago.
     #[error("no key {0} in the key ring; if another node made the token, give both nodes the same key file")]
     UnknownKey(KeyId),
@@ -101,6 +104,7 @@ impl Error {
         match self {
             Self::Unauthentic => "HST-KEYS-UNAUTHENTIC",
             Self::Untrusted { .. } => "HST-KEYS-UNTRUSTED",
+            Self::Tls(_) => "HST-KEYS-TLS",
             Self::UnknownKey(_) => "HST-KEYS-UNKNOWN",
             Self::KeyWithdrawn { .. } => "HST-KEYS-WITHDRAWN",
             Self::NoCurrentKey => "HST-KEYS-NO-CURRENT",

@@ -5,13 +5,16 @@
 //! | show a certificate, as server or client | [`TlsIdentity`] |
 //! | accept connections, with certificates by name | [`ServerSettings`] |
 //! | connect to servers | [`ClientSettings`] |
+//! | carry records in messages | [`TlsRecords`] |
 
 mod client;
 mod identity;
+mod records;
 mod server;
 
 pub use client::ClientSettings;
 pub use identity::TlsIdentity;
+pub use records::{TlsPeer, TlsRecords};
 pub use server::{ClientCertificates, ServerSettings};
 
 use crate::Error;
