@@ -7,6 +7,7 @@
 //! | `program` | a process under test, started, killed and started again (feature `program`) |
 //! | `agent` | an HTTP user agent with a cookie jar, for what a browser is too slow for (feature `program`) |
 //! | `browser` | a real Chromium (feature `program`) |
+//! | `servers` | Redis and PostgreSQL, of a test's own (feature `servers`) |
 
 #[cfg(feature = "program")]
 pub mod agent;
@@ -17,6 +18,8 @@ pub mod form;
 pub mod principals;
 #[cfg(feature = "program")]
 pub mod program;
+#[cfg(feature = "servers")]
+pub mod servers;
 pub mod vectors;
 
 pub use handstamp_time::VirtualClock;

@@ -19,6 +19,9 @@ pub(crate) const NGINX: Tool = Tool { program: "/usr/sbin/nginx", package: "ngin
 pub(crate) const CADDY: Tool = Tool { program: "/usr/bin/caddy", package: "caddy" };
 pub(crate) const NODE: Tool = Tool { program: "node", package: "nodejs" };
 pub(crate) const NPM: Tool = Tool { program: "npm", package: "npm" };
+pub(crate) const REDIS: Tool = Tool { program: "redis-server", package: "redis-server" };
+/// Its programs lie in a folder by version, which the tests look through; this one is for all versions.
+pub(crate) const POSTGRESQL: Tool = Tool { program: "/usr/bin/pg_createcluster", package: "postgresql" };
 pub(crate) const VALGRIND: Tool = Tool { program: "valgrind", package: "valgrind" };
 
 /// Mono's compiler, its runtime, and the parts of its class library that `interop/mono` uses.

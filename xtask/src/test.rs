@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every part that must hold before a change lands.
 
-use crate::packages::{self, CADDY, CHROMEDRIVER, CHROMIUM, MONO, NGINX, XMLLINT, XMLSEC1};
+use crate::packages::{self, CADDY, CHROMEDRIVER, CHROMIUM, MONO, NGINX, POSTGRESQL, REDIS, XMLLINT, XMLSEC1};
 use crate::process::{TestCount, complaints, count_tests, on_path, succeeds, succeeds_silently};
 use crate::report::{Outcome, Report};
 use crate::workspace::cargo;
@@ -113,6 +113,7 @@ fn tests() -> Outcome {
         ("comparisons with xmlsec1 and libxml2", packages::ensure(&[XMLSEC1, XMLLINT])),
         ("comparisons with the class library of Mono", packages::ensure(&MONO)),
         ("sign-in behind nginx and Caddy", packages::ensure(&[NGINX, CADDY])),
+        ("stores in Redis and PostgreSQL", packages::ensure(&[REDIS, POSTGRESQL])),
     ];
     let count = count_tests(cargo().args([
         "test",

@@ -11,7 +11,7 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
-use crate::{SessionDirectory, SessionFilter};
+use crate::{SessionDirectory, SessionFilter, Store};
 use handstamp_claims::{Claim, ClaimsIdentity, claim_types};
 use handstamp_keys::SystemRandom;
 use handstamp_session_token::{
@@ -21,11 +21,6 @@ use handstamp_session_token::{
 use handstamp_time::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Everything that a store of this crate is.
-pub trait Store: SessionTokenCache + SessionDirectory + ReplayCache + RevocationStore {}
-
-impl<S: SessionTokenCache + SessionDirectory + ReplayCache + RevocationStore> Store for S {}
 
 /// Runs the whole suite, each part on a new store.
 ///

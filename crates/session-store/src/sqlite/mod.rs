@@ -5,16 +5,14 @@ mod schema;
 mod sessions;
 mod worker;
 
-use handstamp_keys::{SecureRandom, SystemRandom};
+use crate::sealing::{Sealing, failed};
 use handstamp_session_token::Error;
 use handstamp_session_token::native::NativeFormat;
-use handstamp_time::Timestamp;
 use rusqlite::{Connection, OpenFlags};
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
-use worker::{Worker, failed};
+use worker::Worker;
 
 /// Sessions, replays and revocations in an SQLite file.
 ///
@@ -32,8 +30,7 @@ use worker::{Worker, failed};
 /// use handstamp_session_store::{SqliteOptions, SqliteStore};
 /// use handstamp_session_token::native::NativeFormat;
 /// use handstamp_time::{Clock, SystemClock};
-/// use std::sync::Arc;
-///
+/// ///
 /// # let folder = tempfile::tempdir()?;
 /// # let path = folder.path().join("sessions.db");
 /// let ring = Arc::new(KeyRing::in_memory(RotationPolicy::default(), SystemClock.now(), &SystemRandom)?);
@@ -43,8 +40,7 @@ use worker::{Worker, failed};
 pub struct SqliteStore {
     writer: Worker,
     reader: Worker,
-    format: Arc<NativeFormat>,
-    random: Arc<dyn SecureRandom>,
+    sealing: Sealing,
 }
 
 /// Settings of a [`SqliteStore`].
@@ -79,8 +75,7 @@ impl SqliteStore {
         Ok(Self {
             writer: spawn("sqlite-writer", writer).map_err(|error| failed(OPEN, error))?,
             reader: spawn("sqlite-reader", reader).map_err(|error| failed(OPEN, error))?,
-            format: Arc::new(format),
-            random: Arc::new(SystemRandom),
+            sealing: Sealing::new(format),
         })
     }
 
@@ -102,7 +97,7 @@ impl SqliteStore {
 
 impl fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SqliteStore").field("format", &self.format).finish_non_exhaustive()
+        f.debug_struct("SqliteStore").field("sealing", &self.sealing).finish_non_exhaustive()
     }
 }
 
@@ -131,10 +126,6 @@ fn make_private(path: &Path) -> Result<(), Error> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path).map(|_| ()).map_err(|error| failed(OPEN, format!("{}: {error}", path.display())))
-}
-
-fn time(ticks: i64) -> Timestamp {
-    Timestamp::from_ticks(ticks).unwrap_or(Timestamp::MIN)
 }
 
 const OPEN: &str = "open its file";

@@ -1,7 +1,7 @@
 //! Revocations in the order in which they were published, and replays.
 
-use super::worker::failed;
-use super::{SqliteStore, time};
+use super::SqliteStore;
+use crate::sealing::{failed, time};
 use async_trait::async_trait;
 use handstamp_session_token::{
     Error, ReplayCache, Revocation, RevocationCursor, RevocationStore, RevocationTarget, SubjectId,

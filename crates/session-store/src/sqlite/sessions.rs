@@ -1,42 +1,16 @@
 //! Tokens and who they belong to.
 
-use super::{SqliteStore, time};
+use super::SqliteStore;
+use crate::sealing::{Condition, EntryKey, SealedEntry, StoredToken, time};
 use crate::{SessionDirectory, SessionFilter, StoredSession};
 use async_trait::async_trait;
 use handstamp_session_token::{
-    CachedToken, Carrier, ContextId, EndpointScope, Error, Expected, KeyGeneration, NewEntry, Opened, Revision,
-    SessionTokenCache, SessionTokenCacheKey, SubjectId, TokenFormat,
+    CachedToken, ContextId, EndpointScope, Error, NewEntry, Revision, SessionTokenCache, SessionTokenCacheKey,
+    SubjectId,
 };
 use handstamp_time::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, Transaction, TransactionBehavior, named_params};
-use std::sync::Arc;
-
-/// What has to be there for a write to happen.
-#[derive(Clone, Copy)]
-enum Condition {
-    Absent,
-    Present,
-    Anything,
-    Revision(u64),
-}
-
-/// A token on its way into the file.
-struct SealedEntry {
-    key: RowKey,
-    signed_in_at: i64,
-    expires: i64,
-    subject: Option<[u8; 32]>,
-    sealed: Vec<u8>,
-}
-
-/// The primary key of a row. No generation at all stands for any.
-#[derive(Clone)]
-struct RowKey {
-    endpoint: String,
-    context: [u8; 32],
-    generation: Option<Vec<u8>>,
-}
 
 impl SqliteStore {
     async fn write_if(
@@ -46,15 +20,7 @@ impl SqliteStore {
         condition: Condition,
         now: Timestamp,
     ) -> Result<Option<Revision>, Error> {
-        let exact =
-            SessionTokenCacheKey::new(key.endpoint().clone(), key.context_id().clone(), key.key_generation().cloned());
-        let sealed = SealedEntry {
-            key: RowKey::of(&exact),
-            signed_in_at: entry.token.signed_in_at().ticks(),
-            expires: entry.expires.ticks(),
-            subject: entry.token.subject().map(|subject| *subject.as_bytes()),
-            sealed: self.format.write_whole(&entry.token, &Carrier::Store, now, self.random.as_ref())?,
-        };
+        let sealed = self.sealing.seal(key, &entry, now)?;
         let write = move |connection: &mut Connection| match try_write(connection, &sealed, condition, now) {
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
                 drop_expired(connection, now)?;
@@ -65,23 +31,7 @@ impl SqliteStore {
         self.writer.run("write a token", write).await
     }
 
-    /// Opens a row. What no longer opens is as good as gone: the key was revoked, or retired after the longest session.
-    fn open_row(&self, row: TokenRow, now: Timestamp) -> Option<CachedToken> {
-        let scopes = [EndpointScope::from(row.endpoint)];
-        let expected = Expected { carrier: &Carrier::Store, scopes: &scopes, now };
-        match self.format.read(row.sealed, &expected) {
-            Ok(Opened::Token(token)) => {
-                Some(CachedToken { token: Arc::from(token), expires: time(row.expires), revision: row.revision })
-            }
-            Ok(_) => None,
-            Err(error) => {
-                tracing::warn!(code = error.code(), "a stored token does not open any more");
-                None
-            }
-        }
-    }
-
-    async fn rows(&self, key: RowKey, now: Timestamp) -> Result<Vec<TokenRow>, Error> {
+    async fn rows(&self, key: EntryKey, now: Timestamp) -> Result<Vec<StoredToken>, Error> {
         let read = move |connection: &mut Connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT endpoint, revision, expires, sealed FROM session
@@ -96,14 +46,14 @@ impl SqliteStore {
                     ":generation": key.generation,
                     ":now": now.ticks(),
                 },
-                TokenRow::of,
+                stored_token,
             )?;
             rows.collect()
         };
         self.reader.run("read a token", read).await
     }
 
-    async fn delete(&self, key: RowKey) -> Result<(), Error> {
+    async fn delete(&self, key: EntryKey) -> Result<(), Error> {
         let delete = move |connection: &mut Connection| {
             let mut statement = connection.prepare_cached(
                 "DELETE FROM session WHERE endpoint = :endpoint AND context = :context
@@ -149,8 +99,8 @@ impl SessionTokenCache for SqliteStore {
     }
 
     async fn get(&self, key: &SessionTokenCacheKey, now: Timestamp) -> Result<Option<CachedToken>, Error> {
-        let rows = self.rows(RowKey::of(key), now).await?;
-        Ok(rows.into_iter().next().and_then(|row| self.open_row(row, now)))
+        let rows = self.rows(EntryKey::of(key), now).await?;
+        Ok(rows.into_iter().next().and_then(|row| self.sealing.open(row, now)))
     }
 
     async fn get_all(
@@ -159,16 +109,16 @@ impl SessionTokenCache for SqliteStore {
         context_id: &ContextId,
         now: Timestamp,
     ) -> Result<Vec<CachedToken>, Error> {
-        let rows = self.rows(RowKey::all_of(endpoint, context_id), now).await?;
-        Ok(rows.into_iter().filter_map(|row| self.open_row(row, now)).collect())
+        let rows = self.rows(EntryKey::all_of(endpoint, context_id), now).await?;
+        Ok(rows.into_iter().filter_map(|row| self.sealing.open(row, now)).collect())
     }
 
     async fn remove(&self, key: &SessionTokenCacheKey) -> Result<(), Error> {
-        self.delete(RowKey::of(key)).await
+        self.delete(EntryKey::of(key)).await
     }
 
     async fn remove_session(&self, endpoint: &EndpointScope, context_id: &ContextId) -> Result<(), Error> {
-        self.delete(RowKey::all_of(endpoint, context_id)).await
+        self.delete(EntryKey::all_of(endpoint, context_id)).await
     }
 
     async fn remove_endpoint(&self, endpoint: &EndpointScope) -> Result<(), Error> {
@@ -201,18 +151,18 @@ impl SessionDirectory for SqliteStore {
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
             let rows = statement.query_map((value, now.ticks(), limit), |row| {
                 let subject: Option<[u8; 32]> = row.get("subject")?;
-                Ok((TokenRow::of(row)?, row.get("context")?, subject, row.get("signed_in_at")?))
+                Ok((stored_token(row)?, row.get("context")?, subject, row.get("signed_in_at")?))
             })?;
-            rows.collect::<Result<Vec<(TokenRow, [u8; 32], Option<[u8; 32]>, i64)>, _>>()
+            rows.collect::<Result<Vec<(StoredToken, [u8; 32], Option<[u8; 32]>, i64)>, _>>()
         };
         let rows = self.reader.run("list sessions", read).await?;
-        let session = |(row, context_digest, subject, signed_in_at): (TokenRow, _, Option<_>, _)| StoredSession {
+        let session = |(row, context_digest, subject, signed_in_at): (StoredToken, _, Option<_>, _)| StoredSession {
             context_digest,
             subject: subject.map(SubjectId::from_bytes),
             endpoint: EndpointScope::from(row.endpoint.as_str()),
             signed_in_at: time(signed_in_at),
             expires: time(row.expires),
-            token: self.open_row(row, now).map(|entry| entry.token),
+            token: self.sealing.open(row, now).map(|entry| entry.token),
         };
         Ok(rows.into_iter().map(session).collect())
     }
@@ -228,40 +178,13 @@ impl SessionDirectory for SqliteStore {
     }
 }
 
-struct TokenRow {
-    endpoint: String,
-    revision: Revision,
-    expires: i64,
-    sealed: Vec<u8>,
-}
-
-impl TokenRow {
-    fn of(row: &Row<'_>) -> Result<Self, rusqlite::Error> {
-        Ok(Self {
-            endpoint: row.get("endpoint")?,
-            revision: Revision(row.get::<_, i64>("revision")?.cast_unsigned()),
-            expires: row.get("expires")?,
-            sealed: row.get("sealed")?,
-        })
-    }
-}
-
-impl RowKey {
-    fn of(key: &SessionTokenCacheKey) -> Self {
-        let generation = key.key_generation().map_or_else(Vec::new, generation_digest);
-        Self {
-            generation: (!key.ignores_key_generation()).then_some(generation),
-            ..Self::all_of(key.endpoint(), key.context_id())
-        }
-    }
-
-    fn all_of(endpoint: &EndpointScope, context_id: &ContextId) -> Self {
-        Self { endpoint: endpoint.as_str().to_owned(), context: context_id.digest(), generation: None }
-    }
-}
-
-fn generation_digest(generation: &KeyGeneration) -> Vec<u8> {
-    generation.as_unique_id().with_text(|text| handstamp_keys::sha256(text.as_bytes()).to_vec())
+fn stored_token(row: &Row<'_>) -> Result<StoredToken, rusqlite::Error> {
+    Ok(StoredToken {
+        endpoint: row.get("endpoint")?,
+        revision: Revision(row.get::<_, i64>("revision")?.cast_unsigned()),
+        expires: row.get("expires")?,
+        sealed: row.get("sealed")?,
+    })
 }
 
 /// Looks and writes in one transaction that excludes other writers from its beginning.
@@ -307,7 +230,7 @@ fn try_write(
 
 fn existing_revision(
     transaction: &Transaction<'_>,
-    key: &RowKey,
+    key: &EntryKey,
     now: Timestamp,
 ) -> Result<Option<u64>, rusqlite::Error> {
     let revision: Option<i64> = transaction

@@ -1,6 +1,7 @@
 //! A connection on a thread of its own.
 
-use handstamp_session_token::{Error, StoreError};
+use crate::sealing::failed;
+use handstamp_session_token::Error;
 use rusqlite::Connection;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
@@ -44,8 +45,4 @@ impl Worker {
             Err(_) => Err(failed(action, "it did not answer in time")),
         }
     }
-}
-
-pub(super) fn failed(action: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    StoreError { action, source: source.into() }.into()
 }

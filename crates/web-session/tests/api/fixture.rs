@@ -3,8 +3,7 @@
 use crate::browser::Browser;
 use handstamp_claims::{Claim, ClaimsIdentity, ClaimsPrincipal, claim_types};
 use handstamp_keys::{DeterministicRandom, KeyRing, RotationPolicy, SecureRandom, sha256};
-use handstamp_session_store::conformance::Store;
-use handstamp_session_store::{MemoryStore, SessionFilter, SqliteOptions, SqliteStore};
+use handstamp_session_store::{MemoryStore, SessionFilter, SqliteOptions, SqliteStore, Store};
 use handstamp_session_token::native::NativeFormat;
 use handstamp_session_token::wif::WifFormat;
 use handstamp_session_token::wif::transforms::{CookieTransforms, Deflate, MachineKey, MachineKeyTransform};
