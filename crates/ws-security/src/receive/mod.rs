@@ -67,7 +67,7 @@ enum Role {
 #[derive(Debug, Clone, Copy)]
 pub struct Expectation<'a> {
     body: ProtectionLevel,
-    derived_keys_are_optional: bool,
+    is_cancel: bool,
     request: Option<&'a RequestContext>,
     understood: Understood<'a>,
     wrapped_key: Option<&'a WrappedKey>,
@@ -232,7 +232,7 @@ impl<'a> Expectation<'a> {
     pub fn request() -> Self {
         Self {
             body: ProtectionLevel::EncryptAndSign,
-            derived_keys_are_optional: false,
+            is_cancel: false,
             request: None,
             understood: Understood::These(&[]),
             wrapped_key: None,
@@ -278,7 +278,7 @@ impl<'a> Expectation<'a> {
     #[must_use]
     pub fn cancel(mut self) -> Self {
         self.body = ProtectionLevel::Sign;
-        self.derived_keys_are_optional = true;
+        self.is_cancel = true;
         self
     }
 }

@@ -200,7 +200,7 @@ impl<'r, 'a> Opening<'r, 'a> {
 
     /// The binding demands derived keys, or has none (SC 5.3 and finding 25).
     pub(super) fn check_derivation(&self, key: &Key, token: &TokenParameters, element: &str) -> Result<(), Error> {
-        if key.derived == token.require_derived_keys || self.expected.derived_keys_are_optional {
+        if key.derived == token.require_derived_keys || self.expected.is_cancel {
             return Ok(());
         }
         let problem =

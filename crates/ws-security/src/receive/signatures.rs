@@ -101,13 +101,17 @@ impl Opening<'_, '_> {
         for &(position, node) in endorsing {
             let signed = self.verify_value(position, node, |_, _| Ok(()))?;
             let parameters = missing.iter().position(|token| is_of_kind(&signed.key.origin, &token.parameters.kind));
-            let token = parameters.map(|index| missing.swap_remove(index)).ok_or_else(|| {
-                Error::refused(
+            let Some(token) = parameters.map(|index| missing.swap_remove(index)) else {
+                if self.may_sign_cancel_reply(&signed.key.origin) {
+                    self.verify_references(&mut Primary { position, signed })?;
+                    continue;
+                }
+                return Err(Error::refused(
                     "SC 9 step 12",
                     "Signature",
                     "the binding has no endorsing token like the one that made it",
-                )
-            })?;
+                ));
+            };
             // Else whoever holds a session's key could renew it without proving anew who they are.
             if matches!(signed.key.origin, Origin::Context(_)) && self.protecting.as_ref() == Some(&signed.key.origin) {
                 return Err(Error::refused(
@@ -140,6 +144,12 @@ impl Opening<'_, '_> {
                 format!("the one by an endorsing token is missing ({})", name_of(&token.parameters.kind)),
             )),
         }
+    }
+
+    /// SC 4.4: the reply to a cancellation is signed with the session's key. Over TLS it need not be, but may.
+    fn may_sign_cancel_reply(&self, origin: &Origin) -> bool {
+        let is_reply = self.receiver.role == Role::Client && self.receiver.binding.is_transport();
+        is_reply && self.expected.is_cancel && matches!(origin, Origin::Context(_))
     }
 
     fn verify_value(

@@ -168,6 +168,34 @@ fn sc_4_4_cancel_is_signed_with_the_key_of_the_session() {
     }
 }
 
+/// SC 4.4: over TLS a reply to Cancel may be signed with the session's key all the same, as Apache CXF does; then that has to
+/// hold, and only there.
+#[test]
+fn sc_4_4_a_reply_to_cancel_over_transport_may_be_signed() {
+    let version = MessageSecurityVersion::WSS11_FEBRUARY2005_BSP;
+    let ends = Ends::new(version.generation, 32);
+    let session = |bootstrap| SecurityBinding::secure_conversation(bootstrap, version);
+    let over_transport = session(SecurityBinding::user_name_over_transport(version));
+    let mut by_message = session(SecurityBinding::anonymous_for_certificate(version).unwrap());
+    set_derived_keys(&mut by_message, false);
+    let way = Way { level: ProtectionLevel::Sign, ..Way::default() };
+    let request = ends.request(&over_transport, way).unwrap();
+    let opened = ends.open_request(&over_transport, &request.envelope, way).unwrap();
+    let signed = ends.reply(&by_message, &opened, way).unwrap().envelope;
+
+    let open = |envelope: &str, expected: &Expectation<'_>| {
+        let receiver = Receiver::client(&over_transport).with_sessions(&ends).over_protected_channel();
+        receiver.open(parse(envelope), expected, ends.now)
+    };
+    let reply = Expectation::reply(&request.request);
+    assert!(open(&signed, &reply.cancel()).unwrap().body().is_some());
+    let changed = signed.replace("<EchoResult/>", "<EchoResult>0</EchoResult>");
+    assert_ne!(changed, signed);
+    assert!(matches!(open(&changed, &reply.cancel()), Err(Error::Cryptography { .. })));
+    let error = open(&signed, &reply).unwrap_err();
+    assert!(error.to_string().contains("no endorsing token"), "{error}");
+}
+
 /// SC 3, 8.12: a stateless session derives its two keys once, a stateful one for each message.
 #[test]
 fn sc_8_12_derived_keys_are_kept_or_made_anew() {
