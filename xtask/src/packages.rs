@@ -22,6 +22,9 @@ pub(crate) const NPM: Tool = Tool { program: "npm", package: "npm" };
 pub(crate) const REDIS: Tool = Tool { program: "redis-server", package: "redis-server" };
 /// Its programs lie in a folder by version, which the tests look through; this one is for all versions.
 pub(crate) const POSTGRESQL: Tool = Tool { program: "/usr/bin/pg_createcluster", package: "postgresql" };
+pub(crate) const JAVA: Tool = Tool { program: "java", package: "default-jre-headless" };
+pub(crate) const JAVAC: Tool = Tool { program: "javac", package: "default-jdk-headless" };
+pub(crate) const MAVEN: Tool = Tool { program: "mvn", package: "maven" };
 pub(crate) const VALGRIND: Tool = Tool { program: "valgrind", package: "valgrind" };
 
 /// Mono's compiler, its runtime, and the parts of its class library that `interop/mono` uses.

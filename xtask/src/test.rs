@@ -28,7 +28,11 @@ const PARTS: [Part; 9] = [
     Part { name: "tests", about: "unit and integration tests of the whole workspace", run: tests },
     Part { name: "docs", about: "documentation without warnings, its examples run", run: docs },
     Part { name: "browser", about: "the demo in a real Chromium", run: browser },
-    Part { name: "interop", about: "live peers, in both roles: npm's packages for WS-Federation", run: interop::run },
+    Part {
+        name: "interop",
+        about: "live peers, in both roles: npm's packages for WS-Federation, Apache CXF for secure sessions",
+        run: interop::run,
+    },
     Part { name: "fuzz", about: "every fuzz target for some seconds", run: fuzz::smoke },
 ];
 
@@ -104,7 +108,9 @@ fn clippy() -> Outcome {
     let everything = |which: &[&str]| {
         complaints(cargo().args(["clippy", "--locked", "--workspace"]).args(which).args(["--", "-D", "warnings"]))
     };
-    everything(&["--all-targets"]).and_then(|()| everything(&["--test", "browser", "--test", "peers"])).into()
+    everything(&["--all-targets"])
+        .and_then(|()| everything(&["--test", "browser", "--test", "peers", "--test", "cxf"]))
+        .into()
 }
 
 fn tests() -> Outcome {

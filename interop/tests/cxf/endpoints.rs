@@ -98,6 +98,11 @@ impl Endpoint {
         if self.form == Form::SessionOfWss10 { SE } else { self.order }
     }
 
+    /// Whether a certificate endorses the messages that establish sessions.
+    pub(crate) fn bootstrap_is_endorsed(&self) -> bool {
+        self.client == Client::Certificate && self.form != Form::AllOfWss10
+    }
+
     /// The name of its port, and of its binding.
     pub(crate) fn port(&self) -> String {
         format!("{}_IPingService", self.name)

@@ -73,8 +73,21 @@ async fn ping(request: Arc<ApplicationRequest>) -> Reply {
     Reply::Message { action: ACTION.to_owned(), body }
 }
 
-/// Serves an endpoint; the address.
-pub(crate) async fn serve(endpoint: &Endpoint, folder: &Path) -> String {
+/// A running service.
+pub(crate) struct Service {
+    pub(crate) address: String,
+    state: Arc<SecureConversationService>,
+}
+
+impl Service {
+    /// How many sessions it remembers.
+    pub(crate) fn sessions(&self) -> usize {
+        self.state.sessions(SystemClock.now()).len()
+    }
+}
+
+/// Serves an endpoint.
+pub(crate) async fn serve(endpoint: &Endpoint, folder: &Path) -> Service {
     let identities = Identities::read(folder);
     let keys = KeyRing::in_memory(RotationPolicy::default(), SystemClock.now(), &SystemRandom).unwrap();
     let service = SecureConversationService::builder(endpoint.binding())
@@ -84,12 +97,13 @@ pub(crate) async fn serve(endpoint: &Endpoint, folder: &Path) -> String {
         .cookies(Arc::new(NativeCookies::new(Arc::new(keys), endpoint.name)))
         .build()
         .unwrap();
-    let soap = SoapService::new(Arc::new(service), ping);
+    let state = Arc::new(service);
+    let soap = SoapService::new(Arc::clone(&state), ping);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     if !endpoint.is_over_transport() {
         tokio::spawn(accept(listener, soap, None));
-        return format!("http://{address}/{}", endpoint.name);
+        return Service { address: format!("http://{address}/{}", endpoint.name), state };
     }
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(identities.bob.key().to_pkcs8().unwrap().to_vec()));
     let certificate = CertificateDer::from(identities.bob.certificate().der().to_vec());
@@ -100,7 +114,7 @@ pub(crate) async fn serve(endpoint: &Endpoint, folder: &Path) -> String {
         .with_single_cert(vec![certificate], key)
         .unwrap();
     tokio::spawn(accept(listener, soap.behind_tls(), Some(TlsAcceptor::from(Arc::new(tls)))));
-    format!("https://{address}/{}", endpoint.name)
+    Service { address: format!("https://{address}/{}", endpoint.name), state }
 }
 
 async fn accept<A>(listener: TcpListener, soap: SoapService<A>, tls: Option<TlsAcceptor>)
@@ -136,8 +150,11 @@ where
 
 type Http = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
+/// Our client of an endpoint.
+pub(crate) type Session = SecureSession<Http>;
+
 /// A session with an endpoint at this address.
-pub(crate) fn session(endpoint: &Endpoint, folder: &Path, address: &str) -> SecureSession<Http> {
+pub(crate) fn session(endpoint: &Endpoint, folder: &Path, address: &str) -> Session {
     let Identities { alice, bob } = Identities::read(folder);
     let over_transport = endpoint.is_over_transport();
     let (name, password) = if over_transport { ("Alice", "ecilA") } else { ("abcd", "dcba") };
@@ -163,7 +180,7 @@ pub(crate) fn session(endpoint: &Endpoint, folder: &Path, address: &str) -> Secu
 }
 
 /// Calls an endpoint in a session; the text that comes back.
-pub(crate) async fn call(session: &SecureSession<Http>, text: &str) -> Result<String, CallError> {
+pub(crate) async fn call(session: &Session, text: &str) -> Result<String, CallError> {
     let body = format!("<PingRequest xmlns='{ACTION}'><origin>Handstamp</origin><text>{text}</text></PingRequest>");
     let reply = session.call(ACTION, Body::from_xml(body).unwrap()).await?;
     Ok(reply.body().map(|body| body.text().into_owned()).unwrap_or_default())

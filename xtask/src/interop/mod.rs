@@ -1,9 +1,10 @@
 //! `cargo xtask test --only interop`: other people's implementations, alive, in both roles. One module for each peer.
 
+mod cxf;
 mod npm;
 
 use crate::report::Outcome;
 
 pub(crate) fn run() -> Outcome {
-    npm::run()
+    npm::run().and(cxf::run())
 }

@@ -1,9 +1,9 @@
 //! The keys that a message can name: those of its tokens, and those that the receiver knows.
 
 use crate::error::Error;
-use crate::receive::Receiver;
 use crate::receive::knowledge::SessionKeyError;
 use crate::receive::unprotected::RequestContext;
+use crate::receive::{Receiver, Role};
 use crate::token::{ContextReference, ReferenceTarget, SecurityTokenReference, to_base64};
 use crate::version::Generation;
 use handstamp_keys::{Certificate, SymmetricKey};
@@ -106,24 +106,21 @@ impl KeyTable {
                 .and_then(|request| request.issued_token.as_ref())
                 .filter(|issued| issued.assertion_id == *id)
                 .map(|issued| known(Origin::Issued(id.clone()), &issued.key)),
-            ReferenceTarget::SecurityContext { identifier, instance, generation } => {
-                let context = ContextReference {
-                    generation: *generation,
-                    identifier: identifier.clone(),
-                    instance: instance.clone(),
-                };
-                let sessions = receiver.sessions.ok_or_else(|| unknown(&context))?;
-                let key = sessions.by_reference(&context, now).map_err(|error| session_error(error, &context))?;
-                Some(known(Origin::Context(context), &key))
-            }
-            target => receiver.peer_certificate.filter(|certificate| target.names_certificate(certificate)).map(
-                |certificate| Key {
-                    origin: Origin::Certificate(certificate.clone()),
-                    material: Material::Public(certificate.clone()),
-                    derived: false,
-                    position: None,
-                },
-            ),
+            target => match receiver.named_context(target) {
+                Some(context) => {
+                    let sessions = receiver.sessions.ok_or_else(|| unknown(&context))?;
+                    let key = sessions.by_reference(&context, now).map_err(|error| session_error(error, &context))?;
+                    Some(known(Origin::Context(context), &key))
+                }
+                None => receiver.peer_certificate.filter(|certificate| target.names_certificate(certificate)).map(
+                    |certificate| Key {
+                        origin: Origin::Certificate(certificate.clone()),
+                        material: Material::Public(certificate.clone()),
+                        derived: false,
+                        position: None,
+                    },
+                ),
+            },
         };
         found.ok_or_else(|| Error::refused("SC 9 step 5", reference.to_string(), "no such key or token is known"))
     }
@@ -140,6 +137,29 @@ impl KeyTable {
     }
 }
 
+impl Receiver<'_> {
+    /// The security context that a reference names which leads to no token of the message.
+    ///
+    /// The streaming service of Apache CXF says in its replies that contexts are of WS-SecureConversation 1.3 when they are not, and
+    /// refers to them by `#` and their identifier. A client has one context to look among, whose key has to fit; so it takes such
+    /// references for those to that context.
+    fn named_context(&self, target: &ReferenceTarget) -> Option<ContextReference> {
+        let of_binding = self.binding.version.generation;
+        match target {
+            ReferenceTarget::SecurityContext { identifier, instance, generation } => {
+                let generation = if self.role == Role::Client { of_binding } else { *generation };
+                Some(ContextReference { generation, identifier: identifier.clone(), instance: instance.clone() })
+            }
+            ReferenceTarget::Local { id, value_type: Some(value_type) }
+                if self.role == Role::Client && means_context(value_type) =>
+            {
+                Some(ContextReference { generation: of_binding, identifier: id.clone(), instance: None })
+            }
+            _ => None,
+        }
+    }
+}
+
 impl Token {
     /// The streaming sender of Apache CXF refers to a security context of the same message by `#` and its identifier, where its
     /// `Id` belongs, and says that it means a context.
@@ -149,10 +169,7 @@ impl Token {
         else {
             return false;
         };
-        let means_context = [Generation::February2005, Generation::V13]
-            .iter()
-            .any(|generation| value_type == generation.context_token_type());
-        !self.key.derived && means_context && context.identifier == *id
+        !self.key.derived && means_context(value_type) && context.identifier == *id
     }
 
     pub(super) fn is_named_by(&self, target: &ReferenceTarget) -> bool {
@@ -170,6 +187,10 @@ impl Token {
                 _ => false,
             }
     }
+}
+
+fn means_context(value_type: &str) -> bool {
+    [Generation::February2005, Generation::V13].iter().any(|generation| value_type == generation.context_token_type())
 }
 
 /// The one `SecurityTokenReference` that a `KeyInfo` of a message consists of.

@@ -196,6 +196,41 @@ fn sc_4_4_a_reply_to_cancel_over_transport_may_be_signed() {
     assert!(error.to_string().contains("no endorsing token"), "{error}");
 }
 
+/// SC 8.2: the streaming service of Apache CXF gives contexts the type of WS-SecureConversation 1.3, and names the one that encrypts
+/// as if it were in the message. A client knows which one is meant; to a service such a reference leads nowhere.
+#[test]
+fn sc_8_2_a_reply_names_the_context_in_any_way() {
+    let version = MessageSecurityVersion::WSS11_FEBRUARY2005_BSP;
+    let ends = Ends::new(version.generation, 32);
+    let bootstrap = SecurityBinding::anonymous_for_certificate(version).unwrap();
+    let mut session = SecurityBinding::secure_conversation(bootstrap, version);
+    set_derived_keys(&mut session, false);
+    session.protection_order = ProtectionOrder::SignBeforeEncrypt;
+    let (request, reply) = ends.exchange(&session, Way::default()).unwrap();
+
+    let february = " URI=\"urn:uuid:session\" ValueType=\"http://schemas.xmlsoap.org/ws/2005/02/sc/sct\"";
+    let streamed =
+        february.replace("schemas.xmlsoap.org/ws/2005/02/sc", "docs.oasis-open.org/ws-sx/ws-secureconversation/200512");
+    let [before, between, after] = reply.envelope.split(february).collect::<Vec<_>>()[..] else {
+        panic!("two references")
+    };
+    let local = streamed.replace("URI=\"", "URI=\"#");
+    for reference in [&streamed, &local] {
+        let envelope = [before, &streamed, between, reference, after].concat();
+        let opened = ends.open_reply(&session, &envelope, &request.request, Way::default()).unwrap();
+        assert!(opened.body_was_encrypted() && opened.body().is_some());
+    }
+    let elsewhere = local.replace("uuid:session", "uuid:negotiated");
+    let another = [before, &streamed, between, &elsewhere, after].concat();
+    assert!(ends.open_reply(&session, &another, &request.request, Way::default()).is_err());
+
+    let included = " URI=\"#uuid-session-1\" ValueType=\"http://schemas.xmlsoap.org/ws/2005/02/sc/sct\"";
+    let not_there = request.envelope.replace(included, &elsewhere);
+    assert_ne!(not_there, request.envelope);
+    let error = ends.open_request(&session, &not_there, Way::default()).unwrap_err();
+    assert!(error.to_string().contains("no such key"), "{error}");
+}
+
 /// SC 3, 8.12: a stateless session derives its two keys once, a stateful one for each message.
 #[test]
 fn sc_8_12_derived_keys_are_kept_or_made_anew() {

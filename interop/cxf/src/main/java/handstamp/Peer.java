@@ -12,9 +12,12 @@ import java.nio.file.Path;
  *
  * <pre>
  * serve NAME [dom|streaming]                          ok ADDRESS
- * call  NAME dom|streaming ADDRESS TEXT [cancel|empty-action]...   ok TEXT-OF-THE-REPLY
+ * call  NAME dom|streaming ADDRESS TEXT [OPTION]...   ok TEXT-OF-THE-REPLY
  * bench NAME dom|streaming ADDRESS SECONDS BYTES      ok CALLS SECONDS
  * </pre>
+ *
+ * Options: {@code cancel} the session after the call; {@code empty-action} in the HTTP head; {@code dom-bootstrap} establishes the
+ * session with the DOM sender whatever sends in it.
  *
  * The argument is a folder with {@code alice.pem} (the client), {@code bob.pem} (the service), both with certificate and private
  * key, and {@code NAME.wsdl} for each endpoint.
