@@ -34,6 +34,7 @@ mod error;
 pub mod gateway;
 pub mod logging;
 pub mod pages;
+mod session_desk;
 pub mod shutdown;
 pub mod soap;
 pub mod sts;

@@ -5,9 +5,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use handstamp_time::Timestamp;
+
+use super::history::{History, Sample, Totals};
+use super::rejections::{Rejection, Rejections};
+use super::seen::SeenSessions;
+use crate::gateway::request_id::RequestId;
 
 /// Everything that is counted.
 #[derive(Debug, Default)]
@@ -27,7 +35,9 @@ pub struct Metrics {
     /// Configurations that could not be taken over.
     pub failed_reloads: Counter,
     /// Refused requests, cookies and tokens, by code.
-    rejections: Mutex<BTreeMap<&'static str, u64>>,
+    rejections: Rejections,
+    /// The last day.
+    history: History,
 }
 
 impl Metrics {
@@ -58,7 +68,42 @@ impl Metrics {
 
     /// Counts a rejection.
     pub fn reject(&self, code: &'static str) {
-        *self.rejections.lock().unwrap_or_else(PoisonError::into_inner).entry(code).or_default() += 1;
+        self.rejections.add(code, None);
+    }
+
+    /// Counts a rejection of a request.
+    pub fn reject_request(&self, code: &'static str, client: IpAddr, request: RequestId) {
+        self.rejections.add(code, Some((client, request)));
+    }
+
+    /// How often each code was given, and the last rejections, the latest first.
+    pub fn rejections(&self) -> (BTreeMap<&'static str, u64>, Vec<Rejection>) {
+        (self.rejections.counts(), self.rejections.latest())
+    }
+
+    /// Adds to the history what happened since the last time; to be called every [`History::INTERVAL`].
+    pub fn sample(&self, now: Timestamp) {
+        let mut totals = Totals::default();
+        let mut active = 0;
+        self.federations.each(|_, metrics| {
+            let seen = metrics.seen.take();
+            metrics.active.store(seen, Ordering::Relaxed);
+            active += seen;
+            totals.sign_ins += metrics.sign_ins.value();
+            totals.ends += metrics.sign_outs.value() + metrics.issuer_sign_outs.value() + metrics.expirations.value();
+        });
+        totals.rejections = self.rejections.counts().values().sum();
+        self.history.add(now, active, totals);
+    }
+
+    /// The last day, the oldest sample first.
+    pub fn history(&self) -> Vec<Sample> {
+        self.history.samples()
+    }
+
+    /// Each federation and what is counted for it.
+    pub fn each_federation(&self, visit: impl FnMut(&str, &FederationMetrics)) {
+        self.federations.each(visit);
     }
 
     /// The state of all counters.
@@ -84,7 +129,7 @@ impl Metrics {
             text.histogram("handstamp_store_seconds", &[("operation", operation)], histogram);
         });
         text.family("handstamp_rejections_total", "counter", "Refused requests, cookies and tokens.");
-        for (code, count) in &*self.rejections.lock().unwrap_or_else(PoisonError::into_inner) {
+        for (code, count) in self.rejections.counts() {
             text.sample("handstamp_rejections_total", &[("code", code)], count);
         }
         text.0
@@ -132,6 +177,11 @@ impl Metrics {
                 text.sample(name, &[("federation", federation)], counter(metrics).value());
             });
         }
+        let name = "handstamp_sessions_active";
+        text.family(name, "gauge", "Sessions seen in the last full five minutes, estimated.");
+        self.federations.each(|federation, metrics| {
+            text.sample(name, &[("federation", federation)], metrics.active.load(Ordering::Relaxed));
+        });
         let name = "handstamp_session_bytes";
         text.family(name, "histogram", "Size of session tokens when written, sealed, in bytes.");
         self.federations.each(|federation, metrics| {
@@ -202,6 +252,10 @@ pub struct FederationMetrics {
     pub expirations: Counter,
     /// Sizes of session tokens, in bytes.
     pub bytes: Histogram,
+    /// Sessions that requests came with.
+    pub seen: SeenSessions,
+    /// How many those were, in the last full interval of the history.
+    pub active: AtomicU64,
 }
 
 impl FederationMetrics {
@@ -252,6 +306,8 @@ impl Default for FederationMetrics {
             issuer_sign_outs: Counter::default(),
             expirations: Counter::default(),
             bytes: Histogram::new(&[128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0, 8192.0]),
+            seen: SeenSessions::default(),
+            active: AtomicU64::new(0),
         }
     }
 }
@@ -333,6 +389,12 @@ impl Histogram {
             bucket.fetch_add(1, Ordering::Relaxed);
         }
         self.sum.fetch_add((value * 1e6) as u64, Ordering::Relaxed);
+    }
+
+    /// Each range's upper bound, none for the last, and how many values fell into it.
+    pub fn ranges(&self) -> impl Iterator<Item = (Option<f64>, u64)> {
+        let bounds = self.bounds.iter().copied().map(Some).chain([None]);
+        bounds.zip(&self.buckets).map(|(bound, bucket)| (bound, bucket.load(Ordering::Relaxed)))
     }
 }
 

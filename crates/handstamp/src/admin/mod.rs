@@ -6,8 +6,12 @@
 //! | `/readyz` | 200 when requests should be sent here; 503 with the reasons while it ends, or while something it needs is missing |
 //! | `/reload` | on POST, reads the configuration file again: 200, or 422 with what is wrong, and nothing changed |
 //! | `/metrics` | counters in the text format of Prometheus |
+//! | everything else | the page for operators, where the configuration says who they are |
 
+mod history;
 mod metrics;
+mod rejections;
+mod seen;
 
 use std::sync::Arc;
 
@@ -15,7 +19,10 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ORIGIN};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
+pub use history::{History, Sample};
 pub use metrics::{Counter, Entered, FederationMetrics, Gauge, Histogram, Metrics, RouteMetrics, UpstreamMetrics};
+pub use rejections::Rejection;
+pub use seen::SeenSessions;
 
 use crate::gateway::Reloader;
 use crate::gateway::body::Body;
@@ -28,13 +35,15 @@ pub trait Readiness: Send + Sync + 'static {
 }
 
 /// Answers on the admin listener.
-pub(crate) struct Admin {
+pub(crate) struct Admin<P> {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) readiness: Vec<Box<dyn Readiness>>,
     pub(crate) reloader: Reloader,
+    /// What answers everything else.
+    pub(crate) page: Option<Arc<P>>,
 }
 
-impl Admin {
+impl<P> Admin<P> {
     fn answer(&self, method: &Method, path: &str) -> Response<Body> {
         let answer = match path {
             "/healthz" => text(StatusCode::OK, "ok\n"),
@@ -47,7 +56,10 @@ impl Admin {
                 }
             }
             "/metrics" => text(StatusCode::OK, self.metrics.render()),
-            _ => return text(StatusCode::NOT_FOUND, "nothing here: try /healthz, /readyz or /metrics\n"),
+            _ => {
+                let there = "nothing here: try /healthz, /readyz or /metrics; for a page, set admin.federation\n";
+                return text(StatusCode::NOT_FOUND, there);
+            }
         };
         if matches!(*method, Method::GET | Method::HEAD) {
             return answer;
@@ -58,7 +70,7 @@ impl Admin {
     }
 }
 
-impl Admin {
+impl<P> Admin<P> {
     /// Reads the configuration file again. No page of another site may ask for that through somebody's browser.
     async fn reload(&self, request: &Request<Incoming>) -> Response<Body> {
         if *request.method() != Method::POST {
@@ -76,12 +88,13 @@ impl Admin {
     }
 }
 
-impl Handler for Admin {
-    async fn handle(&self, request: Request<Incoming>, _: &Connection) -> Response<Body> {
-        if request.uri().path() == "/reload" {
-            return self.reload(&request).await;
+impl<P: Handler> Handler for Admin<P> {
+    async fn handle(&self, request: Request<Incoming>, connection: &Connection) -> Response<Body> {
+        match (request.uri().path(), &self.page) {
+            ("/reload", _) => self.reload(&request).await,
+            ("/healthz" | "/readyz" | "/metrics", _) | (_, None) => self.answer(request.method(), request.uri().path()),
+            (_, Some(page)) => page.handle(request, connection).await,
         }
-        self.answer(request.method(), request.uri().path())
     }
 }
 

@@ -2,18 +2,18 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use handstamp_keys::{Certificate, KeyRing};
+use handstamp_keys::KeyRing;
 use handstamp_session_store::{SessionDirectory, SessionFilter, SqliteOptions, SqliteStore, StoredSession};
+use handstamp_session_token::Error as TokenError;
 use handstamp_session_token::native::NativeFormat;
-use handstamp_session_token::{Error as TokenError, Revocation, RevocationStore, RevocationTarget, SubjectId};
 use handstamp_time::{Clock, SystemClock, Timestamp};
 
 use super::{block_on, print};
 use crate::Error;
 use crate::config::{Config, StoreKind};
+use crate::session_desk::{SessionDesk, fingerprint, subject, user_of};
 
 /// List and end sessions.
 ///
@@ -94,10 +94,10 @@ impl List {
     async fn run(self) -> Result<(), Error> {
         let desk = Desk::open(&self.place)?;
         let filter = match &self.user {
-            Some(user) => SessionFilter::Subject(desk.subject(user, self.issuer.issuer.as_deref())?),
+            Some(user) => SessionFilter::Subject(subject(&desk.config, user, self.issuer.issuer.as_deref())?),
             None => SessionFilter::All,
         };
-        let sessions = desk.store.sessions(&filter, self.limit, desk.now).await.map_err(refused)?;
+        let sessions = desk.sessions.sessions(&filter, self.limit, desk.now).await.map_err(refused)?;
         if self.json { print(as_json(&sessions)) } else { print(as_table(&sessions).trim_end()) }
     }
 }
@@ -106,17 +106,17 @@ impl Revoke {
     async fn run(self) -> Result<(), Error> {
         let desk = Desk::open(&self.place)?;
         if let Some(user) = &self.user {
-            let subject = desk.subject(user, self.issuer.issuer.as_deref())?;
-            let ended = desk.revoke_user(subject).await.map_err(refused)?;
+            let subject = subject(&desk.config, user, self.issuer.issuer.as_deref())?;
+            let ended = desk.sessions.revoke_user(subject, desk.now).await.map_err(refused)?;
             return print(format_args!("{user} is signed out everywhere; {ended} session(s) left the store"));
         }
-        let known = desk.store.sessions(&SessionFilter::All, usize::MAX, desk.now).await.map_err(refused)?;
+        let known = desk.sessions.sessions(&SessionFilter::All, usize::MAX, desk.now).await.map_err(refused)?;
         for id in &self.sessions {
             let session = known.iter().find(|session| fingerprint(session) == *id).ok_or_else(|| Error::Refused {
                 code: "HST-SESSION-UNKNOWN",
                 message: format!("{id}: no such session in the store: `handstamp session list` shows them"),
             })?;
-            desk.revoke(session).await.map_err(refused)?;
+            desk.sessions.revoke(session, desk.now).await.map_err(refused)?;
             print(format_args!("{id} is revoked"))?;
         }
         Ok(())
@@ -126,7 +126,7 @@ impl Revoke {
 /// The store of a gateway, opened beside it.
 struct Desk {
     config: Config,
-    store: SqliteStore,
+    sessions: SessionDesk,
     now: Timestamp,
 }
 
@@ -142,72 +142,14 @@ impl Desk {
         };
         let keys = Arc::new(KeyRing::open(&config.keys.path, config.rotation_policy())?);
         let store = SqliteStore::open(path, NativeFormat::new(keys), SqliteOptions::default()).map_err(refused)?;
-        Ok(Self { config, store, now: SystemClock.now() })
-    }
-
-    /// The user of this name at an issuer.
-    fn subject(&self, user: &str, issuer: Option<&str>) -> Result<SubjectId, Error> {
-        let unclear = |message: String| Error::Refused { code: "HST-SESSION-ISSUER", message };
-        let (name, settings) = match (issuer, self.config.issuer.len()) {
-            (Some(issuer), _) => match self.config.issuer.get_key_value(issuer) {
-                Some(found) => found,
-                // Not a table of the configuration, so the name that claims carry.
-                None => return Ok(SubjectId::new(issuer, user)),
-            },
-            (None, 1) => self.config.issuer.iter().next().ok_or_else(|| unclear("there is no issuer".to_owned()))?,
-            (None, _) => return Err(unclear("there are several issuers, or none: say which with --issuer".to_owned())),
-        };
-        if let Some(name) = &settings.name {
-            return Ok(SubjectId::new(name, user));
-        }
-        let certificate = settings.certificates.first().and_then(|file| std::fs::read(file).ok());
-        let certificate = certificate.and_then(|content| Certificate::read_all(&content).ok()?.into_iter().next());
-        match certificate {
-            Some(certificate) => Ok(SubjectId::new(certificate.subject().as_str(), user)),
-            None => Err(unclear(format!("issuer.{name} has neither name nor certificate: say its name with --issuer"))),
-        }
-    }
-
-    async fn revoke(&self, session: &StoredSession) -> Result<(), TokenError> {
-        let revocations = match &session.token {
-            Some(token) => Revocation::of_sign_out(token, SKEW),
-            None => vec![Revocation {
-                target: RevocationTarget::Session(session.context_digest),
-                expires: session.expires.saturating_add(SKEW),
-            }],
-        };
-        for revocation in revocations {
-            self.store.publish(&revocation, self.now).await?;
-        }
-        if let Some(token) = &session.token {
-            self.store.end_sessions(&SessionFilter::Context(token.context_id().clone()), self.now).await?;
-        }
-        Ok(())
-    }
-
-    async fn revoke_user(&self, subject: SubjectId) -> Result<usize, TokenError> {
-        let lifetimes = self.config.federation.values().map(|federation| federation.session.absolute_timeout);
-        let longest = lifetimes.max().unwrap_or_default();
-        let expires = self.now.saturating_add(longest).saturating_add(SKEW);
-        self.store.publish(&Revocation::subject(subject, self.now, expires), self.now).await?;
-        self.store.end_sessions(&SessionFilter::Subject(subject), self.now).await
+        let store = Arc::new(store);
+        let sessions = SessionDesk::new(&config, Arc::clone(&store) as Arc<dyn SessionDirectory>, store);
+        Ok(Self { config, sessions, now: SystemClock.now() })
     }
 }
-
-/// How far the clocks of two nodes may differ: the most that `session.clock_skew` allows.
-const SKEW: Duration = Duration::from_secs(60);
 
 fn refused(error: TokenError) -> Error {
     Error::Refused { code: error.code(), message: error.to_string() }
-}
-
-/// By what the log names a session.
-fn fingerprint(session: &StoredSession) -> String {
-    session.context_digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn name_of(session: &StoredSession) -> &str {
-    session.token.as_ref().and_then(|token| token.principal().identity()?.name()).unwrap_or("-")
 }
 
 fn as_table(sessions: &[StoredSession]) -> String {
@@ -218,7 +160,7 @@ fn as_table(sessions: &[StoredSession]) -> String {
             fingerprint(session),
             session.signed_in_at.whole_seconds().to_string(),
             session.expires.whole_seconds().to_string(),
-            name_of(session).escape_default(),
+            user_of(session).unwrap_or("-").escape_default(),
         ));
     }
     text
@@ -230,7 +172,7 @@ fn as_json(sessions: &[StoredSession]) -> serde_json::Value {
         .map(|session| {
             serde_json::json!({
                 "session": fingerprint(session),
-                "user": session.token.as_ref().and_then(|token| token.principal().identity()?.name()),
+                "user": user_of(session),
                 "endpoint": session.endpoint.as_str(),
                 "signed_in": session.signed_in_at.to_string(),
                 "expires": session.expires.to_string(),

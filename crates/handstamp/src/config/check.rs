@@ -29,6 +29,7 @@ impl Config {
             self.check_forward_auth(settings, &format!("forward_auth.{name}"), reader);
         }
         self.check_ambiguous_routes(reader);
+        self.check_admin(reader);
         if let Some(sts) = &self.sts {
             sts.check(reader);
             for (index, listener) in sts.listeners.iter().enumerate() {
@@ -230,6 +231,22 @@ impl Config {
         if !listeners.any(|listener| !listener.trusted_proxies.is_empty()) {
             let message = "nobody may ask: name the proxy's address in trusted_proxies of the listener";
             reader.report(FindingKind::Conflict, path, message);
+        }
+    }
+
+    fn check_admin(&self, reader: &mut Reader) {
+        let Some(admin) = &self.admin else { return };
+        let Some(federation) = &admin.federation else {
+            if !admin.required_roles.is_empty() {
+                let message = "means nothing without federation: there is no page to sign in to";
+                reader.report(FindingKind::Conflict, "admin.required_roles", message);
+            }
+            return;
+        };
+        check_name("federation", &self.federation, federation, "admin.federation", reader);
+        if admin.required_roles.is_empty() {
+            let message = "is required with federation: name the role of those who may end other people's sessions";
+            reader.report(FindingKind::Missing, "admin.required_roles", message);
         }
     }
 

@@ -48,6 +48,10 @@ impl Display for Explanation<'_> {
         }
         if let Some(admin) = &config.admin {
             writeln!(f, "Admin: health and metrics on http://{}.", admin.address)?;
+            if let Some(federation) = &admin.federation {
+                let roles = admin.required_roles.join(" or ");
+                writeln!(f, "  A page for operators, who sign in by {federation} and are {roles}.")?;
+            }
         }
         match (config.store.kind, &config.store.path) {
             (StoreKind::Sqlite, Some(path)) => writeln!(f, "Store: SQLite in {}.", path.display())?,

@@ -74,10 +74,15 @@ choice! {
 }
 
 section! {
-    /// The admin listener: `/healthz`, `/readyz`, `/metrics`.
+    /// The admin listener: `/healthz`, `/readyz`, `/metrics`, `/reload`, and a page for people.
     pub struct Admin {
-        /// Where it listens. It has no sign-in: keep it private.
+        /// Where it listens. Health and metrics have no sign-in: keep it private.
         address: SocketAddr = "127.0.0.1:9090",
+        /// The relying party by which operators sign in to the page, with `public_url` the address of this listener as their
+        /// browsers see it; no page when absent.
+        federation: Option<String>,
+        /// Roles of which an operator must have at least one; required with `federation`.
+        required_roles: Vec<String> = [],
     }
 }
 

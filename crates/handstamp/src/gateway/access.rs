@@ -12,7 +12,7 @@ use super::federation::Federation;
 use super::problem::Problem;
 use super::proxy::Proxy;
 use super::session_life::SessionLife;
-use crate::config::{AuthenticatedCache, ForwardAuth, PathPrefix, SignIn, WebRoute};
+use crate::config::{Admin, AuthenticatedCache, ForwardAuth, PathPrefix, SignIn, WebRoute};
 use handstamp_time::Timestamp;
 use handstamp_web_session::{ActiveSession, Session};
 
@@ -62,6 +62,17 @@ impl Access {
         }
     }
 
+    pub(super) fn of_admin_page(settings: &Admin, federation: Arc<Federation>) -> Self {
+        Self {
+            federation,
+            required: true,
+            public_paths: Vec::new(),
+            required_roles: settings.required_roles.clone(),
+            headers: ApplicationHeaders::default(),
+            no_store: true,
+        }
+    }
+
     /// Whose sessions these are.
     pub(super) fn federation(&self) -> &Arc<Federation> {
         &self.federation
@@ -84,6 +95,9 @@ impl Access {
         session: &Session,
     ) -> Result<Admission, Problem> {
         let active = session.active();
+        if let Some(active) = &active {
+            self.federation.note_seen(active);
+        }
         if !self.is_public(uri) {
             match &active {
                 None => return self.federation.challenge(method, uri, headers, session).map(Admission::Challenged),

@@ -13,7 +13,7 @@ use crate::application_token::{ApplicationTokens, SessionFacts};
 use crate::config::ClaimHeaders;
 
 /// The headers of one route.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct ApplicationHeaders {
     claims: ClaimHeaderWriter,
     session: Option<HeaderName>,

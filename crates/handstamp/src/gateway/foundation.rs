@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use handstamp_keys::{KeyRing, SystemRandom};
-use handstamp_session_store::{MemoryStore, SqliteOptions, SqliteStore, follow_revocations};
+use handstamp_session_store::{MemoryStore, SessionDirectory, SqliteOptions, SqliteStore, follow_revocations};
 use handstamp_session_token::native::NativeFormat;
 use handstamp_session_token::{
     Error as TokenError, ReplayCache, ReplicatedRevocations, RevocationList, RevocationStore, SessionTokenCache,
@@ -17,6 +17,7 @@ use super::timed_cache::TimedCache;
 use crate::Error;
 use crate::admin::{Metrics, Readiness};
 use crate::config::{Config, StoreKind, Sts};
+use crate::session_desk::SessionDesk;
 use crate::sts::{PasswordCost, SecurityTokenService, Surroundings};
 
 /// Keys and store of a process.
@@ -36,6 +37,7 @@ pub(crate) struct Stores {
     /// What is revoked: asked in memory, kept in the store.
     pub(crate) revocations: Arc<ReplicatedRevocations>,
     revocation_store: Arc<dyn RevocationStore>,
+    directory: Arc<dyn SessionDirectory>,
 }
 
 impl Foundation {
@@ -57,6 +59,12 @@ impl Foundation {
 
     pub(crate) fn stores(&self) -> &Stores {
         &self.stores
+    }
+
+    /// Where operators look sessions up and end them.
+    pub(crate) fn session_desk(&self, config: &Config) -> SessionDesk {
+        let Stores { directory, revocation_store, .. } = &self.stores;
+        SessionDesk::new(config, Arc::clone(directory), Arc::clone(revocation_store))
     }
 
     /// Sets the built-in security token service up.
@@ -162,11 +170,15 @@ impl Stores {
         }
     }
 
-    fn of<S: ReplayCache + RevocationStore + 'static>(cache: Arc<dyn SessionTokenCache>, store: Arc<S>) -> Self {
+    fn of<S: ReplayCache + RevocationStore + SessionDirectory + 'static>(
+        cache: Arc<dyn SessionTokenCache>,
+        store: Arc<S>,
+    ) -> Self {
         let list = Arc::new(RevocationList::new());
         let revocation_store: Arc<dyn RevocationStore> = Arc::clone(&store) as Arc<dyn RevocationStore>;
         Self {
             cache,
+            directory: Arc::clone(&store) as Arc<dyn SessionDirectory>,
             replays: store,
             revocations: Arc::new(ReplicatedRevocations::new(list, Arc::clone(&revocation_store))),
             revocation_store,

@@ -57,7 +57,7 @@ impl Front {
             name: name.to_owned(),
             address: settings.address,
             reception: Arc::new(ArcSwap::from_pointee(reception)),
-            site: Arc::new(LiveSite(ArcSwap::from_pointee(site))),
+            site: LiveSite::new(site),
         };
         Ok(Self { name: name.to_owned(), socket, address, place })
     }
@@ -67,6 +67,10 @@ impl Front {
 pub(super) struct LiveSite(ArcSwap<Site>);
 
 impl LiveSite {
+    pub(super) fn new(site: Site) -> Arc<Self> {
+        Arc::new(Self(ArcSwap::from_pointee(site)))
+    }
+
     pub(super) fn exchange(&self, site: Site) {
         self.0.store(Arc::new(site));
     }

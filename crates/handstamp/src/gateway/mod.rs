@@ -11,6 +11,7 @@
 //! Whatever goes wrong on the way becomes a [`problem::Problem`]: an answer with a stable code.
 
 mod access;
+mod admin_page;
 mod application_headers;
 pub mod body;
 mod claim_headers;
@@ -49,7 +50,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::Error;
-use crate::admin::{Admin, Metrics, Readiness};
+use crate::admin::{Admin, History, Metrics, Readiness};
 use crate::application_token::ApplicationTokens;
 use crate::config::Config;
 use crate::shutdown::{self, Shutdown};
@@ -57,14 +58,14 @@ use body::Body;
 use foundation::Foundation;
 use handstamp_keys::KeyRing;
 use handstamp_time::{Clock, SystemClock};
-use listening::{Front, Listening};
+use listening::{Front, Listening, LiveSite};
 use origin::Origin;
 use problem::{Form, Problem};
 use reload::Order;
 pub use reload::Reloader;
 use request_id::RequestId;
 use server::{Limits, Reception, Server};
-use site::{Site, SiteBuilder};
+use site::{SiteBuilder, Sites};
 
 /// A gateway whose addresses are bound: connections wait in the system's queue until
 /// [`serve`](Gateway::serve) accepts them.
@@ -81,6 +82,7 @@ pub struct Gateway {
 struct AdminFront {
     socket: TcpListener,
     address: SocketAddr,
+    page: Option<Arc<LiveSite>>,
 }
 
 impl Gateway {
@@ -92,14 +94,14 @@ impl Gateway {
         let metrics = Arc::new(Metrics::default());
         let foundation = open_foundation(config, &metrics).await?;
         let sites = build_sites(config, foundation.as_deref(), &metrics)?;
-        let mut fronts = Vec::with_capacity(sites.len());
-        for ((name, settings), site) in config.listener.iter().zip(sites) {
+        let mut fronts = Vec::with_capacity(sites.listeners.len());
+        for ((name, settings), site) in config.listener.iter().zip(sites.listeners) {
             fronts.push(Front::bind(name, settings, Reception::of(settings)?, site).await?);
         }
         let admin = match &config.admin {
             Some(admin) => {
                 let (socket, address) = listening::bind(admin.address).await?;
-                Some(AdminFront { socket, address })
+                Some(AdminFront { socket, address, page: sites.admin.map(LiveSite::new) })
             }
             None => None,
         };
@@ -143,6 +145,7 @@ impl Gateway {
     pub async fn serve(self, mut shutdown: Shutdown) {
         let (done, admin_shutdown) = shutdown::channel();
         let Self { config, fronts, admin, metrics, foundation, reloader, mut orders } = self;
+        let admin_page = admin.as_ref().and_then(|front| front.page.clone());
         let admin = admin.map(|front| {
             tracing::info!(address = %front.address, "admin is listening");
             let mut readiness: Vec<Box<dyn Readiness>> = vec![Box::new(Ending(shutdown.clone()))];
@@ -153,7 +156,7 @@ impl Gateway {
             let server = Server {
                 socket: front.socket,
                 reception: Arc::new(ArcSwap::from_pointee(reception)),
-                handler: Arc::new(Admin { metrics: Arc::clone(&metrics), readiness, reloader }),
+                handler: Arc::new(Admin { metrics: Arc::clone(&metrics), readiness, reloader, page: front.page }),
                 open: metrics.connections("admin"),
                 metrics: Arc::clone(&metrics),
                 drain: Duration::from_secs(1),
@@ -165,9 +168,11 @@ impl Gateway {
             metrics,
             foundation: None,
             listening: Vec::new(),
+            admin_page,
             serving: JoinSet::new(),
             upkeep: JoinSet::new(),
         };
+        running.upkeep.spawn(keep_history(Arc::clone(&running.metrics)));
         if let Some(foundation) = foundation {
             running.look_after(foundation);
         }
@@ -205,6 +210,17 @@ impl Gateway {
     }
 }
 
+/// Takes a sample of what is counted every now and then, for ever.
+async fn keep_history(metrics: Arc<Metrics>) {
+    let mut ticks = tokio::time::interval(History::INTERVAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    ticks.tick().await;
+    loop {
+        ticks.tick().await;
+        metrics.sample(SystemClock.now());
+    }
+}
+
 /// How often it is looked whether certificates changed.
 const LOOK_AT_FILES: Duration = Duration::from_secs(10);
 
@@ -215,7 +231,7 @@ async fn open_foundation(config: &Config, metrics: &Metrics) -> Result<Option<Ar
     }
 }
 
-fn build_sites(config: &Config, foundation: Option<&Foundation>, metrics: &Arc<Metrics>) -> Result<Vec<Site>, Error> {
+fn build_sites(config: &Config, foundation: Option<&Foundation>, metrics: &Arc<Metrics>) -> Result<Sites, Error> {
     // Before the relying parties: the first start makes the certificate that they may trust.
     let sts = match (&config.sts, foundation) {
         (Some(settings), Some(foundation)) => Some(foundation.token_service(settings)?),
@@ -234,6 +250,7 @@ struct Running {
     metrics: Arc<Metrics>,
     foundation: Option<Arc<Foundation>>,
     listening: Vec<Listening>,
+    admin_page: Option<Arc<LiveSite>>,
     serving: JoinSet<()>,
     /// Ends with the last request, because it is dropped with this.
     upkeep: JoinSet<()>,
@@ -271,7 +288,7 @@ impl Running {
         let sites = build_sites(&config, foundation, &self.metrics)?;
         let mut kept = Vec::new();
         let mut new = Vec::new();
-        for ((name, settings), site) in config.listener.iter().zip(sites) {
+        for ((name, settings), site) in config.listener.iter().zip(sites.listeners) {
             let reception = Reception::of(settings)?;
             match self.listening.iter().position(|listening| listening.is(name, settings)) {
                 Some(at) => kept.push((at, reception, site)),
@@ -289,6 +306,9 @@ impl Running {
         for gone in old.into_iter().flatten() {
             tracing::info!(listener = gone.place.name, "the listener ends: running requests may finish");
             gone.stop.pull();
+        }
+        if let (Some(page), Some(site)) = (&self.admin_page, sites.admin) {
+            page.exchange(site);
         }
         self.config = config;
         if let Some(foundation) = opened {
@@ -365,6 +385,6 @@ impl Visit<'_> {
 fn refuse(problem: &Problem, form: Form, id: RequestId, client: IpAddr, metrics: &Metrics) -> Response<Body> {
     let status = problem.status().as_u16();
     tracing::info!(request = %id, %client, code = problem.code(), status, "refused");
-    metrics.reject(problem.code());
+    metrics.reject_request(problem.code(), client, id);
     problem.respond(form, id)
 }

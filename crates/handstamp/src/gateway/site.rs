@@ -9,6 +9,7 @@ use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
 use super::access::Access;
+use super::admin_page::AdminPage;
 use super::application_headers::{ApplicationHeaders, TokenHeader};
 use super::body::Body;
 use super::federation::{Federation, Shared};
@@ -26,7 +27,7 @@ use super::{Visit, refuse};
 use crate::Error;
 use crate::admin::{Metrics, RouteMetrics};
 use crate::application_token::ApplicationTokens;
-use crate::config::{self, Config, HostPattern, Listener, ListenerTls, SignIn, WebRoute};
+use crate::config::{self, Config, ForwardingHeaders, HostPattern, Listener, ListenerTls, SignIn, WebRoute};
 use crate::sts::SecurityTokenService;
 
 /// The routes of one listener.
@@ -64,6 +65,8 @@ enum Target {
     ForwardAuth(ForwardAuth),
     /// The keys of the tokens that applications get.
     KeySet(Arc<ApplicationTokens>),
+    /// The page for operators.
+    AdminPage(AdminPage),
 }
 
 impl Site {
@@ -161,6 +164,10 @@ impl Route {
                 Ok(forward_auth.answer(request, visit).await)
             }
             Target::KeySet(tokens) => Ok(key_set(tokens)),
+            Target::AdminPage(page) => {
+                let request = request.map(|body| Body::request(body, OWN_BODY_LIMIT, OWN_BODY_IDLE));
+                Ok(page.answer(request, visit).await)
+            }
         }
     }
 }
@@ -178,6 +185,14 @@ fn key_set(tokens: &ApplicationTokens) -> Response<Body> {
     response
 }
 
+/// What there is to serve.
+pub(super) struct Sites {
+    /// One for each listener, in their order.
+    pub(super) listeners: Vec<Site>,
+    /// The page for operators.
+    pub(super) admin: Option<Site>,
+}
+
 /// Builds the sites of all listeners.
 pub(super) struct SiteBuilder<'s> {
     pub(super) config: &'s Config,
@@ -188,11 +203,11 @@ pub(super) struct SiteBuilder<'s> {
 }
 
 impl SiteBuilder<'_> {
-    /// One site for each listener, in their order.
+    /// Builds them.
     ///
     /// # Errors
     /// A file that cannot be used, settings that fit nothing.
-    pub(super) fn build(mut self) -> Result<Vec<Site>, Error> {
+    pub(super) fn build(mut self) -> Result<Sites, Error> {
         let mut sites: Vec<Site> = self.config.listener.values().map(|listener| self.site(listener)).collect();
         let sts = self.sts.take();
         let federations = self.federations()?;
@@ -240,7 +255,30 @@ impl SiteBuilder<'_> {
                 }
             }
         }
-        Ok(sites)
+        let admin = self.admin_site(&federations);
+        Ok(Sites { listeners: sites, admin })
+    }
+
+    fn admin_site(&self, federations: &BTreeMap<&str, Arc<Federation>>) -> Option<Site> {
+        let (settings, foundation) = (self.config.admin.as_ref()?, self.foundation?);
+        let federation = federations.get(settings.federation.as_deref()?)?;
+        let access = Access::of_admin_page(settings, Arc::clone(federation));
+        let target = Target::AdminPage(AdminPage::new(access, self.config, foundation, self.metrics));
+        let mut site = Site {
+            trust: Trust { proxies: Vec::new(), headers: ForwardingHeaders::XForwarded },
+            max_headers: usize::MAX,
+            redirect: None,
+            hsts: None,
+            routes: RouteTable::default(),
+            ids: RequestIds::new(),
+            metrics: Arc::clone(self.metrics),
+        };
+        let route = Arc::new(self.route("admin".to_owned(), target));
+        for path in AdminPage::PATHS {
+            site.routes.add_exact(None, path, Arc::clone(&route));
+        }
+        self.add_own_paths(&mut site, &[], federation);
+        Some(site)
     }
 
     fn add_forward_auth(

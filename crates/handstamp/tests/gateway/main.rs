@@ -1,6 +1,7 @@
 //! The gateway over real sockets: what applications see, what clients see, and what never passes.
 
 mod admin;
+mod admin_page;
 mod bodies;
 mod browser;
 mod doctor;

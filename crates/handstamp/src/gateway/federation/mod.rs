@@ -70,6 +70,11 @@ impl Federation {
         &self.party
     }
 
+    /// Counts a session that a request came with.
+    pub(super) fn note_seen(&self, session: &ActiveSession) {
+        self.metrics.seen.note(session.token().context_id());
+    }
+
     pub(super) fn sign_out_path(&self) -> &str {
         &self.sign_out_path
     }

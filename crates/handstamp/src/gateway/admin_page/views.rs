@@ -1,0 +1,258 @@
+//! What the page shows, taken from where it is known.
+
+use askama::Template;
+use handstamp_keys::{KeyInfo, KeyState};
+use handstamp_session_store::StoredSession;
+use handstamp_time::Timestamp;
+use std::time::Duration;
+
+use super::plot::{HEIGHT, Plot, WIDTH};
+use super::{AdminPage, END_SESSION, END_USER, fingerprint, user_of};
+use crate::admin::FederationMetrics;
+use crate::config::{Config, SessionMode, StoreKind, format_duration};
+
+/// Everything at a glance.
+#[derive(Debug, Template)]
+#[template(path = "admin/overview.html")]
+pub(super) struct Overview<'a> {
+    operator: &'a str,
+    sign_out: &'a str,
+    end_session: &'static str,
+    end_user: &'static str,
+    width: usize,
+    height: u64,
+    plots: Vec<Plot>,
+    federations: Vec<FederationRow>,
+    /// None when the store does not answer.
+    sessions: Option<Vec<SessionRow>>,
+    in_memory: bool,
+    keys: Vec<KeyRow>,
+    next_rotation: String,
+    issuers: Vec<IssuerRow>,
+    rejections: Vec<RejectionRow>,
+    codes: Vec<(&'static str, u64)>,
+}
+
+#[derive(Debug)]
+struct FederationRow {
+    name: String,
+    mode: &'static str,
+    active: u64,
+    sign_ins: u64,
+    slides: u64,
+    overflows: u64,
+    sign_outs: u64,
+    expirations: u64,
+    /// Sizes of tokens: what is the upper bound, how many, and how long the bar is, in percent.
+    sizes: Vec<(String, u64, u64)>,
+}
+
+#[derive(Debug)]
+struct SessionRow {
+    name: String,
+    user: String,
+    signed_in: String,
+    left: String,
+}
+
+#[derive(Debug)]
+struct KeyRow {
+    id: String,
+    state: &'static str,
+    current: bool,
+    age: String,
+    seals: u64,
+    until: String,
+}
+
+#[derive(Debug)]
+struct IssuerRow {
+    name: String,
+    sign_in_url: String,
+    trust: String,
+}
+
+#[derive(Debug)]
+struct RejectionRow {
+    ago: String,
+    code: &'static str,
+    client: String,
+    request: String,
+}
+
+/// Asks before something is done.
+#[derive(Debug, Template)]
+#[template(path = "admin/confirmation.html")]
+pub(super) struct Confirmation<'a> {
+    pub(super) heading: String,
+    pub(super) text: &'static str,
+    pub(super) action: &'static str,
+    pub(super) fields: Vec<(&'static str, &'a str)>,
+    pub(super) button: &'static str,
+}
+
+impl<'a> Overview<'a> {
+    pub(super) fn new(
+        page: &'a AdminPage,
+        operator: &'a str,
+        sessions: Option<&[StoredSession]>,
+        now: Timestamp,
+    ) -> Self {
+        let history = page.metrics.history();
+        let mut federations = Vec::new();
+        page.metrics.each_federation(|name, metrics| federations.push(FederationRow::of(name, metrics, &page.config)));
+        let (codes, latest) = page.metrics.rejections();
+        let mut codes: Vec<(&'static str, u64)> = codes.into_iter().collect();
+        codes.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let keys = page.keys.list(now);
+        Self {
+            operator,
+            sign_out: page.access.federation().sign_out_path(),
+            end_session: END_SESSION,
+            end_user: END_USER,
+            width: WIDTH,
+            height: HEIGHT,
+            plots: vec![
+                Plot::new("Sessions in use", &history, |sample| sample.active),
+                Plot::new("Sign-ins", &history, |sample| sample.sign_ins),
+                Plot::new("Sessions ended", &history, |sample| sample.ends),
+                Plot::new("Rejections", &history, |sample| sample.rejections),
+            ],
+            federations,
+            sessions: sessions.map(|sessions| sessions.iter().map(|session| SessionRow::of(session, now)).collect()),
+            in_memory: page.config.store.kind == StoreKind::Memory,
+            next_rotation: next_rotation(&keys, page.keys.policy().rotate_after, now),
+            keys: keys.iter().rev().map(|key| KeyRow::of(key, now)).collect(),
+            issuers: page.config.issuer.keys().map(|name| IssuerRow::of(name, &page.config)).collect(),
+            rejections: latest
+                .iter()
+                .map(|rejection| RejectionRow {
+                    ago: ago(rejection.at, now),
+                    code: rejection.code,
+                    client: rejection.request.map_or_else(|| "–".to_owned(), |(client, _)| client.to_string()),
+                    request: rejection.request.map_or_else(|| "–".to_owned(), |(_, id)| id.to_string()),
+                })
+                .collect(),
+            codes,
+        }
+    }
+}
+
+impl FederationRow {
+    fn of(name: &str, metrics: &FederationMetrics, config: &Config) -> Self {
+        let mode = config.federation.get(name).map(|federation| match federation.session.mode {
+            SessionMode::SelfContained => "in the cookie",
+            SessionMode::Reference => "in the store",
+            SessionMode::Automatic => "in the cookie while it fits",
+        });
+        let most = metrics.bytes.ranges().map(|(_, count)| count).max().unwrap_or(0).max(1);
+        let sizes = metrics.bytes.ranges().filter(|(_, count)| *count > 0).map(|(bound, count)| {
+            let bound = bound.map_or_else(|| "larger".to_owned(), |bound| format!("up to {bound} bytes"));
+            (bound, count, (count * 100).div_ceil(most))
+        });
+        Self {
+            name: name.to_owned(),
+            mode: mode.unwrap_or("no longer configured"),
+            active: metrics.active.load(std::sync::atomic::Ordering::Relaxed),
+            sign_ins: metrics.sign_ins.value(),
+            slides: metrics.slides.value(),
+            overflows: metrics.overflows.value(),
+            sign_outs: metrics.sign_outs.value() + metrics.issuer_sign_outs.value(),
+            expirations: metrics.expirations.value(),
+            sizes: sizes.collect(),
+        }
+    }
+}
+
+impl SessionRow {
+    fn of(session: &StoredSession, now: Timestamp) -> Self {
+        Self {
+            name: fingerprint(session),
+            user: user_of(session).unwrap_or("–").to_owned(),
+            signed_in: ago(session.signed_in_at, now),
+            left: rounded(session.expires.saturating_duration_since(now)),
+        }
+    }
+}
+
+impl KeyRow {
+    fn of(key: &KeyInfo, now: Timestamp) -> Self {
+        let state = match key.state {
+            KeyState::Pending => "opens, seals later",
+            KeyState::Current => "seals and opens",
+            KeyState::Accepted => "opens",
+            KeyState::Revoked => "revoked",
+            _ => "retired",
+        };
+        Self {
+            id: key.id.to_string(),
+            state,
+            current: key.state == KeyState::Current,
+            age: rounded(now.saturating_duration_since(key.created)),
+            seals: key.seals,
+            until: key.accepted_until.map_or_else(
+                || "–".to_owned(),
+                |until| match until > now {
+                    true => format!("in {}", rounded(until.saturating_duration_since(now))),
+                    false => ago(until, now),
+                },
+            ),
+        }
+    }
+}
+
+impl IssuerRow {
+    fn of(name: &str, config: &Config) -> Self {
+        let issuer = &config.issuer[name];
+        let kinds = [
+            (issuer.certificates.len(), "certificate file(s)"),
+            (issuer.fingerprints.len(), "SHA-256 fingerprint(s)"),
+            (issuer.thumbprints.len(), "SHA-1 thumbprint(s)"),
+        ];
+        let trust: Vec<String> =
+            kinds.iter().filter(|(count, _)| *count > 0).map(|(count, kind)| format!("{count} {kind}")).collect();
+        Self { name: name.to_owned(), sign_in_url: issuer.sign_in_url.as_str().to_owned(), trust: trust.join(", ") }
+    }
+}
+
+/// When a fresh key is added: none waits, and the current one is old enough.
+fn next_rotation(keys: &[KeyInfo], rotate_after: Duration, now: Timestamp) -> String {
+    if let Some(pending) = keys.iter().find(|key| key.state == KeyState::Pending) {
+        return format!("in {}", rounded(pending.current_from.saturating_duration_since(now)));
+    }
+    match keys.iter().find(|key| key.state == KeyState::Current) {
+        Some(current) => {
+            let at = current.current_from.saturating_add(rotate_after);
+            if at > now { format!("in {}", rounded(at.saturating_duration_since(now))) } else { "now".to_owned() }
+        }
+        None => "now".to_owned(),
+    }
+}
+
+fn ago(at: Timestamp, now: Timestamp) -> String {
+    format!("{} ago", rounded(now.saturating_duration_since(at)))
+}
+
+/// As exact as people need it.
+fn rounded(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let step = match seconds {
+        0..=119 => 1,
+        120..=86_399 => 60,
+        _ => 3600,
+    };
+    format_duration(Duration::from_secs(seconds / step * step))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rounded;
+    use std::time::Duration;
+
+    #[test]
+    fn times_are_as_exact_as_people_need_them() {
+        for (seconds, words) in [(7, "7s"), (119, "1m59s"), (7_265, "2h1m"), (90_061, "1d1h")] {
+            assert_eq!(rounded(Duration::from_secs(seconds)), words);
+        }
+    }
+}

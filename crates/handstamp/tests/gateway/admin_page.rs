@@ -1,0 +1,126 @@
+//! The page for operators.
+
+use super::browser::{Browser, Options, Site};
+use super::support::{Application, Running};
+
+/// A gateway whose sessions are in a database, and a page for those with the role `operator`.
+async fn gateway(site: &Site, application: &Application) -> (Running, Running) {
+    let folder = site.folder.path().display().to_string();
+    let rest = format!(
+        "[admin]\naddress = \"127.0.0.1:0\"\nfederation = \"shop\"\nrequired_roles = [\"operator\"]\n\
+         [store]\nkind = \"sqlite\"\npath = \"{folder}/store.db\"\n"
+    );
+    let options = Options { session: "mode = \"reference\"", rest: &rest, ..Options::default() };
+    let gateway = site.gateway(application.address, options).await;
+    // The same program, by its other address.
+    let admin = Running {
+        address: gateway.admin.expect("an admin listener"),
+        admin: None,
+        reloader: gateway.reloader.clone(),
+        trigger: gateway.trigger.clone(),
+        served: tokio::spawn(async {}),
+    };
+    (gateway, admin)
+}
+
+const FROM_HERE: &str = "Origin: https://shop.example\r\nSec-Fetch-Site: same-origin\r\n\
+                         Content-Type: application/x-www-form-urlencoded\r\n";
+
+async fn operator(site: &Site, gateway: &Running) -> Browser {
+    let mut browser = Browser::default();
+    browser.sign_in(site, gateway, "/", "olga", &["operator"]).await;
+    browser
+}
+
+#[tokio::test]
+async fn only_operators_see_it_and_it_says_what_there_is() {
+    let (site, application) = (Site::new(), Application::hello().await);
+    let (gateway, admin) = gateway(&site, &application).await;
+    let mut nobody = Browser::default();
+    assert_eq!(nobody.open(&admin, "/").await.status, 302, "to sign in");
+    let mut alice = Browser::default();
+    alice.sign_in(&site, &gateway, "/", "<alice>", &["staff"]).await;
+    for path in ["/", "/end-session?session=1", "/end-user?user=olga"] {
+        assert_eq!(alice.open(&admin, path).await.status, 403, "{path}");
+    }
+    let page = operator(&site, &gateway).await.open(&admin, "/").await;
+    assert_eq!(page.status, 200);
+    for text in
+        ["olga", "&#60;alice&#62;", "in the store", "seals and opens", "https://sts.example/wsfed", "HST-GATEWAY-ROLE"]
+    {
+        assert!(page.body.contains(text), "{text} is not in {}", page.body);
+    }
+    assert!(!page.body.contains("<script"));
+    let health = admin.get("/healthz", "").await;
+    assert!(health.contains("200 OK"), "health needs no sign-in: {health}");
+}
+
+#[tokio::test]
+async fn an_operator_ends_a_session_after_a_second_thought() {
+    let (site, application) = (Site::new(), Application::hello().await);
+    let (gateway, admin) = gateway(&site, &application).await;
+    let mut alice = Browser::default();
+    alice.sign_in(&site, &gateway, "/", "alice", &["staff"]).await;
+    let mut olga = operator(&site, &gateway).await;
+    let page = olga.open(&admin, "/").await.body;
+    let row = page.split("<tr>").find(|row| row.contains(">alice<")).expect("her session is listed");
+    let link = row.split("href=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a link").to_owned();
+    let question = olga.open(&admin, &link).await;
+    assert!(question.status == 200 && question.body.contains("of alice?"), "{question:?}");
+    assert_eq!(alice.open(&gateway, "/").await.status, 200, "asking ends nothing");
+
+    let form = link.split_once('?').expect("a query").1.to_owned();
+    let done = olga.send(&admin, "POST", "/end-session", FROM_HERE, &form).await;
+    assert_eq!(done.status, 200, "{done:?}");
+    for _ in 0..300 {
+        if alice.open(&gateway, "/").await.status == 302 {
+            assert_eq!(olga.open(&gateway, "/").await.status, 200, "others go on");
+            let again = olga.send(&admin, "POST", "/end-session", FROM_HERE, &form).await;
+            assert_eq!(again.status, 404, "it is gone");
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("her session goes on");
+}
+
+#[tokio::test]
+async fn an_operator_signs_a_user_out_everywhere() {
+    let (site, application) = (Site::new(), Application::hello().await);
+    let (gateway, admin) = gateway(&site, &application).await;
+    let (mut one, mut two) = (Browser::default(), Browser::default());
+    one.sign_in(&site, &gateway, "/", "alice", &["staff"]).await;
+    two.sign_in(&site, &gateway, "/", "alice", &["staff"]).await;
+    let mut olga = operator(&site, &gateway).await;
+    assert_eq!(olga.open(&admin, "/end-user?user=").await.status, 400);
+    let question = olga.open(&admin, "/end-user?user=alice").await;
+    assert!(question.status == 200 && question.body.contains("Sign alice out everywhere?"), "{question:?}");
+    let done = olga.send(&admin, "POST", "/end-user", FROM_HERE, "user=alice").await;
+    assert!(done.status == 200 && done.body.contains("2 session(s)"), "{done:?}");
+    for _ in 0..300 {
+        if one.open(&gateway, "/").await.status == 302 && two.open(&gateway, "/").await.status == 302 {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("the user is still signed in");
+}
+
+#[tokio::test]
+async fn a_form_of_another_site_or_of_no_browser_does_nothing() {
+    let (site, application) = (Site::new(), Application::hello().await);
+    let (gateway, admin) = gateway(&site, &application).await;
+    let mut alice = Browser::default();
+    alice.sign_in(&site, &gateway, "/", "alice", &["staff"]).await;
+    let mut olga = operator(&site, &gateway).await;
+    let foreign = FROM_HERE.replace("https://shop.example", "https://evil.example");
+    let cross_site = FROM_HERE.replace("same-origin", "cross-site");
+    let unsaid = "Content-Type: application/x-www-form-urlencoded\r\n";
+    for lines in [foreign.as_str(), &cross_site, unsaid] {
+        let answer = olga.send(&admin, "POST", "/end-user", lines, "user=alice").await;
+        assert_eq!(answer.status, 403, "{lines}");
+        assert!(answer.body.contains("HST-GATEWAY-FOREIGN-FORM"), "{answer:?}");
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+    assert_eq!(alice.open(&gateway, "/").await.status, 200);
+}
