@@ -13,7 +13,7 @@ pub struct History(Mutex<Kept>);
 #[derive(Debug, Default)]
 struct Kept {
     samples: VecDeque<Sample>,
-    /// When the last sample was taken.
+    /// As they were when the last sample was taken.
     totals: Totals,
 }
 
@@ -43,8 +43,8 @@ pub(super) struct Totals {
 impl History {
     /// How long a step is.
     pub const INTERVAL: Duration = Duration::from_secs(300);
-    /// How many steps are kept.
-    pub const LENGTH: usize = 288;
+    /// How many steps are kept, besides the one that runs.
+    pub const LENGTH: usize = 287;
 
     /// Adds a step that ends now.
     pub(super) fn add(&self, now: Timestamp, active: u64, totals: Totals) {
@@ -53,18 +53,25 @@ impl History {
         if kept.samples.len() == Self::LENGTH {
             kept.samples.pop_front();
         }
-        kept.samples.push_back(Sample {
-            at: now,
-            active,
-            sign_ins: totals.sign_ins.saturating_sub(before.sign_ins),
-            ends: totals.ends.saturating_sub(before.ends),
-            rejections: totals.rejections.saturating_sub(before.rejections),
-        });
+        kept.samples.push_back(totals.since(before, now, active));
     }
 
-    /// The oldest first.
-    pub(super) fn samples(&self) -> Vec<Sample> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).samples.iter().copied().collect()
+    /// The oldest first, and last the one that still runs.
+    pub(super) fn samples(&self, now: Timestamp, active: u64, totals: Totals) -> Vec<Sample> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.samples.iter().copied().chain([totals.since(kept.totals, now, active)]).collect()
+    }
+}
+
+impl Totals {
+    fn since(self, before: Self, now: Timestamp, active: u64) -> Sample {
+        Sample {
+            at: now,
+            active,
+            sign_ins: self.sign_ins.saturating_sub(before.sign_ins),
+            ends: self.ends.saturating_sub(before.ends),
+            rejections: self.rejections.saturating_sub(before.rejections),
+        }
     }
 }
 
@@ -79,9 +86,11 @@ mod tests {
             let totals = Totals { sign_ins: step * 2, ends: step, rejections: 0 };
             history.add(Timestamp::MIN, step, totals);
         }
-        let samples = history.samples();
-        assert_eq!(samples.len(), History::LENGTH);
-        assert!(samples.iter().all(|sample| (sample.sign_ins, sample.ends) == (2, 1)));
-        assert_eq!(samples.last().map(|sample| sample.active), Some(300));
+        let samples = history.samples(Timestamp::MIN, 7, Totals { sign_ins: 605, ends: 300, rejections: 1 });
+        let (running, past) = samples.split_last().expect("a step runs");
+        assert_eq!(past.len(), History::LENGTH);
+        assert!(past.iter().all(|sample| (sample.sign_ins, sample.ends) == (2, 1)));
+        assert_eq!(past.last().map(|sample| sample.active), Some(300));
+        assert_eq!((running.active, running.sign_ins, running.ends, running.rejections), (7, 5, 0, 1));
     }
 }

@@ -83,22 +83,30 @@ impl Metrics {
 
     /// Adds to the history what happened since the last time; to be called every [`History::INTERVAL`].
     pub fn sample(&self, now: Timestamp) {
-        let mut totals = Totals::default();
         let mut active = 0;
         self.federations.each(|_, metrics| {
             let seen = metrics.seen.take();
             metrics.active.store(seen, Ordering::Relaxed);
             active += seen;
+        });
+        self.history.add(now, active, self.totals());
+    }
+
+    /// The last day, the oldest sample first; the last one is that of the step that still runs.
+    pub fn history(&self, now: Timestamp) -> Vec<Sample> {
+        let mut active = 0;
+        self.federations.each(|_, metrics| active += metrics.seen.count());
+        self.history.samples(now, active, self.totals())
+    }
+
+    fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        self.federations.each(|_, metrics| {
             totals.sign_ins += metrics.sign_ins.value();
             totals.ends += metrics.sign_outs.value() + metrics.issuer_sign_outs.value() + metrics.expirations.value();
         });
         totals.rejections = self.rejections.counts().values().sum();
-        self.history.add(now, active, totals);
-    }
-
-    /// The last day, the oldest sample first.
-    pub fn history(&self) -> Vec<Sample> {
-        self.history.samples()
+        totals
     }
 
     /// Each federation and what is counted for it.

@@ -37,14 +37,22 @@ impl SeenSessions {
         }
     }
 
-    /// About how many there were since the last time this was asked.
-    pub fn take(&self) -> u64 {
-        let set: u32 = self.words.iter().map(|word| word.swap(0, Ordering::Relaxed).count_ones()).sum();
-        let bits = BITS as f64;
-        // With every bit set there is no telling how many more there were.
-        let clear = (bits - f64::from(set)).max(0.5);
-        (-bits * (clear / bits).ln()).round() as u64
+    /// About how many there were since they were last taken.
+    pub fn count(&self) -> u64 {
+        estimate(self.words.iter().map(|word| word.load(Ordering::Relaxed).count_ones()).sum())
     }
+
+    /// The same; then it begins anew.
+    pub fn take(&self) -> u64 {
+        estimate(self.words.iter().map(|word| word.swap(0, Ordering::Relaxed).count_ones()).sum())
+    }
+}
+
+fn estimate(set: u32) -> u64 {
+    let bits = BITS as f64;
+    // With every bit set there is no telling how many more there were.
+    let clear = (bits - f64::from(set)).max(0.5);
+    (-bits * (clear / bits).ln()).round() as u64
 }
 
 #[cfg(test)]
@@ -58,7 +66,7 @@ mod tests {
         for _ in 0..1000 {
             (0..3).for_each(|session| seen.note(&session));
         }
-        assert_eq!(seen.take(), 3);
+        assert_eq!((seen.count(), seen.take()), (3, 3));
         assert_eq!(seen.take(), 0);
     }
 

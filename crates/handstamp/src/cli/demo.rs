@@ -63,7 +63,7 @@ fn banner(invitation: &Invitation) -> String {
     let fell_back = if *other_ports { "\n  (the usual ports are taken, so these are others)\n" } else { "" };
     format!(
         "\n  Handstamp demo\n\n  Open       {web}\n  User name  {username}\n  Password   {password}\n{fell_back}\n  \
-         Token service  {sts}\n  Admin          {admin}/metrics\n  Ledger (SOAP)  {soap}\n  Data           {data}\n\n  \
+         Token service  {sts}\n  Admin          {admin}\n  Ledger (SOAP)  {soap}\n  Data           {data}\n\n  \
          Call the ledger:\n  {call}\n\n  \
          Sign in, stop this program as roughly as you like (kill -9 {pid}), start it again\n  \
          and reload the page: you are still signed in; call again: the session goes on. Ctrl-C ends it.\n",

@@ -6,6 +6,9 @@ use super::{DemoOptions, SIGN_OUT_PATH};
 use crate::config::format_duration;
 use std::net::SocketAddr;
 
+/// What the token service says of everybody who signs in to the operators' page.
+const OPERATOR_ROLE: &str = "Operator";
+
 /// Where everything is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Addresses {
@@ -36,7 +39,7 @@ impl Addresses {
 /// Cookies are not `Secure`, because the demo has no TLS: some browsers refuse such cookies over http even from localhost.
 pub(super) fn text(addresses: &Addresses, options: &DemoOptions) -> String {
     let Addresses { ports: Ports { web: web_port, sts: sts_port, admin: admin_port, .. }, upstream } = addresses;
-    let (web, sts) = (addresses.web(), addresses.sts());
+    let (web, sts, admin) = (addresses.web(), addresses.sts(), addresses.admin());
     let mode = if options.reference_mode { "reference" } else { "self-contained" };
     let lifetime = format_duration(options.session_lifetime);
     format!(
@@ -54,6 +57,8 @@ path = "store.db"
 
 [admin]
 address = "127.0.0.1:{admin_port}"
+federation = "operators"
+required_roles = ["{OPERATOR_ROLE}"]
 
 [shutdown]
 drain = "5s"
@@ -84,14 +89,27 @@ clock_skew = "0s"
 name = "handstamp-demo"
 secure = false
 
+[federation.operators]
+realm = "urn:handstamp:demo:operators"
+public_url = "{admin}"
+
+[federation.operators.session]
+absolute_timeout = "{lifetime}"
+
+[federation.operators.cookie]
+name = "handstamp-demo-operators"
+secure = false
+
 [web.application]
 listeners = ["web"]
+federation = "demo"
 upstream = "http://{upstream}"
 sign_in = "required"
 session_header = "{SESSION_HEADER}"
 
 [web.auditors]
 listeners = ["web"]
+federation = "demo"
 path = "{AUDITORS_PATH}"
 upstream = "http://{upstream}"
 sign_in = "required"
@@ -114,6 +132,13 @@ realm = "urn:handstamp:demo:app"
 display_name = "Sample application"
 reply_urls = ["{web}/signin-wsfed"]
 token = "saml-2.0"
+
+[sts.relying_party.operators]
+realm = "urn:handstamp:demo:operators"
+display_name = "Operators' page"
+reply_urls = ["{admin}/signin-wsfed"]
+token = "saml-2.0"
+claims = ["*", "role = {OPERATOR_ROLE}"]
 "#
     )
 }

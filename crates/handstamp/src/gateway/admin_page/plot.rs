@@ -29,12 +29,14 @@ pub(super) const HEIGHT: u64 = 80;
 /// The width of a column, with its gap.
 const STEP: usize = 3;
 /// The width of the drawing.
-pub(super) const WIDTH: usize = History::LENGTH * STEP;
+pub(super) const WIDTH: usize = COLUMNS * STEP;
+/// With the one that still runs.
+const COLUMNS: usize = History::LENGTH + 1;
 
 impl Plot {
     pub(super) fn new(title: &'static str, samples: &[Sample], number: fn(&Sample) -> u64) -> Self {
         let highest = samples.iter().map(number).max().unwrap_or(0);
-        let first = History::LENGTH.saturating_sub(samples.len());
+        let first = COLUMNS.saturating_sub(samples.len());
         let columns = samples.iter().enumerate().filter(|(_, sample)| number(sample) > 0).map(|(index, sample)| {
             // What is there must be seen.
             let height = (number(sample) * HEIGHT).div_ceil(highest.max(1));

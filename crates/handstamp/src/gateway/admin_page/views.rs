@@ -4,6 +4,7 @@ use askama::Template;
 use handstamp_keys::{KeyInfo, KeyState};
 use handstamp_session_store::StoredSession;
 use handstamp_time::Timestamp;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::plot::{HEIGHT, Plot, WIDTH};
@@ -98,7 +99,7 @@ impl<'a> Overview<'a> {
         sessions: Option<&[StoredSession]>,
         now: Timestamp,
     ) -> Self {
-        let history = page.metrics.history();
+        let history = page.metrics.history(now);
         let mut federations = Vec::new();
         page.metrics.each_federation(|name, metrics| federations.push(FederationRow::of(name, metrics, &page.config)));
         let (codes, latest) = page.metrics.rejections();
@@ -153,7 +154,7 @@ impl FederationRow {
         Self {
             name: name.to_owned(),
             mode: mode.unwrap_or("no longer configured"),
-            active: metrics.active.load(std::sync::atomic::Ordering::Relaxed),
+            active: metrics.active.load(Ordering::Relaxed).max(metrics.seen.count()),
             sign_ins: metrics.sign_ins.value(),
             slides: metrics.slides.value(),
             overflows: metrics.overflows.value(),
