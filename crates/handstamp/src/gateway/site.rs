@@ -66,7 +66,7 @@ enum Target {
     /// The keys of the tokens that applications get.
     KeySet(Arc<ApplicationTokens>),
     /// The page for operators.
-    AdminPage(AdminPage),
+    AdminPage(Box<AdminPage>),
 }
 
 impl Site {
@@ -263,7 +263,7 @@ impl SiteBuilder<'_> {
         let (settings, foundation) = (self.config.admin.as_ref()?, self.foundation?);
         let federation = federations.get(settings.federation.as_deref()?)?;
         let access = Access::of_admin_page(settings, Arc::clone(federation));
-        let target = Target::AdminPage(AdminPage::new(access, self.config, foundation, self.metrics));
+        let target = Target::AdminPage(Box::new(AdminPage::new(access, self.config, foundation, self.metrics)));
         let mut site = Site {
             trust: Trust { proxies: Vec::new(), headers: ForwardingHeaders::XForwarded },
             max_headers: usize::MAX,

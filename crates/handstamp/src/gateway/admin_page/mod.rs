@@ -24,7 +24,7 @@ use super::body::Body;
 use super::foundation::Foundation;
 use super::problem::Problem;
 use crate::admin::Metrics;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::pages::{self, ContentPolicy, MessagePage};
 use crate::session_desk::{SessionDesk, fingerprint, subject, user_of};
 use views::{Confirmation, Overview};
@@ -63,7 +63,7 @@ impl AdminPage {
         let federation = config.federation.get(access.federation().name());
         Self {
             access,
-            origin: federation.and_then(|settings| settings.public_origin()).unwrap_or_default(),
+            origin: federation.and_then(config::Federation::public_origin).unwrap_or_default(),
             config: config.clone(),
             keys: Arc::clone(foundation.keys()),
             desk: foundation.session_desk(config),
