@@ -27,6 +27,7 @@ pub struct Reader<'i> {
     dictionary: Option<&'i StaticDictionary>,
     /// Which strings of the dictionary are names.
     dictionary_names: &'i [bool],
+    names: RecentNames<'i>,
     session: Option<&'i SessionDictionary>,
     limits: Limits,
     /// The open elements.
@@ -121,6 +122,7 @@ impl<'i> Reader<'i> {
             source: Source::new(input),
             dictionary,
             dictionary_names: dictionary.map(StaticDictionary::names).unwrap_or_default(),
+            names: RecentNames::default(),
             session: None,
             limits: Limits::default(),
             depth: 0,
@@ -233,6 +235,11 @@ impl<'i> Reader<'i> {
         self.depth
     }
 
+    /// How many bytes are left to read.
+    pub(super) fn remaining(&self) -> usize {
+        self.source.remaining()
+    }
+
     pub(super) fn limits(&self) -> Limits {
         self.limits
     }
@@ -262,6 +269,8 @@ impl<'i> Reader<'i> {
     }
 
     /// Reads an element record, whose type byte has been read, and its attributes.
+    // Always inlined: moving the name from one place in memory to the next costs more than reading it.
+    #[inline(always)]
     fn start_element(&mut self, record: u8, offset: usize) -> Result<ElementStart<'i>, Error> {
         let (prefix, name) = match record {
             record::SHORT_ELEMENT => ("", self.name()?),
@@ -290,6 +299,7 @@ impl<'i> Reader<'i> {
     }
 
     /// Reads the attributes of the element at `offset`.
+    #[inline(never)]
     fn read_attributes(&mut self, element: usize) -> Result<(), Error> {
         let mut declarations = 0;
         while let Some(record @ record::SHORT_ATTRIBUTE..=record::PREFIX_ATTRIBUTE_Z) = self.source.peek() {
@@ -426,6 +436,11 @@ impl<'i> Reader<'i> {
     #[inline]
     fn text(&mut self, record: u8, offset: usize) -> Result<Value<'i>, Error> {
         match record {
+            // By far the most frequent one.
+            record::CHARS8 => {
+                let length = self.source.byte()?;
+                Ok(Value::Text(Cow::Borrowed(self.source.utf8(length.into())?)))
+            }
             record::START_LIST => self.list(),
             record::END_LIST => Err(Error::Misplaced { offset, reason: "no list is open" }),
             record => self.single_text(record),
@@ -465,7 +480,23 @@ impl<'i> Reader<'i> {
     #[inline]
     fn name(&mut self) -> Result<&'i str, Error> {
         let offset = self.source.position();
-        checked_name(self.source.string()?, offset)
+        let length = self.source.multi_byte_int31()? as usize;
+        let bytes = self.source.bytes(length)?;
+        match self.names.find(bytes) {
+            Some(name) => Ok(name),
+            None => self.new_name(bytes, offset),
+        }
+    }
+
+    /// Checks a name that is none of the recent ones.
+    #[cold]
+    fn new_name(&mut self, bytes: &'i [u8], offset: usize) -> Result<&'i str, Error> {
+        let name = str::from_utf8(bytes).map_err(|_| Error::Encoding { offset, encoding: "UTF-8" })?;
+        if !is_nc_name(name) {
+            return Err(Error::Name { offset, name: name.to_owned() });
+        }
+        self.names.keep(name);
+        Ok(name)
     }
 
     #[inline]
@@ -474,7 +505,11 @@ impl<'i> Reader<'i> {
         let id = self.source.multi_byte_int31()?;
         let string = self.string_of(id, offset)?;
         let is_known_name = id % 2 == 0 && self.dictionary_names.get(id as usize / 2) == Some(&true);
-        if is_known_name { Ok(string) } else { checked_name(string, offset) }
+        if is_known_name || is_nc_name(string) {
+            Ok(string)
+        } else {
+            Err(Error::Name { offset, name: string.to_owned() })
+        }
     }
 
     #[inline]
@@ -495,6 +530,31 @@ impl<'i> Reader<'i> {
     }
 }
 
+/// Names found good a moment ago: messages repeat few names, and comparing is less work than checking.
+#[derive(Debug, Default)]
+struct RecentNames<'i>([&'i str; 16]);
+
+impl<'i> RecentNames<'i> {
+    #[inline]
+    fn find(&self, name: &[u8]) -> Option<&'i str> {
+        self.0.get(Self::place(name)).copied().filter(|recent| !name.is_empty() && recent.as_bytes() == name)
+    }
+
+    #[inline]
+    fn keep(&mut self, name: &'i str) {
+        if let Some(place) = self.0.get_mut(Self::place(name.as_bytes())) {
+            *place = name;
+        }
+    }
+
+    /// Where a name is kept, if it is: by its length and its two ends.
+    #[inline]
+    fn place(name: &[u8]) -> usize {
+        let (Some(first), Some(last)) = (name.first(), name.last()) else { return 0 };
+        (name.len() ^ usize::from(*first) ^ usize::from(*last) << 1) % 16
+    }
+}
+
 impl Attribute<'_> {
     /// Whether this is a namespace declaration.
     pub fn is_declaration(&self) -> bool {
@@ -508,20 +568,21 @@ impl Default for Limits {
     }
 }
 
+#[inline]
 fn resolve<'i>(namespaces: &Namespaces<&'i str>, prefix: &'i str, offset: usize) -> Result<&'i str, Error> {
     match namespaces.declaration(prefix) {
         Some(declaration) => Ok(declaration.namespace),
-        None => match prefix {
-            "" => Ok(""),
-            "xml" => Ok(XML_NAMESPACE),
-            _ => Err(Error::UndeclaredPrefix { offset, prefix: prefix.to_owned() }),
-        },
+        None => resolve_undeclared(prefix, offset),
     }
 }
 
-#[inline]
-fn checked_name(name: &str, offset: usize) -> Result<&str, Error> {
-    if is_nc_name(name) { Ok(name) } else { Err(Error::Name { offset, name: name.to_owned() }) }
+#[cold]
+fn resolve_undeclared(prefix: &str, offset: usize) -> Result<&'static str, Error> {
+    match prefix {
+        "" => Ok(""),
+        "xml" => Ok(XML_NAMESPACE),
+        _ => Err(Error::UndeclaredPrefix { offset, prefix: prefix.to_owned() }),
+    }
 }
 
 /// Reads the value of a text record, given in its even form, that is no list and needs no dictionary.

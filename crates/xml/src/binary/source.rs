@@ -19,6 +19,10 @@ impl<'i> Source<'i> {
         self.length - self.rest.len()
     }
 
+    pub(super) fn remaining(&self) -> usize {
+        self.rest.len()
+    }
+
     #[inline]
     pub(super) fn is_at_end(&self) -> bool {
         self.rest.is_empty()

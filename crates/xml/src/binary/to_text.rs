@@ -14,13 +14,16 @@ use super::{Attribute, Error, Node, Reader, Value};
 /// ```
 pub fn to_text(mut reader: Reader<'_>) -> Result<String, Error> {
     let limit = reader.limits().max_text;
-    let mut out = String::new();
+    let mut out = String::with_capacity(reader.remaining().saturating_mul(2).min(limit));
+    // Where in `out` the names of the open elements are.
     let mut open = Vec::new();
     while let Some(node) = reader.read()? {
         match node {
             Node::Start(element) => {
                 out.push('<');
+                let from = out.len();
                 push_name(&mut out, element.prefix, element.name);
+                open.push(from..out.len());
                 for attribute in reader.attributes() {
                     // .NET copies an array to text item by item, without its attributes. So do we, to agree with it;
                     // no .NET writer makes an array with attributes.
@@ -31,20 +34,19 @@ pub fn to_text(mut reader: Reader<'_>) -> Result<String, Error> {
                     out.push(' ');
                     push_name(&mut out, attribute.prefix, attribute.name);
                     out.push_str("=\"");
-                    push_value(&mut out, &attribute.value, true)?;
+                    push_value(&mut out, &attribute.value, IN_ATTRIBUTE)?;
                     out.push('"');
                 }
                 out.push('>');
-                open.push((element.prefix, element.name));
             }
             Node::End => {
-                if let Some((prefix, name)) = open.pop() {
+                if let Some(name) = open.pop() {
                     out.push_str("</");
-                    push_name(&mut out, prefix, name);
+                    out.extend_from_within(name);
                     out.push('>');
                 }
             }
-            Node::Text(value) => push_value(&mut out, &value, false)?,
+            Node::Text(value) => push_value(&mut out, &value, IN_ELEMENT)?,
             Node::Comment(text) => {
                 if text.contains("--") || text.ends_with('-') {
                     return Err(Error::NotText { what: "a comment with -- in it" });
@@ -74,39 +76,72 @@ fn push_name(out: &mut String, prefix: &str, name: &str) {
     out.push_str(name);
 }
 
-fn push_value(out: &mut String, value: &Value<'_>, in_attribute: bool) -> Result<(), Error> {
+fn push_value(out: &mut String, value: &Value<'_>, place: u8) -> Result<(), Error> {
     match value {
-        Value::Text(text) => push_escaped(out, text, in_attribute),
-        Value::DictionaryText(text) => push_escaped(out, text, in_attribute),
+        Value::Text(text) => push_escaped(out, text, place),
+        Value::DictionaryText(text) => push_escaped(out, text, place),
         Value::Bytes(bytes) => {
             base64_simd::STANDARD.encode_append(bytes, out);
             Ok(())
         }
-        other => push_escaped(out, &other.to_string(), in_attribute),
+        other => push_escaped(out, &other.to_string(), place),
     }
 }
 
 /// Appends text in the escaping of .NET's text writer.
-fn push_escaped(out: &mut String, text: &str, in_attribute: bool) -> Result<(), Error> {
-    check_characters(text)?;
+fn push_escaped(out: &mut String, text: &str, place: u8) -> Result<(), Error> {
+    let kinds = text.bytes().fold(0, |kinds, byte| kinds | BYTE_KINDS[usize::from(byte)]);
+    if kinds & SUSPECT != 0 {
+        check_characters(text)?;
+    }
+    if kinds & place == 0 {
+        out.push_str(text);
+        return Ok(());
+    }
     let mut copied = 0;
     for (at, byte) in text.bytes().enumerate() {
-        let escaped = match byte {
-            b'&' => "&amp;",
-            b'<' => "&lt;",
-            b'>' => "&gt;",
-            b'\r' => "&#xD;",
-            b'"' if in_attribute => "&quot;",
-            b'\t' if in_attribute => "&#x9;",
-            b'\n' if in_attribute => "&#xA;",
-            _ => continue,
-        };
-        out.push_str(text.get(copied..at).unwrap_or_default());
-        out.push_str(escaped);
-        copied = at + 1;
+        if BYTE_KINDS[usize::from(byte)] & place != 0 {
+            out.push_str(text.get(copied..at).unwrap_or_default());
+            out.push_str(reference(byte));
+            copied = at + 1;
+        }
     }
     out.push_str(text.get(copied..).unwrap_or_default());
     Ok(())
+}
+
+/// Escaped in an element.
+const IN_ELEMENT: u8 = 1;
+/// Escaped in an attribute.
+const IN_ATTRIBUTE: u8 = 2;
+/// Part of a character, perhaps, that text cannot hold.
+const SUSPECT: u8 = 4;
+
+const BYTE_KINDS: [u8; 256] = {
+    let mut kinds = [0; 256];
+    let mut byte: u8 = 0;
+    while byte < 0xFF {
+        kinds[byte as usize] = match byte {
+            b'&' | b'<' | b'>' | b'\r' => IN_ELEMENT | IN_ATTRIBUTE,
+            b'"' | b'\t' | b'\n' => IN_ATTRIBUTE,
+            0..b' ' | 0xEF => SUSPECT,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    kinds
+};
+
+fn reference(byte: u8) -> &'static str {
+    match byte {
+        b'&' => "&amp;",
+        b'<' => "&lt;",
+        b'>' => "&gt;",
+        b'"' => "&quot;",
+        b'\t' => "&#x9;",
+        b'\n' => "&#xA;",
+        _ => "&#xD;",
+    }
 }
 
 fn check_characters(text: &str) -> Result<(), Error> {
