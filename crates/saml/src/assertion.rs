@@ -129,8 +129,8 @@ pub struct SubjectConfirmation {
     pub name_id: Option<NameId>,
     /// Bounds on the confirmation (2.0).
     pub data: SubjectConfirmationData,
-    /// Whether key information is present, as holder of key needs it.
-    pub has_key_info: bool,
+    /// The key that the presenter proves to hold, for holder of key: a `ds:KeyInfo` as canonical XML.
+    pub key_info: Option<String>,
 }
 
 /// Bounds on a confirmation; absent ones do not bind.

@@ -1,7 +1,7 @@
 //! Encrypted assertions: finding the key that was meant for us, and the assertion in its place.
 
 use crate::Error;
-use handstamp_keys::{Certificate, PrivateKey, SigningIdentity};
+use handstamp_keys::{Certificate, PrivateKey, SigningIdentity, SymmetricKey};
 use handstamp_xml::{Document, Element, Fragment, NodeId, names};
 use handstamp_xml_security as xml_security;
 use handstamp_xml_security::algorithm::DataEncryption;
@@ -48,6 +48,20 @@ impl TokenDecryption {
         }
     }
 
+    /// The key that an issuer encrypted for us alone. It may have the length of any AES key: that is the issuer's choice.
+    pub(crate) fn unwrap(&self, key: &EncryptedKey<'_>) -> Result<SymmetricKey, Error> {
+        let candidates = self.candidates(key)?;
+        let attempts = candidates.iter().flat_map(|private| AES_KEY_LENGTHS.map(|length| (private, length)));
+        let mut problem = None;
+        for (private, length) in attempts.take(MAX_ATTEMPTS) {
+            match key.unwrap_with_private_key(private, length, &self.policy) {
+                Ok(key) => return Ok(key),
+                Err(error) => problem = Some(error),
+            }
+        }
+        Err(problem.map_or_else(|| no_key("EncryptedKey", std::slice::from_ref(key)), Error::Encryption))
+    }
+
     fn plaintext(&self, encrypted: &EncryptedToken<'_>) -> Result<Zeroizing<Vec<u8>>, Error> {
         let length = encrypted.data.algorithm().key_length();
         let mut attempts = 0;
@@ -69,7 +83,7 @@ impl TokenDecryption {
             }
         }
         Err(match attempts {
-            0 => encrypted.no_key(),
+            0 => no_key(encrypted.kind, &encrypted.keys),
             _ => Error::Encryption(xml_security::Error::Unauthentic).undecryptable(),
         })
     }
@@ -96,6 +110,8 @@ const fn has_integrity(algorithm: DataEncryption) -> bool {
     matches!(algorithm, DataEncryption::Aes128Gcm | DataEncryption::Aes192Gcm | DataEncryption::Aes256Gcm)
 }
 
+/// In bytes, the usual one first.
+const AES_KEY_LENGTHS: [usize; 3] = [32, 16, 24];
 /// How many private-key operations one token may cost.
 const MAX_ATTEMPTS: usize = 8;
 /// How many recipients one token may have.
@@ -103,7 +119,8 @@ const MAX_KEYS: usize = 16;
 
 const ENCRYPTED_ASSERTION: &str = "EncryptedAssertion";
 const ENCRYPTED_KEY_TYPE: &str = "http://www.w3.org/2001/04/xmlenc#EncryptedKey";
-const THUMBPRINT_SHA1: &str = "http://docs.oasis-open.org/wss/oasis-wss-soap-message-security-1.1#ThumbprintSHA1";
+pub(crate) const THUMBPRINT_SHA1: &str =
+    "http://docs.oasis-open.org/wss/oasis-wss-soap-message-security-1.1#ThumbprintSHA1";
 const SUBJECT_KEY_IDENTIFIER: &str =
     "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-x509-token-profile-1.0#X509SubjectKeyIdentifier";
 
@@ -168,19 +185,18 @@ impl<'d> EncryptedToken<'d> {
         let keys = found.into_iter().map(|key| EncryptedKey::parse(key).map_err(malformed));
         Ok(Self { kind, data, keys: keys.collect::<Result<_, _>>()? })
     }
+}
 
-    /// What to say when none of the keys is for us: whom they are for.
-    fn no_key(&self) -> Error {
-        let recipients: Vec<String> = self
-            .keys
-            .iter()
-            .filter_map(|key| key.key_info().ok().flatten())
-            .filter_map(|key_info| recipient_clauses(Some(&key_info)).ok())
-            .flatten()
-            .filter_map(|recipient| recipient.describe())
-            .collect();
-        Error::NoDecryptionKey { element: self.kind, recipients: recipients.iter().map(String::as_str).collect() }
-    }
+/// What to say when none of the keys is for us: whom they are for.
+fn no_key(element: &'static str, keys: &[EncryptedKey<'_>]) -> Error {
+    let recipients: Vec<String> = keys
+        .iter()
+        .filter_map(|key| key.key_info().ok().flatten())
+        .filter_map(|key_info| recipient_clauses(Some(&key_info)).ok())
+        .flatten()
+        .filter_map(|recipient| recipient.describe())
+        .collect();
+    Error::NoDecryptionKey { element, recipients: recipients.iter().map(String::as_str).collect() }
 }
 
 /// The element that a `RetrievalMethod` leads to, in this document.

@@ -1,5 +1,6 @@
 //! Encrypting assertions for the relying party that they are for.
 
+use crate::decryption::THUMBPRINT_SHA1;
 use crate::{Error, Version};
 use handstamp_keys::{Certificate, KeyKind, KeyPolicy, SecureRandom, SymmetricKey};
 use handstamp_xml::{Writer, names};
@@ -37,6 +38,25 @@ impl TokenEncryption {
     /// The certificate of the recipient.
     pub fn recipient(&self) -> &Certificate {
         &self.recipient
+    }
+
+    /// The key that the holder of an assertion proves to hold, encrypted for the recipient: a `ds:KeyInfo`, canonical. It names the
+    /// certificate by its SHA-1 thumbprint. `id` has to be unique in the messages that the assertion goes into.
+    ///
+    /// # Errors
+    /// Failing keys.
+    pub fn key_info(&self, id: &str, key: &SymmetricKey) -> Result<String, Error> {
+        let thumbprint = base64_simd::STANDARD.encode_to_string(self.recipient.sha1_thumbprint());
+        let mut recipient = Writer::new();
+        recipient.start("o", names::WSSE, "SecurityTokenReference").start("o", names::WSSE, "KeyIdentifier");
+        recipient.attribute("ValueType", THUMBPRINT_SHA1).text(&thumbprint).end().end();
+        // The strength of the key was checked when the certificate was given.
+        let public = self.recipient.public_key(&KeyPolicy::with_min_rsa_bits(0))?;
+        let key = encrypt_key_for_certificate(KeyEncryption::RsaOaepMgf1p, public, id, &recipient.finish()?, key)
+            .map_err(Error::Encryption)?;
+        let mut key_info = Writer::new();
+        key_info.start("", names::DSIG, "KeyInfo").canonical_fragment(&key).end();
+        Ok(key_info.finish()?)
     }
 
     /// Encrypts a signed assertion that declares all the namespaces it uses: an `EncryptedAssertion` in version 2.0, an

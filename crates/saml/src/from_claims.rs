@@ -77,6 +77,19 @@ impl Assertion {
     }
 }
 
+impl Assertion {
+    /// The same assertion for the holder of a key alone. `key_info` says which: see
+    /// [`TokenEncryption::key_info`](crate::TokenEncryption::key_info).
+    #[must_use]
+    pub fn for_holder_of_key(mut self, key_info: impl Into<String>) -> Self {
+        let (method, key_info) = (self.version.holder_of_key(), key_info.into());
+        for confirmation in self.subject.iter_mut().flat_map(|subject| &mut subject.confirmations) {
+            (confirmation.method, confirmation.key_info) = (method.to_owned(), Some(key_info.clone()));
+        }
+        self
+    }
+}
+
 /// The claims of an identity, sorted into what SAML makes of them.
 #[derive(Default)]
 struct Statements {

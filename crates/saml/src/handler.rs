@@ -4,8 +4,8 @@ use crate::decryption::encrypted;
 use crate::issuer_name_registry::no_certificate;
 use crate::read::version_of;
 use crate::{
-    Assertion, Error, IssuerNameRegistry, MappingSettings, Rejection, ReplayEntry, SignatureFault, TokenDecryption,
-    ValidationSettings, Version,
+    Assertion, ConfirmationKey, Error, IssuerNameRegistry, MappingSettings, Rejection, ReplayEntry, SignatureFault,
+    TokenDecryption, ValidationSettings, Version,
 };
 use handstamp_claims::{BootstrapContext, ClaimsIdentity};
 use handstamp_keys::{Certificate, KeyPolicy};
@@ -65,6 +65,21 @@ impl SamlTokenHandler {
     #[must_use]
     pub fn saving_bootstrap_context(mut self) -> Self {
         self.save_bootstrap_context = true;
+        self
+    }
+
+    /// Accepts assertions that only the holder of a key may use, too: whoever calls this asks for the proof that the presenter
+    /// holds [that key](Self::confirmation_key), as WS-Security does.
+    #[must_use]
+    pub fn accepting_holder_of_key(mut self) -> Self {
+        self.validation.accept_holder_of_key = true;
+        self
+    }
+
+    /// Does not say which bearer assertions were seen before: for protocols in which an assertion may be shown repeatedly.
+    #[must_use]
+    pub fn without_replay_detection(mut self) -> Self {
+        self.validation.detect_replay = false;
         self
     }
 
@@ -164,6 +179,15 @@ impl SamlTokenHandler {
             false => error.undecryptable(),
         })?;
         self.validate(element, signed, in_response_to, now)
+    }
+
+    /// The key that the presenter of an accepted assertion has to prove to hold. One that the issuer encrypted for us is decrypted
+    /// with [our keys](Self::with_decryption).
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] for a key that is said in a way that is not known here; [`Error::NoDecryptionKey`], [`Error::Encryption`].
+    pub fn confirmation_key(&self, token: &AcceptedToken) -> Result<ConfirmationKey, Error> {
+        ConfirmationKey::of(&token.assertion, self.decryption.as_ref())
     }
 
     fn validate(

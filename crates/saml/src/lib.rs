@@ -71,6 +71,7 @@
 
 mod assertion;
 mod authentication_method;
+mod confirmation_key;
 mod decryption;
 mod encryption;
 mod error;
@@ -87,6 +88,7 @@ pub use assertion::{
     Assertion, Attribute, AttributeValue, AuthenticationStatement, Conditions, NameId, ProxyRestriction, Subject,
     SubjectConfirmation, SubjectConfirmationData, Version,
 };
+pub use confirmation_key::ConfirmationKey;
 pub use decryption::TokenDecryption;
 pub use encryption::TokenEncryption;
 pub use error::{AttributeFault, ClaimFault, Error, Rejection, SignatureFault};

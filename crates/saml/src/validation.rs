@@ -251,11 +251,11 @@ impl Assertion {
     fn check_method(&self, confirmation: &SubjectConfirmation, settings: &ValidationSettings) -> Result<(), Rejection> {
         let method = confirmation.method.as_str();
         if method == self.version.bearer() {
-            if confirmation.has_key_info {
+            if confirmation.key_info.is_some() {
                 return Err(Rejection::BearerWithKey);
             }
         } else if method == self.version.holder_of_key() {
-            if !confirmation.has_key_info {
+            if confirmation.key_info.is_none() {
                 return Err(Rejection::HolderOfKeyWithoutKey);
             }
             if !settings.accept_holder_of_key {
@@ -439,7 +439,7 @@ mod tests {
         let cases: [(Change, &str); 11] = [
             (Vec::clear, "ID4131"),
             (|c| c.push(c[0].clone()), "ID4132"),
-            (|c| c[0].has_key_info = true, "ID4133"),
+            (|c| c[0].key_info = Some("<KeyInfo/>".into()), "ID4133"),
             (|c| c[0].method = Version::Saml20.holder_of_key().into(), "ID4134"),
             (|c| c[0].method = "urn:oasis:names:tc:SAML:2.0:cm:sender-vouches".into(), "ID4136"),
             (|c| c[0].data.address = Some("192.0.2.1".into()), "ID4153"),
@@ -450,7 +450,7 @@ mod tests {
             (
                 |c| {
                     c[0].method = Version::Saml20.holder_of_key().into();
-                    c[0].has_key_info = true;
+                    c[0].key_info = Some("<KeyInfo/>".into());
                 },
                 "HST-SAML-NOT-BEARER",
             ),

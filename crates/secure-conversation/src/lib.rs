@@ -7,6 +7,7 @@
 //! | [`NativeCookies`], [`WcfStateCookies`] | what makes a session survive its service: it travels in its token |
 //! | [`Contract`] | the operations of a service, and how their messages are protected |
 //! | [`ClaimsTransformation`], [`Authorization`], [`IssuedTokens`] | what the application decides |
+//! | [`SamlTokens`] | accepts SAML assertions of token services, with the key that their holder proves to have |
 //! | [`trust`] | requests for security contexts and the answers, as values |
 //!
 //! Nothing here reads a clock, a file, a socket or a random number: messages, the time and a
@@ -50,6 +51,7 @@ mod hooks;
 pub mod http;
 mod identity;
 mod requirements;
+mod saml_tokens;
 mod service;
 pub mod trust;
 
@@ -59,6 +61,7 @@ pub use contract::{Contract, Operation};
 pub use cookie::{ContextCookies, NativeCookies, WcfStateCookies};
 pub use error::Error;
 pub use hooks::{Authorization, ClaimsTransformation, IssuedTokens};
+pub use saml_tokens::SamlTokens;
 pub use service::{
     Answer, ApplicationRequest, Event, Handled, Incoming, SecureConversationService, SecureConversationServiceBuilder,
 };

@@ -8,6 +8,7 @@ pub(crate) use attribute::{ORIGINAL_ISSUER_NAMESPACES, attribute_content};
 
 use crate::{Assertion, Error, Version};
 use handstamp_time::Timestamp;
+use handstamp_xml::c14n;
 use handstamp_xml_security::signature::VerifiedElement;
 
 impl Assertion {
@@ -52,6 +53,14 @@ fn time(element: VerifiedElement<'_>, of: &'static str, name: &str) -> Result<Op
 
 fn required_time(element: VerifiedElement<'_>, of: &'static str, name: &str) -> Result<Timestamp, Error> {
     time(element, of, name)?.ok_or_else(|| Error::malformed(of, format!("the attribute {name} is missing")))
+}
+
+/// An element as canonical XML that stands on its own.
+fn canonical(element: VerifiedElement<'_>) -> String {
+    let mut out = Vec::new();
+    c14n::canonicalize(element.element(), &c14n::Method::exclusive(), None, &mut out);
+    // The source is text, and canonicalization cuts no characters.
+    String::from_utf8(out).unwrap_or_default()
 }
 
 /// Sets what may occur once.

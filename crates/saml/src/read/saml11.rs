@@ -1,6 +1,6 @@
 //! SAML 1.1 assertions.
 
-use super::{audiences, once, required, required_time, simple_text, text_attribute, time, unexpected};
+use super::{audiences, canonical, once, required, required_time, simple_text, text_attribute, time, unexpected};
 use crate::{
     Assertion, AuthenticationStatement, Conditions, Error, NameId, Rejection, Subject, SubjectConfirmation,
     SubjectConfirmationData, Version,
@@ -154,12 +154,12 @@ fn subject(element: VerifiedElement<'_>) -> Result<Subject, Error> {
 /// One element of 1.1 may name several methods.
 fn confirmations(element: VerifiedElement<'_>) -> Result<Vec<SubjectConfirmation>, Error> {
     let mut methods = Vec::new();
-    let mut has_key_info = false;
+    let mut key_info = None;
     for child in element.children() {
         if child.is(SAML11, "ConfirmationMethod") {
             methods.push(simple_text(child, "ConfirmationMethod")?.trim_matches(super::WHITE_SPACE).to_owned());
         } else if child.is(DSIG, "KeyInfo") {
-            has_key_info = true;
+            once(&mut key_info, canonical(child), "SubjectConfirmation", "KeyInfo")?;
         } else if !child.is(SAML11, "SubjectConfirmationData") {
             return unexpected(child, "SubjectConfirmation");
         }
@@ -170,6 +170,6 @@ fn confirmations(element: VerifiedElement<'_>) -> Result<Vec<SubjectConfirmation
     let data = SubjectConfirmationData::default();
     Ok(methods
         .into_iter()
-        .map(|method| SubjectConfirmation { method, name_id: None, data: data.clone(), has_key_info })
+        .map(|method| SubjectConfirmation { method, name_id: None, data: data.clone(), key_info: key_info.clone() })
         .collect())
 }

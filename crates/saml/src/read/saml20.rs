@@ -1,6 +1,6 @@
 //! SAML 2.0 assertions.
 
-use super::{audiences, once, required, required_time, simple_text, text_attribute, time, unexpected};
+use super::{audiences, canonical, once, required, required_time, simple_text, text_attribute, time, unexpected};
 use crate::{
     Assertion, AuthenticationStatement, Conditions, Error, NameId, ProxyRestriction, Rejection, Subject,
     SubjectConfirmation, SubjectConfirmationData, Version,
@@ -84,7 +84,9 @@ fn confirmation(element: VerifiedElement<'_>) -> Result<SubjectConfirmation, Err
         } else if child.is(SAML20, "SubjectConfirmationData") {
             once(&mut data, confirmation_data(child)?, "SubjectConfirmation", "SubjectConfirmationData")?;
             // The schema leaves the content open; a key is the only content that means something.
-            confirmation.has_key_info = child.children().any(|content| content.is(DSIG, "KeyInfo"));
+            for key_info in child.children().filter(|content| content.is(DSIG, "KeyInfo")) {
+                once(&mut confirmation.key_info, canonical(key_info), "SubjectConfirmationData", "KeyInfo")?;
+            }
         } else {
             return unexpected(child, "SubjectConfirmation");
         }

@@ -14,8 +14,7 @@ use handstamp_xml_security::signature::{Place, Signer, SigningKey};
 impl Assertion {
     /// The assertion as canonical XML, without a signature: good for nothing but tests and tools.
     ///
-    /// `Advice`, authorization decisions and the keys of a holder-of-key confirmation are not part of the model, so an
-    /// assertion that was read comes out without them.
+    /// `Advice` and authorization decisions are not part of the model, so an assertion that was read comes out without them.
     ///
     /// # Errors
     /// [`Error::Xml`] when a text holds a character that XML does not allow.

@@ -47,6 +47,10 @@ fn subject(subject: Option<&Subject>, out: &mut Writer) {
             for confirmation in &subject.confirmations {
                 text_element("ConfirmationMethod", &confirmation.method, V, out);
             }
+            if let Some(key_info) = subject.confirmations.iter().find_map(|confirmation| confirmation.key_info.as_ref())
+            {
+                out.canonical_fragment(key_info);
+            }
             out.end();
         }
     }

@@ -50,19 +50,22 @@ fn subject(subject: &Subject, out: &mut Writer) {
     if let Some(name) = &subject.name_id {
         name_id("NameID", name, out);
     }
-    for SubjectConfirmation { method, name_id: name, data, .. } in &subject.confirmations {
+    for SubjectConfirmation { method, name_id: name, data, key_info } in &subject.confirmations {
         start("SubjectConfirmation", V, out);
         out.attribute("Method", method);
         if let Some(name) = name {
             name_id("NameID", name, out);
         }
-        if *data != SubjectConfirmationData::default() {
+        if *data != SubjectConfirmationData::default() || key_info.is_some() {
             start("SubjectConfirmationData", V, out);
             optional("Address", &data.address, out);
             optional("InResponseTo", &data.in_response_to, out);
             optional_time("NotBefore", data.not_before, out);
             optional_time("NotOnOrAfter", data.not_on_or_after, out);
             optional("Recipient", &data.recipient, out);
+            if let Some(key_info) = key_info {
+                out.canonical_fragment(key_info);
+            }
             out.end();
         }
         out.end();

@@ -244,6 +244,11 @@ impl SecureConversationClient {
         }
     }
 
+    /// Shows this token of the token service from here on: before the one there is has expired, and a new session or key is due.
+    pub fn replace_issued_token(&mut self, token: IssuedToken) {
+        self.credentials.issued_token = Some(token);
+    }
+
     /// Forgets the session without telling the service; the next request needs a new one.
     pub fn forget(&mut self) {
         self.session = None;

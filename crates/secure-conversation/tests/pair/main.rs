@@ -3,6 +3,7 @@
 
 mod client;
 mod configuration;
+mod issued;
 mod requests;
 mod stateful;
 mod stateless;
