@@ -14,6 +14,7 @@
 //! | [`soap`] | SOAP messages: their encodings, and opening captured ones |
 //! | [`pages`] | what people see |
 //! | [`admin`] | health and metrics |
+//! | [`audit`] | who signed in, and what became of sessions |
 //! | [`application_token`] | signed statements of who is there, for applications |
 //! | [`claim_rules`] | which claims go further |
 //! | [`cli`] | the command line |
@@ -25,6 +26,7 @@
 
 pub mod admin;
 mod application_token;
+mod audit;
 pub mod claim_rules;
 pub mod cli;
 pub mod config;

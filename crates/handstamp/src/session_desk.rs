@@ -9,6 +9,7 @@ use handstamp_session_token::{Error as TokenError, Revocation, RevocationStore, 
 use handstamp_time::Timestamp;
 
 use crate::Error;
+use crate::audit::{AuditLog, Entry, Event};
 use crate::config::Config;
 
 /// A store, and what has to be known to end the sessions in it and those in cookies.
@@ -16,6 +17,7 @@ pub(crate) struct SessionDesk {
     directory: Arc<dyn SessionDirectory>,
     revocations: Arc<dyn RevocationStore>,
     longest_session: Duration,
+    audit: AuditLog,
 }
 
 impl SessionDesk {
@@ -23,9 +25,10 @@ impl SessionDesk {
         config: &Config,
         directory: Arc<dyn SessionDirectory>,
         revocations: Arc<dyn RevocationStore>,
+        audit: AuditLog,
     ) -> Self {
         let lifetimes = config.federation.values().map(|federation| federation.session.absolute_timeout);
-        Self { directory, revocations, longest_session: lifetimes.max().unwrap_or_default() }
+        Self { directory, revocations, longest_session: lifetimes.max().unwrap_or_default(), audit }
     }
 
     /// The sessions in the store, the youngest first.
@@ -44,8 +47,13 @@ impl SessionDesk {
         Ok(known.into_iter().find(|session| fingerprint(session) == name))
     }
 
-    /// Ends a session, also on copies of its cookie.
-    pub(crate) async fn revoke(&self, session: &StoredSession, now: Timestamp) -> Result<(), TokenError> {
+    /// Ends a session, also on copies of its cookie; `operator` wants it.
+    pub(crate) async fn revoke(
+        &self,
+        session: &StoredSession,
+        operator: &str,
+        now: Timestamp,
+    ) -> Result<(), TokenError> {
         let revocations = match &session.token {
             Some(token) => Revocation::of_sign_out(token, SKEW),
             None => vec![Revocation {
@@ -59,14 +67,25 @@ impl SessionDesk {
         if let Some(token) = &session.token {
             self.directory.end_sessions(&SessionFilter::Context(token.context_id().clone()), now).await?;
         }
+        let entry =
+            Entry { session: Some(fingerprint(session)), operator: Some(operator), ..Entry::new(Event::Revocation) };
+        self.audit.note(&Entry { user: user_of(session), ..entry });
         Ok(())
     }
 
     /// Ends every session of a user who signed in until now, in cookies too, and tells how many left the store.
-    pub(crate) async fn revoke_user(&self, subject: SubjectId, now: Timestamp) -> Result<usize, TokenError> {
+    pub(crate) async fn revoke_user(
+        &self,
+        user: &str,
+        subject: SubjectId,
+        operator: &str,
+        now: Timestamp,
+    ) -> Result<usize, TokenError> {
         let expires = now.saturating_add(self.longest_session).saturating_add(SKEW);
         self.revocations.publish(&Revocation::subject(subject, now, expires), now).await?;
-        self.directory.end_sessions(&SessionFilter::Subject(subject), now).await
+        let ended = self.directory.end_sessions(&SessionFilter::Subject(subject), now).await?;
+        self.audit.note(&Entry { user: Some(user), operator: Some(operator), ..Entry::new(Event::Revocation) });
+        Ok(ended)
     }
 }
 

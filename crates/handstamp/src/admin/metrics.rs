@@ -34,6 +34,8 @@ pub struct Metrics {
     pub reloads: Counter,
     /// Configurations that could not be taken over.
     pub failed_reloads: Counter,
+    /// Lines that should be in the audit log and are not.
+    pub audit_lost: Arc<Counter>,
     /// Refused requests, cookies and tokens, by code.
     rejections: Rejections,
     /// The last day.
@@ -124,6 +126,8 @@ impl Metrics {
         for (result, counter) in [("ok", &self.reloads), ("failed", &self.failed_reloads)] {
             text.sample("handstamp_reloads_total", &[("result", result)], counter.value());
         }
+        text.family("handstamp_audit_lost_total", "counter", "Lines that could not be written to the audit log.");
+        text.sample("handstamp_audit_lost_total", &[], self.audit_lost.value());
         text.family("handstamp_connections", "gauge", "Open connections.");
         self.connections.each(|listener, gauge| {
             text.sample("handstamp_connections", &[("listener", listener)], gauge.value());

@@ -12,6 +12,7 @@ use handstamp_time::{Clock, SystemClock, Timestamp};
 
 use super::{block_on, print};
 use crate::Error;
+use crate::audit::AuditLog;
 use crate::config::{Config, StoreKind};
 use crate::session_desk::{SessionDesk, fingerprint, subject, user_of};
 
@@ -107,7 +108,7 @@ impl Revoke {
         let desk = Desk::open(&self.place)?;
         if let Some(user) = &self.user {
             let subject = subject(&desk.config, user, self.issuer.issuer.as_deref())?;
-            let ended = desk.sessions.revoke_user(subject, desk.now).await.map_err(refused)?;
+            let ended = desk.sessions.revoke_user(user, subject, OPERATOR, desk.now).await.map_err(refused)?;
             return print(format_args!("{user} is signed out everywhere; {ended} session(s) left the store"));
         }
         let known = desk.sessions.sessions(&SessionFilter::All, usize::MAX, desk.now).await.map_err(refused)?;
@@ -116,7 +117,7 @@ impl Revoke {
                 code: "HST-SESSION-UNKNOWN",
                 message: format!("{id}: no such session in the store: `handstamp session list` shows them"),
             })?;
-            desk.sessions.revoke(session, desk.now).await.map_err(refused)?;
+            desk.sessions.revoke(session, OPERATOR, desk.now).await.map_err(refused)?;
             print(format_args!("{id} is revoked"))?;
         }
         Ok(())
@@ -127,7 +128,17 @@ impl Revoke {
 struct Desk {
     config: Config,
     sessions: SessionDesk,
+    audit: AuditLog,
     now: Timestamp,
+}
+
+/// Who ends sessions from here, as the audit log says it.
+const OPERATOR: &str = "handstamp session revoke";
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        self.audit.flush();
+    }
 }
 
 impl Desk {
@@ -143,8 +154,12 @@ impl Desk {
         let keys = Arc::new(KeyRing::open(&config.keys.path, config.rotation_policy())?);
         let store = SqliteStore::open(path, NativeFormat::new(keys), SqliteOptions::default()).map_err(refused)?;
         let store = Arc::new(store);
-        let sessions = SessionDesk::new(&config, Arc::clone(&store) as Arc<dyn SessionDirectory>, store);
-        Ok(Self { config, sessions, now: SystemClock.now() })
+        let audit = match &config.audit {
+            Some(audit) => AuditLog::open(&audit.path, &Arc::default())?,
+            None => AuditLog::default(),
+        };
+        let sessions = SessionDesk::new(&config, Arc::clone(&store) as Arc<dyn SessionDirectory>, store, audit.clone());
+        Ok(Self { config, sessions, audit, now: SystemClock.now() })
     }
 }
 

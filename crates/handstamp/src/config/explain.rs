@@ -53,6 +53,9 @@ impl Display for Explanation<'_> {
                 writeln!(f, "  A page for operators, who sign in by {federation} and are {roles}.")?;
             }
         }
+        if let Some(audit) = &config.audit {
+            writeln!(f, "Audit log: {}.", audit.path.display())?;
+        }
         match (config.store.kind, &config.store.path) {
             (StoreKind::Sqlite, Some(path)) => writeln!(f, "Store: SQLite in {}.", path.display())?,
             _ => writeln!(f, "Store: in memory; revocations and replay records are lost when the program ends.")?,

@@ -49,7 +49,7 @@ pub use forward_auth::ForwardAuth;
 pub use jwt::Jwt;
 pub use listener::{ClientCertificates, ForwardingHeaders, Listener, ListenerCertificate, ListenerTls};
 pub use reference::reference;
-pub use service::{Admin, Keys, Log, LogFormat, LogLevel, Shutdown, Store, StoreKind};
+pub use service::{Admin, Audit, Keys, Log, LogFormat, LogLevel, Shutdown, Store, StoreKind};
 pub use sts::{ClaimRules, EncryptionForm, Sts, StsRelyingParty, TokenForm};
 pub use upstream::{
     Balance, BalanceStrategy, HealthCheck, RateLimit, UpstreamProtocol, UpstreamServer, UpstreamTls, Upstreams,
@@ -74,6 +74,8 @@ section! {
         store: Store,
         /// Health, readiness and metrics, on an address of their own.
         admin: Option<Admin>,
+        /// Who signed in, what became of sessions, what was refused; not written when absent.
+        audit: Option<Audit>,
         /// How the program ends.
         shutdown: Shutdown,
         /// Addresses on which requests are accepted.

@@ -87,6 +87,14 @@ section! {
 }
 
 section! {
+    /// The audit log: sign-ins, what becomes of sessions, and what is refused, as JSON, one object a line.
+    pub struct Audit {
+        /// The file, made if needed, readable by its owner only. It may be moved away at any time; the next line makes a new one.
+        path: PathBuf,
+    }
+}
+
+section! {
     /// How the program ends on SIGTERM or SIGINT: it stops accepting, lets running requests finish,
     /// and leaves.
     pub struct Shutdown {

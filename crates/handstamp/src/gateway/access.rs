@@ -132,7 +132,11 @@ impl Access {
         proxy: &Proxy,
         visit: Visit<'_>,
     ) -> Result<Response<Body>, Problem> {
-        let active = match self.admit(request.method(), request.uri(), request.headers(), session)? {
+        let admission = self.admit(request.method(), request.uri(), request.headers(), session);
+        if let (Err(problem), Some(active)) = (&admission, session.active()) {
+            self.federation.note_denied(&active, problem.code(), visit);
+        }
+        let active = match admission? {
             Admission::Granted(active) => active,
             Admission::Challenged(response) => return Ok(response),
         };

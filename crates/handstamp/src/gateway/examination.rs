@@ -60,8 +60,16 @@ impl Examiner {
     /// A file that cannot be used, or settings that fit nothing.
     pub(crate) async fn open(config: &Config) -> Result<Self, Error> {
         let metrics = Arc::new(Metrics::default());
+        // Nothing happens here that belongs into a log.
+        let config = &Config { audit: None, ..config.clone() };
         let foundation = Foundation::open(config, &metrics).await?;
-        let shared = Shared { config, keys: foundation.keys(), stores: foundation.stores(), metrics: &metrics };
+        let shared = Shared {
+            config,
+            keys: foundation.keys(),
+            stores: foundation.stores(),
+            metrics: &metrics,
+            audit: foundation.audit(),
+        };
         let open = |(name, settings): (&String, _)| Ok(Arc::new(Federation::open(name, settings, &shared)?));
         let federations = config.federation.iter().map(open).collect::<Result<_, Error>>()?;
         Ok(Self { foundation, federations })

@@ -16,6 +16,7 @@ use handstamp_time::{Clock, SystemClock};
 use super::timed_cache::TimedCache;
 use crate::Error;
 use crate::admin::{Metrics, Readiness};
+use crate::audit::AuditLog;
 use crate::config::{Config, StoreKind, Sts};
 use crate::session_desk::SessionDesk;
 use crate::sts::{PasswordCost, SecurityTokenService, Surroundings};
@@ -26,6 +27,7 @@ pub(crate) struct Foundation {
     stores: Stores,
     clock: Arc<dyn Clock>,
     store_fails: Arc<AtomicBool>,
+    audit: AuditLog,
 }
 
 /// The parts of the store, each behind its own trait.
@@ -50,7 +52,11 @@ impl Foundation {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let stores = Stores::open(config, &keys, metrics)?;
         stores.revocations.poll(clock.now()).await.map_err(|error| store_error(&error))?;
-        Ok(Self { keys, stores, clock, store_fails: Arc::default() })
+        let audit = match &config.audit {
+            Some(audit) => AuditLog::open(&audit.path, &metrics.audit_lost)?,
+            None => AuditLog::default(),
+        };
+        Ok(Self { keys, stores, clock, store_fails: Arc::default(), audit })
     }
 
     pub(crate) fn keys(&self) -> &Arc<KeyRing> {
@@ -64,7 +70,11 @@ impl Foundation {
     /// Where operators look sessions up and end them.
     pub(crate) fn session_desk(&self, config: &Config) -> SessionDesk {
         let Stores { directory, revocation_store, .. } = &self.stores;
-        SessionDesk::new(config, Arc::clone(directory), Arc::clone(revocation_store))
+        SessionDesk::new(config, Arc::clone(directory), Arc::clone(revocation_store), self.audit.clone())
+    }
+
+    pub(crate) fn audit(&self) -> &AuditLog {
+        &self.audit
     }
 
     /// Sets the built-in security token service up.

@@ -151,6 +151,7 @@ impl Gateway {
             let mut readiness: Vec<Box<dyn Readiness>> = vec![Box::new(Ending(shutdown.clone()))];
             if let Some(foundation) = &foundation {
                 readiness.push(foundation.readiness());
+                readiness.extend(foundation.audit().readiness());
             }
             let reception = Reception { limits: Limits::admin(), tls: None, proxies: None };
             let server = Server {
@@ -200,7 +201,12 @@ impl Gateway {
                 _ = running.serving.join_next(), if !running.serving.is_empty() => {}
             }
         }
+        let kept = running.foundation.clone();
         running.end().await;
+        if let Some(foundation) = kept {
+            // It waits for a disk, and nothing else is left to do.
+            foundation.audit().flush();
+        }
         done.pull();
         if let Some(admin) = admin
             && let Err(error) = admin.await

@@ -95,6 +95,7 @@ pub(super) fn check_unchanged(old: &Config, new: &Config) -> Result<(), Error> {
         ("keys", old.keys != new.keys || old.rotation_policy() != new.rotation_policy()),
         ("store", old.store != new.store),
         ("admin", old.admin != new.admin),
+        ("audit", old.audit != new.audit),
         ("shutdown", old.shutdown != new.shutdown),
     ];
     match changed.iter().find(|(_, changed)| *changed) {

@@ -363,8 +363,13 @@ impl SiteBuilder<'_> {
 
     fn federations(&self) -> Result<BTreeMap<&str, Arc<Federation>>, Error> {
         let Some(foundation) = self.foundation else { return Ok(BTreeMap::new()) };
-        let shared =
-            Shared { config: self.config, keys: foundation.keys(), stores: foundation.stores(), metrics: self.metrics };
+        let shared = Shared {
+            config: self.config,
+            keys: foundation.keys(),
+            stores: foundation.stores(),
+            metrics: self.metrics,
+            audit: foundation.audit(),
+        };
         let open = |(name, settings)| Ok((name, Arc::new(Federation::open(name, settings, &shared)?)));
         self.config.federation.iter().map(|(name, settings)| (name.as_str(), settings)).map(open).collect()
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use handstamp_claims::{Claim, ClaimsIdentity, claim_types};
 use handstamp_keys::{Curve, DeterministicRandom, KeyKind, KeyRing, RotationPolicy, SigningIdentity, SystemRandom};
-use handstamp_time::{Clock, SystemClock};
+use handstamp_time::{Clock, SystemClock, Timestamp};
 use handstamp_ws_federation::{Issuer, IssuerSettings, Limits, Parameters, RelyingPartyTrust};
 use tempfile::TempDir;
 
@@ -88,7 +88,11 @@ impl Site {
 
     /// What the issuer posts back for a sign-in request: the fields of the form.
     pub(crate) fn answer(&self, location: &str, name: &str, roles: &[&str]) -> Parameters {
-        let now = SystemClock.now();
+        self.answer_at(location, name, roles, SystemClock.now())
+    }
+
+    /// The same, made when the issuer's clock says `now`.
+    pub(crate) fn answer_at(&self, location: &str, name: &str, roles: &[&str], now: Timestamp) -> Parameters {
         let (address, query) = location.split_once('?').expect("a query");
         assert_eq!(address, STS);
         let request = Parameters::parse(query, &Limits::default()).expect("parameters");

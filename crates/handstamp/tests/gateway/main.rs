@@ -2,9 +2,11 @@
 
 mod admin;
 mod admin_page;
+mod audit;
 mod bodies;
 mod browser;
 mod doctor;
+mod failures;
 mod formats;
 mod forward_auth;
 mod headers;

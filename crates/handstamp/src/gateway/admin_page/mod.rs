@@ -163,13 +163,14 @@ impl AdminPage {
         operator: &str,
         now: Timestamp,
     ) -> Result<Response<Body>, Problem> {
-        self.desk.revoke(session, now).await.map_err(store_fails)?;
+        self.desk.revoke(session, operator, now).await.map_err(store_fails)?;
         tracing::info!(session = fingerprint(session), operator, "an operator ended a session");
         done(&format!("Session {} is over.", fingerprint(session)))
     }
 
     async fn end_user(&self, wanted: &Fields, operator: &str, now: Timestamp) -> Result<Response<Body>, Problem> {
-        let ended = self.desk.revoke_user(self.subject(wanted)?, now).await.map_err(store_fails)?;
+        let ended =
+            self.desk.revoke_user(&wanted.user, self.subject(wanted)?, operator, now).await.map_err(store_fails)?;
         tracing::info!(user = wanted.user, ended, operator, "an operator signed a user out everywhere");
         done(&format!("{} is signed out everywhere; {ended} session(s) left the store.", wanted.user))
     }

@@ -8,17 +8,25 @@ use handstamp_web_session::module::{Created, Occasion, SignOutCause, SignOutEven
 use handstamp_web_session::{Error, SessionEvents};
 
 use crate::admin::{FederationMetrics, Metrics};
+use crate::audit::{AuditLog, Entry, Event};
 use crate::claim_rules::{ClaimRule, release_claims};
 
-/// Shapes claims at sign-in, and counts renewals, sessions taken over, expirations and refused cookies; sign-ins and
+/// Shapes claims at sign-in, and counts and notes renewals, sessions taken over, expirations and refused cookies; sign-ins and
 /// sign-outs are counted where they happen.
 pub(super) struct Events {
     pub(super) rules: Vec<ClaimRule>,
     pub(super) federation: Arc<FederationMetrics>,
     pub(super) all: Arc<Metrics>,
+    /// Of the relying party.
+    pub(super) name: String,
+    pub(super) audit: AuditLog,
 }
 
 impl Events {
+    fn note(&self, entry: Entry<'_>) {
+        self.audit.note(&Entry { federation: Some(&self.name), ..entry });
+    }
+
     /// Applies the rules to an identity and to those it acts for.
     fn shape(&self, identity: &mut ClaimsIdentity) {
         let kept = release_claims(&self.rules, identity.claims(), &DEFAULT_ISSUER);
@@ -48,10 +56,12 @@ impl SessionEvents for Events {
         let session = event.token.context_id().fingerprint();
         match event.occasion {
             Occasion::Slide => {
+                self.note(Entry::new(Event::Slide).of_session(&event.token));
                 self.federation.slides.add();
                 tracing::info!(session, "session slid");
             }
             Occasion::TakeOver => {
+                self.note(Entry::new(Event::TakeOver).of_session(&event.token));
                 self.federation.take_overs.add();
                 tracing::info!(session, "session taken over from a cookie of another format");
             }
@@ -60,12 +70,21 @@ impl SessionEvents for Events {
     }
 
     fn signed_out(&self, event: &SignOutEvent<'_>) {
-        if event.cause == SignOutCause::Expired {
-            self.federation.expirations.add();
+        let happened = match event.cause {
+            SignOutCause::Application => Event::SignOut,
+            SignOutCause::Issuer => Event::IssuerSignOut,
+            SignOutCause::Expired => {
+                self.federation.expirations.add();
+                Event::Expiry
+            }
+        };
+        if let Some(token) = event.token {
+            self.note(Entry::new(happened).of_session(token));
         }
     }
 
     fn refused(&self, error: &Error) {
         self.all.reject(error.code());
+        self.note(Entry { code: Some(error.code()), ..Entry::new(Event::SessionRejected) });
     }
 }

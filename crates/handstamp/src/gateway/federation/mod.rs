@@ -25,6 +25,7 @@ use super::body::Body;
 use super::problem::Problem;
 use super::session_life::SessionLife;
 use crate::admin::FederationMetrics;
+use crate::audit::{AuditLog, Entry, Event};
 use crate::config::{ChallengeMode, OnUnreadable};
 
 pub(super) use setup::Shared;
@@ -46,6 +47,7 @@ pub(super) struct Federation {
     /// What the names of the sign-in state's cookies begin with.
     state_prefix: String,
     metrics: Arc<FederationMetrics>,
+    audit: AuditLog,
     random: SystemRandom,
 }
 
@@ -73,6 +75,15 @@ impl Federation {
     /// Counts a session that a request came with.
     pub(super) fn note_seen(&self, session: &ActiveSession) {
         self.metrics.seen.note(session.token().context_id());
+    }
+
+    /// Notes that a user may not see what was asked for.
+    pub(super) fn note_denied(&self, session: &ActiveSession, code: &str, visit: Visit<'_>) {
+        let entry = Entry::new(Event::AccessDenied).of_session(session.token());
+        self.audit.note(
+            &Entry { federation: Some(&self.name), code: Some(code), ..entry }
+                .of_request(visit.origin.client, visit.id),
+        );
     }
 
     pub(super) fn sign_out_path(&self) -> &str {

@@ -12,6 +12,7 @@ use super::sessions::Sessions;
 use super::{Federation, decryption};
 use crate::Error;
 use crate::admin::Metrics;
+use crate::audit::AuditLog;
 use crate::config::{self, Config};
 use crate::gateway::foundation::Stores;
 
@@ -21,6 +22,7 @@ pub(in crate::gateway) struct Shared<'s> {
     pub(in crate::gateway) keys: &'s Arc<KeyRing>,
     pub(in crate::gateway) stores: &'s Stores,
     pub(in crate::gateway) metrics: &'s Arc<Metrics>,
+    pub(in crate::gateway) audit: &'s AuditLog,
 }
 
 impl Federation {
@@ -45,6 +47,8 @@ impl Federation {
                 rules: settings.claims.0.clone(),
                 federation: Arc::clone(&metrics),
                 all: Arc::clone(shared.metrics),
+                name: name.to_owned(),
+                audit: shared.audit.clone(),
             }))
             .build()
             .map_err(|error| setup_error(&place, error.code(), &error))?;
@@ -71,6 +75,7 @@ impl Federation {
             persistent: settings.cookie.persistent.is_some(),
             state_prefix: state_prefix.to_owned(),
             metrics,
+            audit: shared.audit.clone(),
             random: SystemRandom,
         })
     }

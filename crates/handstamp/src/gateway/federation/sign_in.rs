@@ -11,6 +11,7 @@ use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Limited};
 
 use super::{Federation, redirect};
+use crate::audit::{Entry, Event};
 use crate::config::ChallengeMode;
 use crate::gateway::Visit;
 use crate::gateway::body::Body;
@@ -78,6 +79,20 @@ impl Federation {
         session: &Session,
         visit: Visit<'_>,
     ) -> Result<Response<Body>, Problem> {
+        let answer = self.answer_sign_in(request, session, visit).await;
+        if let Err(problem) = &answer {
+            let entry = Entry::new(Event::SignInRejected).of_request(visit.origin.client, visit.id);
+            self.audit.note(&Entry { federation: Some(&self.name), code: Some(problem.code()), ..entry });
+        }
+        answer
+    }
+
+    async fn answer_sign_in(
+        &self,
+        request: Request<Body>,
+        session: &Session,
+        visit: Visit<'_>,
+    ) -> Result<Response<Body>, Problem> {
         if request.method() != Method::POST {
             return Err(Problem::new(
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -132,6 +147,8 @@ impl Federation {
             session = active.token().context_id().fingerprint(),
             "signed in"
         );
+        let entry = Entry::new(Event::SignIn).of_session(active.token()).of_request(visit.origin.client, visit.id);
+        self.audit.note(&Entry { federation: Some(&self.name), issuer: Some(&signed_in.issuer), ..entry });
         let mut response = redirect(StatusCode::SEE_OTHER, signed_in.return_url.as_str())?;
         set_cookies(&mut response, &signed_in.cookies);
         Ok(response)
