@@ -36,9 +36,11 @@ mod error;
 pub mod gateway;
 pub mod logging;
 pub mod pages;
+mod password_file;
 mod session_desk;
 pub mod shutdown;
 pub mod soap;
+mod store;
 pub mod sts;
 mod wif_keys;
 

@@ -116,7 +116,7 @@ required_roles = ["admin"]
             "/etc/handstamp.toml:5:1: HST-CONFIG-CONFLICT issuer.corp.sign_in_url: http://sts.example/wsfed is not https: anybody on the way could take over the sign-in; use https, or set federation.shop.require_https = false",
             "/etc/handstamp.toml:8:1: HST-CONFIG-VALUE federation.shop.realm: must be an absolute URI such as \"https://shop.example/\" or \"urn:shop\"",
             "/etc/handstamp.toml:9:1: HST-CONFIG-CONFLICT federation.shop.sign_out_path: must not be the whole site",
-            "/etc/handstamp.toml:12:1: HST-CONFIG-CONFLICT federation.shop.session.mode: needs a store that survives a restart: set [store] kind = \"sqlite\"",
+            "/etc/handstamp.toml:12:1: HST-CONFIG-CONFLICT federation.shop.session.mode: needs a store that survives a restart: set [store] kind = \"sqlite\", \"redis\" or \"postgresql\"",
             "/etc/handstamp.toml:13:1: HST-CONFIG-CONFLICT federation.shop.session.idle_timeout: is longer than absolute_timeout and would never take effect",
             "/etc/handstamp.toml:14:1: HST-CONFIG-VALUE federation.shop.session.clock_skew: must be at most \"60s\": our own nodes agree on the time; for the issuer's clock set clock_skew of the federation",
             "/etc/handstamp.toml:17:1: HST-CONFIG-CONFLICT federation.shop.cookie.secure: must be true for a cookie name with __Host-; or choose another cookie.name",

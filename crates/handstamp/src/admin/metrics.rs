@@ -29,7 +29,7 @@ pub struct Metrics {
     /// Sign-ins and sessions, by federation.
     federations: Family<FederationMetrics>,
     /// Operations of the store, by name.
-    store: Family<Histogram>,
+    store: Family<StoreMetrics>,
     /// Configurations taken over while running.
     pub reloads: Counter,
     /// Configurations that could not be taken over.
@@ -63,9 +63,9 @@ impl Metrics {
         self.federations.of(federation, FederationMetrics::default)
     }
 
-    /// How long an operation of the store takes.
-    pub fn store(&self, operation: &str) -> Arc<Histogram> {
-        self.store.of(operation, Histogram::of_seconds)
+    /// What is counted for an operation of the store.
+    pub fn store(&self, operation: &str) -> Arc<StoreMetrics> {
+        self.store.of(operation, StoreMetrics::default)
     }
 
     /// Counts a rejection.
@@ -137,8 +137,12 @@ impl Metrics {
         self.render_federations(&mut text);
 
         text.family("handstamp_store_seconds", "histogram", "Time an operation of the store took.");
-        self.store.each(|operation, histogram| {
-            text.histogram("handstamp_store_seconds", &[("operation", operation)], histogram);
+        self.store.each(|operation, metrics| {
+            text.histogram("handstamp_store_seconds", &[("operation", operation)], &metrics.seconds);
+        });
+        text.family("handstamp_store_failures_total", "counter", "Operations that the store did not do.");
+        self.store.each(|operation, metrics| {
+            text.sample("handstamp_store_failures_total", &[("operation", operation)], metrics.failures.value());
         });
         text.family("handstamp_rejections_total", "counter", "Refused requests, cookies and tokens.");
         for (code, count) in self.rejections.counts() {
@@ -229,6 +233,21 @@ impl RouteMetrics {
             counter.add();
         }
         self.seconds.observe(elapsed.as_secs_f64());
+    }
+}
+
+/// What is counted for an operation of the store.
+#[derive(Debug)]
+pub struct StoreMetrics {
+    /// How long it takes.
+    pub seconds: Histogram,
+    /// How often the store fails, or does not answer in time.
+    pub failures: Counter,
+}
+
+impl Default for StoreMetrics {
+    fn default() -> Self {
+        Self { seconds: Histogram::of_seconds(), failures: Counter::default() }
     }
 }
 

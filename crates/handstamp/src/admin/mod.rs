@@ -20,7 +20,9 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
 pub use history::{History, Sample};
-pub use metrics::{Counter, Entered, FederationMetrics, Gauge, Histogram, Metrics, RouteMetrics, UpstreamMetrics};
+pub use metrics::{
+    Counter, Entered, FederationMetrics, Gauge, Histogram, Metrics, RouteMetrics, StoreMetrics, UpstreamMetrics,
+};
 pub use rejections::Rejection;
 pub use seen::SeenSessions;
 

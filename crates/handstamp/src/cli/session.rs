@@ -5,20 +5,19 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use handstamp_keys::KeyRing;
-use handstamp_session_store::{SessionDirectory, SessionFilter, SqliteOptions, SqliteStore, StoredSession};
-use handstamp_session_token::Error as TokenError;
-use handstamp_session_token::native::NativeFormat;
+use handstamp_session_store::{SessionDirectory, SessionFilter, StoredSession};
+use handstamp_session_token::{Error as TokenError, RevocationStore};
 use handstamp_time::{Clock, SystemClock, Timestamp};
 
 use super::{block_on, print};
-use crate::Error;
 use crate::audit::AuditLog;
 use crate::config::{Config, StoreKind};
 use crate::session_desk::{SessionDesk, fingerprint, subject, user_of};
+use crate::{Error, store};
 
 /// List and end sessions.
 ///
-/// Works on the store of a running gateway, which takes revocations over within a second. The store must be SQLite.
+/// Works on the store of running gateways, which take revocations over within a second. A store in memory cannot be reached.
 #[derive(Debug, Subcommand)]
 pub(super) enum Session {
     List(List),
@@ -93,7 +92,7 @@ impl Session {
 
 impl List {
     async fn run(self) -> Result<(), Error> {
-        let desk = Desk::open(&self.place)?;
+        let desk = Desk::open(&self.place).await?;
         let filter = match &self.user {
             Some(user) => SessionFilter::Subject(subject(&desk.config, user, self.issuer.issuer.as_deref())?),
             None => SessionFilter::All,
@@ -105,7 +104,7 @@ impl List {
 
 impl Revoke {
     async fn run(self) -> Result<(), Error> {
-        let desk = Desk::open(&self.place)?;
+        let desk = Desk::open(&self.place).await?;
         if let Some(user) = &self.user {
             let subject = subject(&desk.config, user, self.issuer.issuer.as_deref())?;
             let ended = desk.sessions.revoke_user(user, subject, OPERATOR, desk.now).await.map_err(refused)?;
@@ -142,23 +141,28 @@ impl Drop for Desk {
 }
 
 impl Desk {
-    fn open(place: &Place) -> Result<Self, Error> {
+    async fn open(place: &Place) -> Result<Self, Error> {
         let config = Config::load(&place.config)?;
-        let (StoreKind::Sqlite, Some(path)) = (config.store.kind, &config.store.path) else {
+        if config.store.kind == StoreKind::Memory {
             return Err(Error::Refused {
                 code: "HST-SESSION-STORE",
-                message: "sessions of a store in memory can only be seen by the gateway itself: set [store] kind = \"sqlite\""
+                message: "sessions of a store in memory can only be seen by the gateway itself: set [store] kind to \"sqlite\", \
+                          \"redis\" or \"postgresql\""
                     .to_owned(),
             });
-        };
+        }
         let keys = Arc::new(KeyRing::open(&config.keys.path, config.rotation_policy())?);
-        let store = SqliteStore::open(path, NativeFormat::new(keys), SqliteOptions::default()).map_err(refused)?;
-        let store = Arc::new(store);
+        let store = store::open(&config.store, &keys).await?;
         let audit = match &config.audit {
             Some(audit) => AuditLog::open(&audit.path, &Arc::default())?,
             None => AuditLog::default(),
         };
-        let sessions = SessionDesk::new(&config, Arc::clone(&store) as Arc<dyn SessionDirectory>, store, audit.clone());
+        let sessions = SessionDesk::new(
+            &config,
+            Arc::clone(&store) as Arc<dyn SessionDirectory>,
+            store as Arc<dyn RevocationStore>,
+            audit.clone(),
+        );
         Ok(Self { config, sessions, audit, now: SystemClock.now() })
     }
 }

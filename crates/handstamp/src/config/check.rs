@@ -7,7 +7,7 @@ use super::federation::{Federation, Issuer};
 use super::findings::{FindingKind, Reader};
 use super::forward_auth::ForwardAuth;
 use super::schema::nearest;
-use super::service::{Store, StoreKind};
+use super::service::StoreKind;
 use super::web::{SignIn, WebRoute};
 use super::{Config, HostPattern, SameSite, SessionMode};
 
@@ -166,7 +166,8 @@ impl Config {
             reader.report(FindingKind::Value, &at("clock_skew"), message);
         }
         if session.mode != SessionMode::SelfContained && self.store.kind == StoreKind::Memory {
-            let message = "needs a store that survives a restart: set [store] kind = \"sqlite\"";
+            let message =
+                "needs a store that survives a restart: set [store] kind = \"sqlite\", \"redis\" or \"postgresql\"";
             reader.report(FindingKind::Conflict, &at("mode"), message);
         }
     }
@@ -280,24 +281,6 @@ impl Config {
                     }
                 }
             }
-        }
-    }
-}
-
-impl Store {
-    fn check(&self, reader: &mut Reader) {
-        match (self.kind, &self.path) {
-            (StoreKind::Sqlite, None) => reader.report(
-                FindingKind::Missing,
-                "store.path",
-                "is required for kind = \"sqlite\": name the database file",
-            ),
-            (StoreKind::Memory, Some(_)) => reader.report(
-                FindingKind::Conflict,
-                "store.path",
-                "means nothing for kind = \"memory\": set kind = \"sqlite\" or remove it",
-            ),
-            _ => {}
         }
     }
 }

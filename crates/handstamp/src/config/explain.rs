@@ -58,6 +58,14 @@ impl Display for Explanation<'_> {
         }
         match (config.store.kind, &config.store.path) {
             (StoreKind::Sqlite, Some(path)) => writeln!(f, "Store: SQLite in {}.", path.display())?,
+            (StoreKind::Redis | StoreKind::Postgresql, _) => {
+                let url = config.store.url.as_deref().unwrap_or_default();
+                writeln!(
+                    f,
+                    "Store: {} at {url}, for every node that has the same key ring.",
+                    config.store.kind.word()
+                )?;
+            }
             _ => writeln!(f, "Store: in memory; revocations and replay records are lost when the program ends.")?,
         }
         if !config.federation.is_empty() {

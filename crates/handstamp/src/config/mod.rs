@@ -30,6 +30,7 @@ mod listener;
 mod reference;
 pub mod schema;
 mod service;
+mod store;
 mod sts;
 mod transport;
 mod upstream;

@@ -60,6 +60,24 @@ section! {
         kind: StoreKind = "memory",
         /// Database file; needed for, and only for, `sqlite`.
         path: Option<PathBuf>,
+        /// Address of the server, without a password; needed for, and only for, `redis` (`rediss://user@host:6379/0`) and
+        /// `postgresql` (`postgresql://user@host/database`).
+        url: Option<String>,
+        /// File with the password for the server, readable by its owner only.
+        password_file: Option<PathBuf>,
+        /// Authorities (PEM) that the server's certificate must come from; those of the system when empty.
+        authorities: Vec<PathBuf> = [],
+        /// Refuse servers on other hosts that would be reached without TLS.
+        require_tls: bool = true,
+        /// How long the server may take to answer.
+        timeout: Duration = "3s",
+    }
+}
+
+impl Store {
+    /// Whether other nodes can share it.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.kind, StoreKind::Redis | StoreKind::Postgresql)
     }
 }
 
@@ -70,6 +88,10 @@ choice! {
         Memory = "memory",
         /// In a database file; survives a crash.
         Sqlite = "sqlite",
+        /// In Redis, shared by any number of nodes; survives what Redis survives.
+        Redis = "redis",
+        /// In PostgreSQL, shared by any number of nodes; survives what PostgreSQL survives.
+        Postgresql = "postgresql",
     }
 }
 

@@ -13,8 +13,9 @@ use super::problem::Problem;
 use super::proxy::Proxy;
 use super::session_life::SessionLife;
 use crate::config::{Admin, AuthenticatedCache, ForwardAuth, PathPrefix, SignIn, WebRoute};
+use handstamp_session_token::ErrorKind;
 use handstamp_time::Timestamp;
-use handstamp_web_session::{ActiveSession, Session};
+use handstamp_web_session::{ActiveSession, Error, Session};
 
 /// The rules of one route.
 #[derive(Debug)]
@@ -100,6 +101,7 @@ impl Access {
         }
         if !self.is_public(uri) {
             match &active {
+                None if is_undecided(session) => return Err(Problem::unavailable("HST-GATEWAY-STORE")),
                 None => return self.federation.challenge(method, uri, headers, session).map(Admission::Challenged),
                 Some(active) => self.check_roles(active, uri.path())?,
             }
@@ -179,6 +181,13 @@ impl Access {
         }
         Err(problem.action("Sign out and use another account", self.federation.sign_out_path()))
     }
+}
+
+/// SM-48: whether nobody knows if this is a session, because the store does not answer. Signing in would not help.
+fn is_undecided(session: &Session) -> bool {
+    let unavailable =
+        |error: &Error| matches!(error, Error::Token(token) if token.kind() == ErrorKind::StoreUnavailable);
+    session.rejection().is_some_and(unavailable)
 }
 
 /// Keeps an answer out of every cache, also out of the one behind the back button, unless the application itself says that

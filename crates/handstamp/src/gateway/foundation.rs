@@ -5,21 +5,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use handstamp_keys::{KeyRing, SystemRandom};
-use handstamp_session_store::{MemoryStore, SessionDirectory, SqliteOptions, SqliteStore, follow_revocations};
-use handstamp_session_token::native::NativeFormat;
+use handstamp_session_store::{SessionDirectory, follow_revocations};
 use handstamp_session_token::{
     Error as TokenError, ReplayCache, ReplicatedRevocations, RevocationList, RevocationStore, SessionTokenCache,
     TwoLevelCache,
 };
 use handstamp_time::{Clock, SystemClock};
 
-use super::timed_cache::TimedCache;
-use crate::Error;
+use super::measured_store::MeasuredStore;
 use crate::admin::{Metrics, Readiness};
 use crate::audit::AuditLog;
 use crate::config::{Config, StoreKind, Sts};
 use crate::session_desk::SessionDesk;
 use crate::sts::{PasswordCost, SecurityTokenService, Surroundings};
+use crate::{Error, store};
 
 /// Keys and store of a process.
 pub(crate) struct Foundation {
@@ -50,8 +49,8 @@ impl Foundation {
     pub(crate) async fn open(config: &Config, metrics: &Metrics) -> Result<Self, Error> {
         let keys = Arc::new(open_key_ring(config)?);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let stores = Stores::open(config, &keys, metrics)?;
-        stores.revocations.poll(clock.now()).await.map_err(|error| store_error(&error))?;
+        let stores = Stores::open(config, &keys, metrics).await?;
+        stores.revocations.poll(clock.now()).await.map_err(|error| setup_error(&error))?;
         let audit = match &config.audit {
             Some(audit) => AuditLog::open(&audit.path, &metrics.audit_lost)?,
             None => AuditLog::default(),
@@ -164,39 +163,28 @@ fn open_key_ring(config: &Config) -> Result<KeyRing, Error> {
 }
 
 impl Stores {
-    fn open(config: &Config, keys: &Arc<KeyRing>, metrics: &Metrics) -> Result<Self, Error> {
-        match (config.store.kind, &config.store.path) {
-            (StoreKind::Sqlite, Some(path)) => {
-                let format = NativeFormat::new(Arc::clone(keys));
-                let store = SqliteStore::open(path, format, SqliteOptions::default());
-                let store = Arc::new(store.map_err(|error| store_error(&error))?);
-                let timed = Arc::new(TimedCache::new(Arc::clone(&store), metrics));
-                Ok(Self::of(Arc::new(TwoLevelCache::new(timed)), store))
-            }
-            _ => {
-                let store = Arc::new(MemoryStore::new());
-                Ok(Self::of(Arc::clone(&store) as Arc<dyn SessionTokenCache>, store))
-            }
-        }
-    }
-
-    fn of<S: ReplayCache + RevocationStore + SessionDirectory + 'static>(
-        cache: Arc<dyn SessionTokenCache>,
-        store: Arc<S>,
-    ) -> Self {
+    async fn open(config: &Config, keys: &Arc<KeyRing>, metrics: &Metrics) -> Result<Self, Error> {
+        let store = store::open(&config.store, keys).await?;
+        let directory = Arc::clone(&store) as Arc<dyn SessionDirectory>;
+        let store = Arc::new(MeasuredStore::new(store, metrics));
+        let cache: Arc<dyn SessionTokenCache> = match config.store.kind {
+            // It is in memory already.
+            StoreKind::Memory => Arc::clone(&store) as Arc<dyn SessionTokenCache>,
+            _ => Arc::new(TwoLevelCache::new(Arc::clone(&store))),
+        };
         let list = Arc::new(RevocationList::new());
         let revocation_store: Arc<dyn RevocationStore> = Arc::clone(&store) as Arc<dyn RevocationStore>;
-        Self {
+        Ok(Self {
             cache,
-            directory: Arc::clone(&store) as Arc<dyn SessionDirectory>,
+            directory,
             replays: store,
             revocations: Arc::new(ReplicatedRevocations::new(list, Arc::clone(&revocation_store))),
             revocation_store,
-        }
+        })
     }
 }
 
-fn store_error(error: &TokenError) -> Error {
+fn setup_error(error: &TokenError) -> Error {
     Error::Setup { code: error.code(), message: format!("store: {error}") }
 }
 

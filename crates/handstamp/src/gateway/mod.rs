@@ -22,6 +22,7 @@ pub mod forwarded;
 mod forwarding;
 mod foundation;
 mod listening;
+mod measured_store;
 pub mod origin;
 pub mod problem;
 mod proxy;
@@ -34,7 +35,6 @@ pub(crate) mod server;
 mod session_header;
 mod session_life;
 mod site;
-mod timed_cache;
 pub(crate) mod upstream;
 mod websocket;
 

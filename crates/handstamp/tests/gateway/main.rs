@@ -17,6 +17,7 @@ mod proxies;
 mod rate_limits;
 mod reload;
 mod routing;
+mod shared_store;
 mod shutdown;
 mod sign_in;
 mod support;

@@ -6,8 +6,8 @@ use handstamp_xml_security::algorithm::{DataEncryption, KeyEncryption};
 use handstamp_xml_security::encryption::DecryptPolicy;
 use zeroize::Zeroizing;
 
-use crate::Error;
 use crate::config::{self, TokenAlgorithm};
+use crate::{Error, password_file};
 
 /// Reads the keys of a relying party; none when it has none.
 pub(super) fn open(place: &str, settings: &config::Federation) -> Result<Option<TokenDecryption>, Error> {
@@ -15,14 +15,7 @@ pub(super) fn open(place: &str, settings: &config::Federation) -> Result<Option<
         return Ok(None);
     }
     let password = match &settings.decryption_password_file {
-        Some(file) => {
-            let text = std::fs::read_to_string(file).map(Zeroizing::new).map_err(|error| Error::Setup {
-                code: "HST-CONFIG-FILE",
-                message: format!("{place}.decryption_password_file: {} cannot be read: {error}", file.display()),
-            })?;
-            // Editors end a file with a line break; passwords do not.
-            Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned())
-        }
+        Some(file) => password_file::read(&format!("{place}.decryption_password_file"), file)?,
         None => Zeroizing::default(),
     };
     let read = |(index, file): (usize, &std::path::PathBuf)| {

@@ -1,46 +1,55 @@
-//! A token cache, and how long it takes.
+//! The store, how long it takes, and how often it fails.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
+use handstamp_session_store::Store;
 use handstamp_session_token::{
-    CachedToken, ContextId, EndpointScope, Error, NewEntry, Revision, SessionTokenCache, SessionTokenCacheKey,
+    CachedToken, ContextId, EndpointScope, Error, NewEntry, ReplayCache, Revision, Revocation, RevocationCursor,
+    RevocationStore, SessionTokenCache, SessionTokenCacheKey,
 };
 use handstamp_time::Timestamp;
 
-use crate::admin::{Histogram, Metrics};
+use crate::admin::{Metrics, StoreMetrics};
 
 /// Passes everything on and measures it.
-pub(super) struct TimedCache<S> {
-    store: Arc<S>,
-    reads: Arc<Histogram>,
-    writes: Arc<Histogram>,
-    removals: Arc<Histogram>,
-    purges: Arc<Histogram>,
+pub(super) struct MeasuredStore {
+    store: Arc<dyn Store>,
+    reads: Arc<StoreMetrics>,
+    writes: Arc<StoreMetrics>,
+    removals: Arc<StoreMetrics>,
+    purges: Arc<StoreMetrics>,
+    replays: Arc<StoreMetrics>,
+    revocations: Arc<StoreMetrics>,
 }
 
-impl<S> TimedCache<S> {
-    pub(super) fn new(store: Arc<S>, metrics: &Metrics) -> Self {
+impl MeasuredStore {
+    pub(super) fn new(store: Arc<dyn Store>, metrics: &Metrics) -> Self {
         Self {
             store,
             reads: metrics.store("read"),
             writes: metrics.store("write"),
             removals: metrics.store("remove"),
             purges: metrics.store("purge"),
+            replays: metrics.store("replay"),
+            revocations: metrics.store("revocation"),
         }
     }
 }
 
-async fn timed<T>(histogram: &Histogram, operation: impl Future<Output = T>) -> T {
+async fn timed<T>(metrics: &StoreMetrics, operation: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let began = Instant::now();
     let result = operation.await;
-    histogram.observe(began.elapsed().as_secs_f64());
+    metrics.seconds.observe(began.elapsed().as_secs_f64());
+    if matches!(result, Err(Error::Store(_))) {
+        metrics.failures.add();
+    }
     result
 }
 
 #[async_trait]
-impl<S: SessionTokenCache> SessionTokenCache for TimedCache<S> {
+impl SessionTokenCache for MeasuredStore {
     async fn add(&self, key: &SessionTokenCacheKey, entry: NewEntry, now: Timestamp) -> Result<Revision, Error> {
         timed(&self.writes, self.store.add(key, entry, now)).await
     }
@@ -95,5 +104,35 @@ impl<S: SessionTokenCache> SessionTokenCache for TimedCache<S> {
 
     async fn purge(&self, now: Timestamp) -> Result<usize, Error> {
         timed(&self.purges, self.store.purge(now)).await
+    }
+}
+
+#[async_trait]
+impl ReplayCache for MeasuredStore {
+    async fn add_if_absent(&self, key: [u8; 32], expires: Timestamp, now: Timestamp) -> Result<bool, Error> {
+        timed(&self.replays, self.store.add_if_absent(key, expires, now)).await
+    }
+
+    async fn purge_replays(&self, now: Timestamp) -> Result<usize, Error> {
+        timed(&self.purges, self.store.purge_replays(now)).await
+    }
+}
+
+#[async_trait]
+impl RevocationStore for MeasuredStore {
+    async fn publish(&self, revocation: &Revocation, now: Timestamp) -> Result<(), Error> {
+        timed(&self.revocations, self.store.publish(revocation, now)).await
+    }
+
+    async fn changes_since(
+        &self,
+        cursor: RevocationCursor,
+        now: Timestamp,
+    ) -> Result<(Vec<Revocation>, RevocationCursor), Error> {
+        timed(&self.revocations, self.store.changes_since(cursor, now)).await
+    }
+
+    async fn purge_revocations(&self, now: Timestamp) -> Result<usize, Error> {
+        timed(&self.purges, self.store.purge_revocations(now)).await
     }
 }
