@@ -23,9 +23,12 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
-    /// A TLS session in messages failed: the peer is not believed, or what it sent is not of the session.
+    /// A TLS session in messages failed: what the peer sent is not of the session, or the two do not agree.
     #[error("TLS: {0}")]
     Tls(String),
+    /// The other end of a TLS session in messages is not believed.
+    #[error("TLS: the peer is not believed: {0}")]
+    TlsPeer(String),
     /// A token names a key that this ring does not hold: it was made by another installation, or the key was dropped long ago.
     #[error("no key {0} in the key ring; if another node made the token, give both nodes the same key file")]
     UnknownKey(KeyId),
@@ -105,6 +108,7 @@ impl Error {
             Self::Unauthentic => "HST-KEYS-UNAUTHENTIC",
             Self::Untrusted { .. } => "HST-KEYS-UNTRUSTED",
             Self::Tls(_) => "HST-KEYS-TLS",
+            Self::TlsPeer(_) => "HST-KEYS-TLS-PEER",
             Self::UnknownKey(_) => "HST-KEYS-UNKNOWN",
             Self::KeyWithdrawn { .. } => "HST-KEYS-WITHDRAWN",
             Self::NoCurrentKey => "HST-KEYS-NO-CURRENT",

@@ -55,7 +55,7 @@ fn sc_7_3_nobody_is_believed_without_reason() {
     let server = |clients| TlsRecords::server(&service, clients, now()).expect("usable");
     let refused = |mut client: TlsRecords, mut server: TlsRecords| {
         let error = shake(&mut client, &mut server).expect_err("not believed");
-        assert!(matches!(error, Error::Tls(_)), "{error}");
+        assert!(matches!(error, Error::TlsPeer(_)), "{error}");
     };
     refused(client(&other, None).expect("usable"), server(None));
     refused(client(&service, Some(&service)).expect("usable"), server(Some(believing(&other))));

@@ -38,6 +38,10 @@
 //!   of the cookies can serve it. It cannot be renewed or cancelled, only replaced; a [revocation
 //!   list](SecureConversationServiceBuilder::revocations) ends it before its time.
 //!
+//! Where the bootstrap is negotiated (`…ForSslNegotiated`, `MutualSslNegotiated`) one more step comes first: both ends carry a
+//! TLS handshake in plain messages, and what they get out of it is a context that protects the request for the session. The
+//! service's certificate then need not be known beforehand, only whom to trust. TLS draws its own randomness.
+//!
 //! Who calls is known by a [`ClaimsPrincipal`](handstamp_claims::ClaimsPrincipal) that is made once, when the session is issued. It
 //! is a portable identity, names and claims; there is no logon of the operating system behind it.
 
@@ -50,6 +54,7 @@ mod hooks;
 #[cfg(feature = "http")]
 pub mod http;
 mod identity;
+mod negotiation;
 mod requirements;
 mod saml_tokens;
 mod service;

@@ -10,6 +10,17 @@ pub(crate) struct Requirements {
     pub(crate) client_certificate: bool,
     pub(crate) user_name: bool,
     pub(crate) issued_token: bool,
+    /// What TLS negotiates in messages, before the bootstrap (SC §7).
+    pub(crate) negotiation: Option<Negotiates>,
+}
+
+/// A context that TLS negotiates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Negotiates {
+    /// Whether the client shows a certificate.
+    pub(crate) client_certificate: bool,
+    /// Whether the service remembers the context; otherwise it is a cookie.
+    pub(crate) is_remembered: bool,
 }
 
 impl Requirements {
@@ -20,6 +31,10 @@ impl Requirements {
                 TokenKind::X509 => needs.service_certificate = true,
                 // The token service encrypts the key for the service.
                 TokenKind::Issued(_) => needs.issued_token = true,
+                TokenKind::SslNegotiated { client_certificate, require_cancellation: is_remembered } => {
+                    needs.client_certificate = client_certificate;
+                    needs.negotiation = Some(Negotiates { client_certificate, is_remembered });
+                }
                 _ => {}
             },
             Protection::Asymmetric { .. } => (needs.service_certificate, needs.client_certificate) = (true, true),
@@ -40,7 +55,7 @@ impl Requirements {
 /// The session of a binding that both ends can speak.
 ///
 /// # Errors
-/// [`Error::Configuration`] for what SC 14.9 refuses, and for negotiated bootstraps.
+/// [`Error::Configuration`] for what SC 14.9 refuses, and for negotiated contexts out of their place.
 pub(crate) fn check_binding(binding: &SecurityBinding) -> Result<&SecureConversation, Error> {
     let refused = |problem: &str| Err(Error::Configuration(problem.to_owned()));
     let Some(session) = binding.session() else {
@@ -57,15 +72,16 @@ pub(crate) fn check_binding(binding: &SecurityBinding) -> Result<&SecureConversa
         );
     }
     let is_negotiated = |kind: &TokenKind| matches!(kind, TokenKind::SslNegotiated { .. });
-    let supporting = bootstrap.supporting_tokens.iter().map(|token| &token.parameters.kind);
-    let protecting = match &bootstrap.protection {
-        Protection::Symmetric { token } => Some(&token.kind),
-        _ => None,
-    };
-    if supporting.chain(protecting).any(is_negotiated) {
+    if bootstrap.supporting_tokens.iter().any(|token| is_negotiated(&token.parameters.kind)) {
         return refused(
-            "bootstraps with a context that TLS negotiates in SOAP messages (…ForSslNegotiated) are not available: choose one \
-             with a certificate (…ForCertificate) or one over transport",
+            "a context that TLS negotiates in SOAP messages (…ForSslNegotiated) can protect a bootstrap, and not be one of its \
+             supporting tokens",
+        );
+    }
+    if Requirements::of(bootstrap).negotiation.is_some() && binding.version.generation != bootstrap.version.generation {
+        return refused(
+            "a negotiated bootstrap (…ForSslNegotiated) needs the same generation of WS-Trust in the messageSecurityVersion of \
+             security and of secureConversationBootstrap",
         );
     }
     for part in [binding, bootstrap] {
@@ -81,7 +97,7 @@ pub(crate) fn check_binding(binding: &SecurityBinding) -> Result<&SecureConversa
 #[cfg(test)]
 mod tests {
     use super::*;
-    use handstamp_ws_security::MessageSecurityVersion;
+    use handstamp_ws_security::{MessageSecurityVersion, TokenRole};
 
     fn outer(bootstrap: SecurityBinding) -> SecurityBinding {
         SecurityBinding::secure_conversation(bootstrap, MessageSecurityVersion::default())
@@ -95,7 +111,14 @@ mod tests {
         let problem = |binding: &SecurityBinding| check_binding(binding).unwrap_err().to_string();
         assert!(problem(&plain).contains("SecureConversation"));
         assert!(problem(&outer(outer(plain.clone()))).contains("another secure conversation"));
-        assert!(problem(&outer(SecurityBinding::ssl_negotiated(version, false))).contains("SslNegotiated"), "SC-74");
+        let negotiated = SecurityBinding::ssl_negotiated(version, false);
+        assert!(check_binding(&outer(negotiated.clone())).is_ok(), "SC-75");
+        let Protection::Symmetric { token } = negotiated.protection.clone() else { panic!("symmetric") };
+        let odd = plain.clone().with_supporting(token, TokenRole::Endorsing);
+        assert!(problem(&outer(odd)).contains("SslNegotiated"));
+        let mut mixed = outer(negotiated);
+        mixed.version = MessageSecurityVersion::WSS11_13;
+        assert!(problem(&mixed).contains("generation"));
         let mut mixed = outer(SecurityBinding::user_name_over_transport(version));
         mixed.session_mut().unwrap().bootstrap = plain.clone();
         assert!(problem(&mixed).contains("transport"));

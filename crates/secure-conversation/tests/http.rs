@@ -11,7 +11,8 @@ use handstamp_testkit::VirtualClock;
 use handstamp_time::{Clock as _, Timestamp};
 use handstamp_ws_security::soap::{Fault, FaultCode, SoapVersion};
 use handstamp_ws_security::{
-    AddressingVersion, Body, MessageSecurityVersion, SecurityBinding, UserNameCredential, UserNameValidator,
+    AddressingVersion, AuthenticationMode, Body, MessageSecurityVersion, SecurityBinding, UserNameCredential,
+    UserNameValidator,
 };
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{Method, Request, Response, StatusCode};
@@ -79,8 +80,11 @@ struct World<A> {
 }
 
 fn world(remembered: bool) -> World<impl Application> {
+    world_of(binding(remembered))
+}
+
+fn world_of(binding: SecurityBinding) -> World<impl Application> {
     let (clock, random) = (Arc::new(VirtualClock::new(start())), Arc::new(DeterministicRandom::new(3)));
-    let binding = binding(remembered);
     let service = service(&binding);
     let http = SoapService::new(service.clone(), echo).with_clock(clock.clone(), random.clone());
     World { http, service, binding, clock, random }
@@ -219,4 +223,19 @@ async fn sc_41_a_key_is_renewed_before_it_ends_and_a_session_that_was_lost_is_an
     assert!(world.service.end(&id));
     let lost = session.call("urn:echo", Body::empty()).await;
     assert!(matches!(lost, Err(CallError::Conversation(Error::Fault { is_authenticated: false, .. }))), "{lost:?}");
+}
+
+#[tokio::test]
+async fn sc_75_negotiated_bootstraps_work_over_http() {
+    for version in [MessageSecurityVersion::WSS11_FEBRUARY2005, MessageSecurityVersion::WSS11_13] {
+        let mode = AuthenticationMode::UserNameForSslNegotiated;
+        let bootstrap = SecurityBinding::for_mode(mode, version).unwrap();
+        let binding = SecurityBinding::secure_conversation(bootstrap, version);
+        let world = world_of(binding);
+        let session = world.session(SoapVersion::Soap12);
+        let reply = session.call("urn:echo", Body::empty()).await.unwrap();
+        assert_eq!(reply.action().as_deref(), Some("urn:echoed"));
+        session.close().await.unwrap();
+        assert_eq!(world.service.sessions(start()).len(), 0);
+    }
 }

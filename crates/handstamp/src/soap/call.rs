@@ -137,8 +137,15 @@ impl Caller {
             Some(TrustAction::Renew) => self.tell(format_args!("the key of the session {} is due", self.context())),
             Some(_) => self.tell(format_args!("a session is needed")),
         }
-        let exchange = self.client.establish(now, &SystemRandom)?;
-        self.exchange(exchange).await?;
+        loop {
+            let exchange = self.client.establish(SystemClock.now(), &SystemRandom)?;
+            if exchange.is_negotiation() {
+                self.tell(format_args!("TLS is negotiated in messages first"));
+            }
+            if !matches!(self.exchange(exchange).await?, Outcome::Negotiating) {
+                break;
+            }
+        }
         self.tell(format_args!("the session is {}", self.context()));
         Ok(())
     }

@@ -49,7 +49,8 @@ impl SecureConversationClientBuilder {
         self
     }
 
-    /// Which other certificates of services are trusted, when they come with a reply.
+    /// Which other certificates of services are trusted, when they come with a reply or in a negotiation. One that is trusted for
+    /// its chain has to name the host of the address in a negotiation.
     pub fn trust(mut self, trust: CertificateTrust) -> Self {
         self.credentials.trust = Some(trust);
         self
@@ -137,6 +138,9 @@ impl SecureConversationClientBuilder {
             parse_options: ParseOptions::default().with_limits(limits),
             max_message_size: self.max_message_size,
             reissues: self.reissues,
+            negotiates: Requirements::of(&session.bootstrap).negotiation,
+            negotiation: None,
+            negotiated: None,
             session: None,
             state: State::Open,
             outer: self.binding,
@@ -148,6 +152,12 @@ impl SecureConversationClientBuilder {
         let credentials = &self.credentials;
         let problem = if needs.service_certificate && credentials.service_certificate.is_none() {
             "the bootstrap encrypts for the service's certificate: give the client that certificate"
+        } else if needs.negotiation.is_some()
+            && credentials.service_certificate.is_none()
+            && credentials.trust.is_none()
+        {
+            "the bootstrap negotiates TLS with the service's certificate: give the client that certificate, or say which ones \
+             are trusted"
         } else if needs.client_certificate && credentials.identity.is_none() {
             "the bootstrap shows a certificate of the client: give the client its identity, certificate and private key"
         } else if needs.user_name && credentials.user_name.is_none() {

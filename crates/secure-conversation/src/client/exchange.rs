@@ -1,6 +1,7 @@
 //! One message out and one back.
 
 use crate::client::session::ClientKey;
+use crate::negotiation::client::ClientNegotiation;
 use crate::trust::{RequestSecurityToken, TrustAction};
 use handstamp_ws_security::soap::Fault;
 use handstamp_ws_security::{Message, RequestContext, Unprotected};
@@ -16,6 +17,8 @@ pub struct Exchange {
     pub(super) rst: Option<RequestSecurityToken>,
     /// The session's key that protects or endorses the message.
     pub(super) key: Option<Arc<ClientKey>>,
+    /// The negotiation that the message is of.
+    pub(super) negotiation: Option<Box<ClientNegotiation>>,
     /// What to send again should the service have lost the session, when that is wanted.
     pub(super) retry: Option<Message>,
 }
@@ -24,6 +27,7 @@ pub struct Exchange {
 pub(super) enum Kind {
     Request,
     Trust(TrustAction),
+    Negotiation,
 }
 
 /// What came of an exchange.
@@ -32,6 +36,8 @@ pub(super) enum Kind {
 pub enum Outcome {
     /// There is a session, or its key is new.
     Established,
+    /// One more step is done on the way to a session: [establish](crate::SecureConversationClient::establish) again.
+    Negotiating,
     /// The application's reply.
     Reply(Box<Unprotected>),
     /// The application's fault, protected as a reply is.
@@ -53,6 +59,19 @@ pub enum Outcome {
 }
 
 impl Exchange {
+    pub(super) fn new(action: String, envelope: String, kind: Kind) -> Self {
+        Self {
+            action,
+            envelope,
+            kind,
+            request: RequestContext::default(),
+            rst: None,
+            key: None,
+            negotiation: None,
+            retry: None,
+        }
+    }
+
     /// The action: for the `SOAPAction` header, or the `action` parameter of the media type.
     pub fn action(&self) -> &str {
         &self.action
@@ -68,10 +87,15 @@ impl Exchange {
         self.request.message_id.is_some()
     }
 
-    /// Which exchange of the protocol it is; none for a message of the application.
+    /// Whether it is part of a negotiation, which no security header protects (SC §7).
+    pub fn is_negotiation(&self) -> bool {
+        self.kind == Kind::Negotiation
+    }
+
+    /// Which exchange of the protocol it is; none for a message of the application, and for those of a negotiation.
     pub fn trust_action(&self) -> Option<TrustAction> {
         match self.kind {
-            Kind::Request => None,
+            Kind::Request | Kind::Negotiation => None,
             Kind::Trust(action) => Some(action),
         }
     }

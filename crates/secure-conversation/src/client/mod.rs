@@ -2,6 +2,7 @@
 
 mod builder;
 mod exchange;
+mod negotiating;
 mod saved;
 mod session;
 
@@ -10,6 +11,8 @@ pub use exchange::{Exchange, Outcome};
 
 use crate::contract::Contract;
 use crate::error::Error;
+use crate::negotiation::client::ClientNegotiation;
+use crate::requirements::Negotiates;
 use crate::trust::{Entropy, IssuedContext, RequestSecurityToken, RequestSecurityTokenResponse, TrustAction};
 use exchange::Kind;
 use handstamp_keys::{Certificate, CertificateTrust, KeyPolicy, SecureRandom, SigningIdentity};
@@ -56,6 +59,11 @@ pub struct SecureConversationClient {
     parse_options: ParseOptions,
     max_message_size: usize,
     reissues: bool,
+    /// What TLS has to negotiate before a bootstrap.
+    negotiates: Option<Negotiates>,
+    negotiation: Option<Box<ClientNegotiation>>,
+    /// The context that it has made, which protects bootstraps.
+    negotiated: Option<ClientSession>,
     session: Option<ClientSession>,
     state: State,
 }
@@ -101,12 +109,19 @@ impl SecureConversationClient {
         (self.can_renew && session.is_renewed(settings, now)).then_some(TrustAction::Renew)
     }
 
-    /// Obtains a session, or renews the key of the one there is.
+    /// Obtains a session, or renews the key of the one there is. Where TLS is negotiated first (SC §7) that takes several
+    /// exchanges: after [`Outcome::Negotiating`] establish again.
     ///
     /// # Errors
     /// [`Error::SessionFaulted`], [`Error::SessionClosed`]; [`Error::Security`] when the bootstrap lacks something.
     pub fn establish(&mut self, now: Timestamp, random: &dyn SecureRandom) -> Result<Exchange, Error> {
         self.check_open()?;
+        if self.has_to_negotiate(now) {
+            return self.negotiate(now, random);
+        }
+        if let Some(negotiated) = &mut self.negotiated {
+            negotiated.uses += 1;
+        }
         match &self.session {
             Some(session) if !self.is_stateful => {
                 let current = Arc::clone(&session.current);
@@ -183,13 +198,9 @@ impl SecureConversationClient {
         }
         let protected = self.sender(&self.outer).with_context(&key.context).protect(&message, random, now)?;
         Ok(Exchange {
-            action: message.action,
-            envelope: protected.envelope,
-            kind: Kind::Request,
             request: protected.request,
-            rst: None,
             key: Some(key),
-            retry: None,
+            ..Exchange::new(message.action, protected.envelope, Kind::Request)
         })
     }
 
@@ -226,6 +237,9 @@ impl SecureConversationClient {
         if answer.len() > self.max_message_size {
             return Err(Error::TooLarge { bytes: answer.len(), limit: self.max_message_size });
         }
+        if exchange.kind == Kind::Negotiation {
+            return self.negotiated(exchange, answer, now);
+        }
         let size = answer.len();
         let opened = match self.open(&exchange, answer, now) {
             Ok(opened) => opened,
@@ -238,7 +252,7 @@ impl SecureConversationClient {
             return self.secured_fault(&exchange, fault, opened);
         }
         match exchange.kind {
-            Kind::Request => Ok(Outcome::Reply(Box::new(opened))),
+            Kind::Request | Kind::Negotiation => Ok(Outcome::Reply(Box::new(opened))),
             Kind::Trust(TrustAction::Cancel) => self.closed(&opened),
             Kind::Trust(action) => self.established(action, &exchange, &opened, now),
         }
@@ -326,13 +340,10 @@ impl SecureConversationClient {
         let message = message.with_body(Body::canonical(body)).with_protection(level);
         let protected = sender.protect(&message, random, now)?;
         Ok(Exchange {
-            action: message.action,
-            envelope: protected.envelope,
-            kind: Kind::Trust(action),
             request: protected.request,
             rst,
             key,
-            retry: None,
+            ..Exchange::new(message.action, protected.envelope, Kind::Trust(action))
         })
     }
 
@@ -342,12 +353,13 @@ impl SecureConversationClient {
         let expected = Expectation::reply(&exchange.request).understanding(&understood);
         let opened = match exchange.kind {
             Kind::Trust(TrustAction::Issue | TrustAction::Renew) => {
+                let keys = session::AcceptedKeys::of(self.negotiated.as_ref(), None, false);
                 let receiver = self.receiver(&self.bootstrap).with_replay_cache(&self.bootstrap_replays);
-                receiver.open(document, &expected, now)
+                receiver.with_sessions(&keys).open(document, &expected, now)
             }
             kind => {
                 let expected = match kind {
-                    Kind::Request => expected.with_body(self.operation(&exchange.action).reply),
+                    Kind::Request | Kind::Negotiation => expected.with_body(self.operation(&exchange.action).reply),
                     Kind::Trust(_) => expected.cancel(),
                 };
                 let keys = session::AcceptedKeys::of(self.session.as_ref(), exchange.key.as_ref(), self.is_stateful);
@@ -412,6 +424,10 @@ impl SecureConversationClient {
             (self.state, self.session) = (State::Closed, None);
             return Ok(Outcome::Closed { was_cancelled: false });
         }
+        if matches!(exchange.kind, Kind::Trust(TrustAction::Issue | TrustAction::Renew)) {
+            // It may be that the service has lost the negotiated context. The next try begins with a new one.
+            self.negotiated = None;
+        }
         if exchange.kind == Kind::Request && fault.is_of_security_layer() {
             if self.is_stateful {
                 if let Some(message) = exchange.retry.filter(|_| says("BadContextToken") || says("InvalidSecurity")) {
@@ -473,6 +489,9 @@ impl SecureConversationClient {
         }
         if let Some(issued_token) = &credentials.issued_token {
             sender = sender.with_issued_token(issued_token);
+        }
+        if let Some(negotiated) = &self.negotiated {
+            sender = sender.with_negotiated_context(&negotiated.current.context);
         }
         if self.protected_channel { sender.over_protected_channel() } else { sender }
     }

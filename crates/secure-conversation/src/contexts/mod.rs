@@ -3,7 +3,7 @@
 mod stateful;
 mod stateless;
 
-pub(crate) use stateful::StatefulContexts;
+pub(crate) use stateful::{CookieKeys, StatefulContexts};
 pub(crate) use stateless::{Admission, SessionKey, StatelessContexts};
 
 use handstamp_time::Timestamp;

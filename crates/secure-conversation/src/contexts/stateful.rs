@@ -2,8 +2,9 @@
 
 use crate::contexts::SessionInfo;
 use crate::cookie::{ContextCookies, version};
-use handstamp_keys::SymmetricKey;
-use handstamp_session_token::{RevocationList, SessionSecurityToken};
+use crate::error::Error;
+use handstamp_keys::{SecureRandom, SymmetricKey};
+use handstamp_session_token::{EndpointScope, RevocationList, SessionSecurityToken};
 use handstamp_time::Timestamp;
 use handstamp_ws_security::token::{ContextReference, SecurityContextToken};
 use handstamp_ws_security::{SessionKeyError, SessionKeys};
@@ -14,8 +15,9 @@ use std::time::Duration;
 /// The sessions of a stateful service, as far as it has seen them lately.
 #[derive(Debug)]
 pub(crate) struct StatefulContexts {
-    pub(crate) cookies: Arc<dyn ContextCookies>,
-    pub(crate) revocations: Option<Arc<RevocationList>>,
+    /// None when a token is all that its holder has, and the cache is the only copy.
+    cookies: Option<Arc<dyn ContextCookies>>,
+    revocations: Option<Arc<RevocationList>>,
     capacity: usize,
     skew: Duration,
     cache: Mutex<Cache>,
@@ -44,12 +46,27 @@ struct Found {
 
 impl StatefulContexts {
     pub(crate) fn new(
-        cookies: Arc<dyn ContextCookies>,
+        cookies: Option<Arc<dyn ContextCookies>>,
         revocations: Option<Arc<RevocationList>>,
         capacity: usize,
         skew: Duration,
     ) -> Self {
         Self { cookies, revocations, capacity, skew, cache: Mutex::default() }
+    }
+
+    /// The service that contexts are for.
+    pub(crate) fn scope(&self) -> EndpointScope {
+        self.cookies.as_ref().map_or(EndpointScope::Unscoped, |cookies| cookies.scope().clone())
+    }
+
+    /// The cookie of a context, when it has one.
+    pub(crate) fn seal(
+        &self,
+        session: &SessionSecurityToken,
+        now: Timestamp,
+        random: &dyn SecureRandom,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        self.cookies.as_ref().map(|cookies| cookies.seal(session, now, random)).transpose()
     }
 
     /// The keys for a message.
@@ -76,15 +93,16 @@ impl StatefulContexts {
 
     /// The session of a token: the cached one, or the one in the cookie. A cached one that has ended counts as absent.
     fn find(&self, token: &SecurityContextToken, now: Timestamp) -> Result<Found, SessionKeyError> {
-        let cached = self
-            .cached(&token.context)
-            .filter(|session| session.valid_to() >= now && token.id.as_deref() == Some(session.id().as_str()));
-        let found = match cached {
+        let cached = self.cached(&token.context).filter(|session| {
+            session.valid_to() >= now && (self.cookies.is_none() || token.id.as_deref() == Some(session.id().as_str()))
+        });
+        let found = match (cached, &self.cookies) {
             // WCF does not read the cookie then, and neither do we.
-            Some(session) => Found { session, is_cached: true },
-            None if token.cookie.is_none() => return Err(SessionKeyError::Unknown),
-            None => {
-                let session = self.cookies.open(token, now);
+            (Some(session), _) => Found { session, is_cached: true },
+            (None, None) => return Err(SessionKeyError::Unknown),
+            (None, Some(_)) if token.cookie.is_none() => return Err(SessionKeyError::Unknown),
+            (None, Some(cookies)) => {
+                let session = cookies.open(token, now);
                 let session = session.map_err(|error| SessionKeyError::Refused(error.to_string()))?;
                 Found { session: Arc::new(session), is_cached: false }
             }
@@ -116,8 +134,8 @@ impl StatefulContexts {
         same.then_some(session)
     }
 
-    /// Remembers a session that a verified message brought along.
-    fn remember(&self, session: &Arc<SessionSecurityToken>, now: Timestamp) {
+    /// Remembers a session that a verified message brought along, or that was made just now.
+    pub(crate) fn remember(&self, session: &Arc<SessionSecurityToken>, now: Timestamp) {
         let context_id: Arc<str> = session.context_id().as_unique_id().with_text(|text| Arc::from(text));
         let mut cache = self.cache();
         let due = cache.purged.is_none_or(|purged| purged.saturating_add(PURGE_INTERVAL) <= now);

@@ -39,6 +39,13 @@ pub trait ContextCookies: Send + Sync + fmt::Debug {
 
     /// The identifier of this service that its sessions are scoped to.
     fn scope(&self) -> &EndpointScope;
+
+    /// What seals the contexts that TLS negotiates for bootstraps (SC §7). Whoever holds one of those has not said yet who it
+    /// is, so what one of the two seals the other must not open. None when that cannot be told, the default: then negotiated
+    /// contexts are remembered, and not cookies.
+    fn for_negotiation(&self) -> Option<Arc<dyn ContextCookies>> {
+        None
+    }
 }
 
 /// Cookies in the native format, sealed with the keys of a ring (`docs/native-token.md`).
@@ -102,6 +109,12 @@ impl ContextCookies for NativeCookies {
 
     fn scope(&self) -> &EndpointScope {
         &self.scope
+    }
+
+    /// Those of another service, whose identifier is this one's with `#negotiation` behind it.
+    fn for_negotiation(&self) -> Option<Arc<dyn ContextCookies>> {
+        let EndpointScope::Endpoint(service) = &self.scope else { return None };
+        Some(Arc::new(Self { scope: EndpointScope::from(format!("{service}#negotiation")), ..self.clone() }))
     }
 }
 

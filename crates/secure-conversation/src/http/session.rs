@@ -120,16 +120,20 @@ where
             return Ok(());
         }
         let _one_at_a_time = self.establishing.lock().await;
-        let exchange = {
-            let mut client = self.client();
-            let now = self.clock.now();
-            // Whoever was before us may have done it.
-            if client.due(now).is_none() {
+        loop {
+            let exchange = {
+                let mut client = self.client();
+                let now = self.clock.now();
+                // Whoever was before us may have done it.
+                if client.due(now).is_none() {
+                    return Ok(());
+                }
+                client.establish(now, self.random.as_ref())?
+            };
+            if !matches!(self.exchange(exchange).await?, Outcome::Negotiating) {
                 return Ok(());
             }
-            client.establish(now, self.random.as_ref())?
-        };
-        self.exchange(exchange).await.map(drop)
+        }
     }
 
     /// Ends the session, and tells the service when it remembers it.

@@ -194,6 +194,10 @@ fn answered(answer: Answer) -> Response<Full<Bytes>> {
         Event::Issued { context_id, caller } => {
             tracing::info!(context_id, caller, "security context issued");
         }
+        Event::Negotiating => tracing::debug!("negotiating"),
+        Event::Negotiated { context_id, certificate } => {
+            tracing::info!(context_id, certificate, "bootstrap context negotiated");
+        }
         Event::Renewed { context_id } => tracing::info!(context_id, "security context renewed"),
         Event::Cancelled { context_id } => tracing::info!(context_id, "security context cancelled"),
         Event::Refused(error) => tracing::warn!(code = error.code(), %error, "message refused"),

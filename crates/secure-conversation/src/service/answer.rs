@@ -8,6 +8,7 @@ use handstamp_ws_security::soap::{Fault, SoapVersion};
 use handstamp_ws_security::{Body, ContextKey, Message, ProtectionLevel, Unprotected};
 use handstamp_xml_security::signature::VerifiedElement;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// A message as it arrived.
@@ -16,6 +17,7 @@ pub struct Incoming<'a> {
     pub(super) bytes: Vec<u8>,
     pub(super) soap_action: Option<&'a str>,
     pub(super) protected_channel: bool,
+    pub(super) address: Option<IpAddr>,
 }
 
 /// What became of a message.
@@ -56,6 +58,15 @@ pub enum Event {
         /// The name of the caller; none when anonymous.
         caller: Option<String>,
     },
+    /// A negotiation goes on.
+    Negotiating,
+    /// A negotiation has come to its end: there is a context for the request that follows.
+    Negotiated {
+        /// Its context id.
+        context_id: String,
+        /// The subject of the certificate that the client showed.
+        certificate: Option<String>,
+    },
     /// The key of a context was renewed.
     Renewed {
         /// The context id.
@@ -91,7 +102,7 @@ pub(super) enum ReplyKey {
 impl<'a> Incoming<'a> {
     /// A message that came over a channel that protects nothing.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
-        Self { bytes: bytes.into(), soap_action: None, protected_channel: false }
+        Self { bytes: bytes.into(), soap_action: None, protected_channel: false, address: None }
     }
 
     /// The `SOAPAction` header, or the `action` parameter of the media type: when it says something, it has to be what the
@@ -99,6 +110,13 @@ impl<'a> Incoming<'a> {
     #[must_use]
     pub fn with_soap_action(mut self, action: Option<&'a str>) -> Self {
         self.soap_action = action;
+        self
+    }
+
+    /// Where the message comes from: no address gets more than its share of what is limited (SC 7.4).
+    #[must_use]
+    pub fn from_address(mut self, address: Option<IpAddr>) -> Self {
+        self.address = address;
         self
     }
 

@@ -1,5 +1,6 @@
 //! Putting a service together. What would surprise somebody later is refused here (SC 10.6, 14.9).
 
+use super::negotiate::Negotiations;
 use super::{Contexts, Credentials, Earliest, SecureConversationService};
 use crate::contexts::{StatefulContexts, StatelessContexts};
 use crate::contract::Contract;
@@ -171,6 +172,15 @@ impl SecureConversationServiceBuilder {
                 "issuedCookieLifetime and sessionKeyRenewalInterval have to be longer than zero",
             ));
         }
+        let needs = Requirements::of(&session.bootstrap);
+        let negotiations = needs.negotiation.map(|negotiates| {
+            let cookies = self.cookies.as_ref().filter(|_| !negotiates.is_remembered);
+            let cookies = cookies.and_then(|cookies| cookies.for_negotiation());
+            let settings = &session.bootstrap.local_service;
+            let (capacity, skew) = (settings.max_cached_cookies.max(1), settings.freshness.max_clock_skew);
+            let contexts = StatefulContexts::new(cookies, None, capacity, skew);
+            Negotiations::new(&session.bootstrap, contexts, &self.credentials, negotiates.client_certificate)
+        });
         let contexts = if is_stateful {
             if settings.max_cached_cookies == 0 {
                 return Err(configuration("maxCachedCookies has to be 1 or more"));
@@ -182,7 +192,12 @@ impl SecureConversationServiceBuilder {
                 )
             })?;
             let skew = settings.freshness.max_clock_skew;
-            Contexts::Stateful(StatefulContexts::new(cookies, self.revocations, settings.max_cached_cookies, skew))
+            Contexts::Stateful(StatefulContexts::new(
+                Some(cookies),
+                self.revocations,
+                settings.max_cached_cookies,
+                skew,
+            ))
         } else {
             Contexts::Stateless(StatelessContexts::new(settings, self.receive_timeout))
         };
@@ -200,6 +215,7 @@ impl SecureConversationServiceBuilder {
             generation: self.binding.version.generation,
             can_renew,
             contexts,
+            negotiations,
             credentials: self.credentials,
             transformation: self.transformation,
             authorization: self.authorization,
@@ -217,6 +233,9 @@ impl SecureConversationServiceBuilder {
         let credentials = &self.credentials;
         let problem = if needs.service_certificate && credentials.identity.is_none() {
             "the bootstrap encrypts for the service's certificate: give the service its identity, certificate and private key"
+        } else if needs.negotiation.is_some() && credentials.identity.is_none() {
+            "the bootstrap negotiates TLS with the service's certificate: give the service its identity, certificate and private \
+             key"
         } else if needs.client_certificate && credentials.trust.is_none() && credentials.client_certificate.is_none() {
             "clients show certificates: say which ones are trusted"
         } else if needs.user_name && credentials.user_names.is_none() {

@@ -8,8 +8,9 @@ use handstamp_time::Timestamp;
 use handstamp_ws_security::addressing::unverified_header;
 use handstamp_ws_security::soap::{Envelope, Fault, FaultCode, QualifiedName, SecurityFault, SoapVersion};
 use handstamp_ws_security::token::SecurityContextToken;
-use handstamp_ws_security::{AddressingVersion, Body, Message, OutsideFault, RequestContext, Sender, Unprotected};
+use handstamp_ws_security::{AddressingVersion, Body, Message, OutsideFault, RequestContext, Sender};
 use handstamp_xml::{Element, Writer, names};
+use std::net::IpAddr;
 
 /// What a message says before anything of it was verified: enough to route it and to refuse it.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(super) struct Head {
     /// The identifier of the first security context token in the security header.
     pub(super) first_context: Option<String>,
     pub(super) protected_channel: bool,
+    /// Where the message comes from.
+    pub(super) address: Option<IpAddr>,
 }
 
 impl Head {
@@ -41,6 +44,7 @@ impl Head {
                 .and_then(|token| SecurityContextToken::parse(token).ok())
                 .map(|token| token.context.identifier),
             protected_channel,
+            address: None,
         }
     }
 }
@@ -62,6 +66,7 @@ impl Head {
             has_security: true,
             first_context: None,
             protected_channel,
+            address: None,
         }
     }
 }
@@ -140,7 +145,7 @@ pub(super) fn fault_message(
     Ok(message.with_body(Body::canonical(writer.finish()?)))
 }
 
-fn unsecured(head: &Head, fault: Fault, error: Error) -> Handled {
+pub(super) fn unsecured(head: &Head, fault: Fault, error: Error) -> Handled {
     match fault.to_message(head.soap, head.addressing, head.message_id.as_deref()) {
         Ok(envelope) => {
             Handled::Answer(Answer { envelope, soap: head.soap, fault: Some(fault), event: Event::Refused(error) })
@@ -167,8 +172,7 @@ pub(super) fn failed_authentication() -> Fault {
 }
 
 /// The service is closing.
-pub(super) fn endpoint_unavailable(request: &Unprotected) -> Fault {
-    let addressing = request.addressing_version().unwrap_or_default();
+pub(super) fn endpoint_unavailable(addressing: AddressingVersion) -> Fault {
     Fault {
         code: FaultCode::Receiver,
         subcode: Some(QualifiedName::new(addressing.namespace(), "EndpointUnavailable")),

@@ -3,7 +3,7 @@
 use super::answer::{Answer, Event, Handled};
 use super::faults::{Head, endpoint_unavailable, failed_authentication};
 use super::{Contexts, SecureConversationService};
-use crate::contexts::{SessionKey, StatelessContexts};
+use crate::contexts::{CookieKeys, SessionKey, StatelessContexts};
 use crate::cookie::version;
 use crate::error::Error;
 use crate::identity;
@@ -17,20 +17,23 @@ use handstamp_session_token::{ContextId, EndpointScope, SessionSecurityToken, Un
 use handstamp_time::Timestamp;
 use handstamp_ws_security::soap::{Fault, SecurityFault};
 use handstamp_ws_security::token::{ContextReference, SecurityContextToken};
-use handstamp_ws_security::{Body, Caller, ContextKey, Expectation, Message, Protection, Unprotected};
+use handstamp_ws_security::{
+    AddressingVersion, Body, Caller, ContextKey, Expectation, Message, Protection, Sender, SessionKeyError,
+    SessionKeys, Unprotected,
+};
 use handstamp_xml::{Document, names};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Why a request for a token is refused although its message is good: what the client is told, and the reason for the log.
-struct Refusal {
-    told: Told,
-    error: Box<Error>,
+pub(super) struct Refusal {
+    pub(super) told: Told,
+    pub(super) error: Box<Error>,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Told {
+pub(super) enum Told {
     /// The request-failed fault (SC 12.3).
     InvalidRequest,
     FailedAuthentication,
@@ -38,23 +41,45 @@ enum Told {
     EndpointUnavailable,
 }
 
+const PENDING: &str = "too many sessions wait for their first message";
+
 /// What is granted: the answer, and what happened.
 struct Grant {
     response: RequestSecurityTokenResponse,
     event: Event,
 }
 
+/// What protects a bootstrap message beside the credentials of both ends.
+struct Bootstrap {
+    is_negotiated: bool,
+    /// The context that TLS has negotiated, and its key.
+    negotiated: Option<(Arc<SessionSecurityToken>, ContextKey)>,
+}
+
+/// The keys of a renewal.
+struct RenewalKeys<'c> {
+    contexts: &'c StatelessContexts,
+    negotiated: Option<CookieKeys<'c>>,
+}
+
 impl SecureConversationService {
     /// A request for a new context, under bootstrap security.
     pub(super) fn issue(&self, document: Document, head: &Head, now: Timestamp, random: &dyn SecureRandom) -> Handled {
+        let negotiated = self.negotiations.as_ref().map(|negotiations| negotiations.contexts.keys());
         let receiver = self.receiver(&self.bootstrap, head).with_replay_cache(self.bootstrap_replays.as_ref());
-        let opened = receiver.open(document, &Expectation::request(), now);
-        let request = match opened.map_err(Error::from).and_then(|opened| self.check_route(opened, head, now)) {
-            Ok(request) => request,
-            Err(error) => return self.refuse_opened(head, error, now, random),
+        let receiver = match &negotiated {
+            Some(keys) => receiver.with_sessions(keys),
+            None => receiver,
         };
-        let granted = self.grant_issue(&request, now, random);
-        self.answer(TrustAction::Issue, &request, granted, head, now, random)
+        let opened = receiver.open(document, &Expectation::request(), now);
+        let checked = opened.map_err(Error::from).and_then(|opened| self.check_route(opened, head, now));
+        let bootstrap = self.bootstrap_of(negotiated, now);
+        let request = match checked.and_then(|opened| bootstrap.check(opened)) {
+            Ok(request) => request,
+            Err(error) => return self.refuse_opened(&bootstrap, head, error, now, random),
+        };
+        let granted = self.grant_issue(&request, &bootstrap, now, random);
+        self.answer(TrustAction::Issue, (&request, &bootstrap), granted, head, now, random)
     }
 
     /// A request for a new key of a context, under bootstrap security with the context as endorsement.
@@ -66,23 +91,40 @@ impl SecureConversationService {
         now: Timestamp,
         random: &dyn SecureRandom,
     ) -> Handled {
-        let keys =
-            head.first_context.as_deref().and_then(|identifier| contexts.keys(identifier, now)).unwrap_or_default();
+        let negotiated = self.negotiations.as_ref().map(|negotiations| negotiations.contexts.keys());
+        let keys = RenewalKeys { contexts, negotiated };
         let receiver = self.receiver(&self.renewal, head).with_replay_cache(self.bootstrap_replays.as_ref());
         let receiver = receiver.with_sessions(&keys);
         let opened = receiver.open(document, &Expectation::request(), now);
-        let request = match opened.map_err(Error::from).and_then(|opened| self.check_route(opened, head, now)) {
+        let checked = opened.map_err(Error::from).and_then(|opened| self.check_route(opened, head, now));
+        let bootstrap = self.bootstrap_of(keys.negotiated, now);
+        let request = match checked.and_then(|opened| bootstrap.check(opened)) {
             Ok(request) => request,
-            Err(error) => return self.refuse_opened(head, error, now, random),
+            Err(error) => return self.refuse_opened(&bootstrap, head, error, now, random),
         };
-        let granted = self.grant_renewal(contexts, &request, now, random);
-        self.answer(TrustAction::Renew, &request, granted, head, now, random)
+        let granted = self.grant_renewal(contexts, &request, &bootstrap, now, random);
+        self.answer(TrustAction::Renew, (&request, &bootstrap), granted, head, now, random)
     }
 
-    fn refuse_opened(&self, head: &Head, error: Error, now: Timestamp, random: &dyn SecureRandom) -> Handled {
+    /// What protects the bootstrap beside the credentials of both ends.
+    fn bootstrap_of(&self, negotiated: Option<CookieKeys<'_>>, now: Timestamp) -> Bootstrap {
+        let is_negotiated = negotiated.is_some();
+        let session = negotiated.and_then(|keys| keys.into_session(now));
+        let key = session.as_ref().and_then(|session| self.context_key(session).ok());
+        Bootstrap { is_negotiated, negotiated: session.zip(key) }
+    }
+
+    fn refuse_opened(
+        &self,
+        bootstrap: &Bootstrap,
+        head: &Head,
+        error: Error,
+        now: Timestamp,
+        random: &dyn SecureRandom,
+    ) -> Handled {
         match error {
             Error::Security(error) => {
-                let sender = self.sender(&self.bootstrap, head.protected_channel);
+                let sender = bootstrap.protecting(self.sender(&self.bootstrap, head.protected_channel));
                 let answer = self.refuse_not_understood(&sender, head, error, (now, random));
                 answer.unwrap_or_else(|error| self.refuse_unverified(head, error, names::WSC_2005))
             }
@@ -93,13 +135,13 @@ impl SecureConversationService {
     fn answer(
         &self,
         exchange: TrustAction,
-        request: &Unprotected,
+        (request, bootstrap): (&Unprotected, &Bootstrap),
         granted: Result<Grant, Refusal>,
         head: &Head,
         now: Timestamp,
         random: &dyn SecureRandom,
     ) -> Handled {
-        let sender = self.sender(&self.bootstrap, head.protected_channel);
+        let sender = bootstrap.protecting(self.sender(&self.bootstrap, head.protected_channel));
         let granted = granted.and_then(|grant| {
             let profile = self.outer.version.basic_security_profile;
             let body = Body::canonical(grant.response.to_xml(profile).map_err(Refusal::invalid)?);
@@ -111,24 +153,29 @@ impl SecureConversationService {
         match granted {
             Ok(answer) => Handled::Answer(answer),
             Err(Refusal { told, error }) => {
-                let fault = (told.fault(request), None);
+                let fault = (told.fault(request.addressing_version().unwrap_or_default()), None);
                 self.refuse_secured(&sender, (head, request.request_context()), fault, *error, (now, random))
             }
         }
     }
 
-    fn grant_issue(&self, message: &Unprotected, now: Timestamp, random: &dyn SecureRandom) -> Result<Grant, Refusal> {
+    fn grant_issue(
+        &self,
+        message: &Unprotected,
+        bootstrap: &Bootstrap,
+        now: Timestamp,
+        random: &dyn SecureRandom,
+    ) -> Result<Grant, Refusal> {
         if self.is_closing.load(Ordering::Relaxed) {
-            let error = Error::trust("SC 11.1", "RequestSecurityToken", "the service is closing");
-            return Err(Refusal::new(Told::EndpointUnavailable, error));
+            return Err(Refusal::closing());
         }
         let request = self.read_request(message, RequestType::Issue)?;
         if let Contexts::Stateless(contexts) = &self.contexts
             && !contexts.has_room(now)
         {
-            return Err(Refusal::too_busy());
+            return Err(Refusal::too_busy("SC 11.1", PENDING));
         }
-        let bootstrap = self.identities(message, now)?;
+        let bootstrap = self.identities(message, bootstrap, now)?;
         let principal = ClaimsPrincipal::new(bootstrap.to_vec());
         let principal = match &self.transformation {
             Some(transformation) => transformation.transform(principal, now).map_err(Refusal::failed_authentication)?,
@@ -141,9 +188,7 @@ impl SecureConversationService {
         let session = self.session_token(&ids, context_id, principal, &entropy.key, lifetime);
         let session = session.build(now, random).map_err(Refusal::invalid)?;
         let cookie = match &self.contexts {
-            Contexts::Stateful(contexts) => {
-                Some(contexts.cookies.seal(&session, now, random).map_err(Refusal::invalid)?)
-            }
+            Contexts::Stateful(contexts) => contexts.seal(&session, now, random).map_err(Refusal::invalid)?,
             Contexts::Stateless(_) => None,
         };
         let context = ContextReference {
@@ -160,7 +205,7 @@ impl SecureConversationService {
         if let Contexts::Stateless(contexts) = &self.contexts {
             let key = self.session_key(token, entropy.key, lifetime, random)?;
             if !contexts.issue(Arc::new(session), bootstrap, key) {
-                return Err(Refusal::too_busy());
+                return Err(Refusal::too_busy("SC 11.1", PENDING));
             }
         }
         Ok(Grant { response, event })
@@ -170,6 +215,7 @@ impl SecureConversationService {
         &self,
         contexts: &StatelessContexts,
         message: &Unprotected,
+        bootstrap: &Bootstrap,
         now: Timestamp,
         random: &dyn SecureRandom,
     ) -> Result<Grant, Refusal> {
@@ -185,7 +231,7 @@ impl SecureConversationService {
         if request.renew_target.as_ref() != Some(current) {
             return Err(refused("it is not the context that endorses the request"));
         }
-        let bootstrap = self.identities(message, now)?;
+        let bootstrap = self.identities(message, bootstrap, now)?;
         contexts.check_renewal(current, &bootstrap, now).map_err(|problem| refused(problem.text()))?;
         let ids = Ids::draw(random).map_err(Refusal::invalid)?;
         let instance = UniqueId::generate(random).map_err(Refusal::invalid)?;
@@ -223,7 +269,12 @@ impl SecureConversationService {
     }
 
     /// Who the credentials of the bootstrap say it is.
-    fn identities(&self, message: &Unprotected, now: Timestamp) -> Result<Arc<[ClaimsIdentity]>, Refusal> {
+    fn identities(
+        &self,
+        message: &Unprotected,
+        bootstrap: &Bootstrap,
+        now: Timestamp,
+    ) -> Result<Arc<[ClaimsIdentity]>, Refusal> {
         let identity = |caller: &Caller| match caller {
             Caller::UserName(name) => Some(Ok(identity::of_user_name(name))),
             Caller::Certificate(certificate) => Some(Ok(identity::of_certificate(certificate))),
@@ -234,7 +285,8 @@ impl SecureConversationService {
             }
             _ => None,
         };
-        message.callers().iter().filter_map(identity).collect()
+        let negotiated = bootstrap.negotiated.iter().flat_map(|(session, _)| session.principal().identities());
+        message.callers().iter().filter_map(identity).chain(negotiated.cloned().map(Ok)).collect()
     }
 
     fn entropy(
@@ -258,7 +310,7 @@ impl SecureConversationService {
         lifetime: Lifetime,
     ) -> handstamp_session_token::SessionSecurityTokenBuilder {
         let (scope, valid_to) = match &self.contexts {
-            Contexts::Stateful(contexts) => (contexts.cookies.scope().clone(), lifetime.expires),
+            Contexts::Stateful(contexts) => (contexts.scope(), lifetime.expires),
             // Ends by cancel or by time-out (SC §3).
             Contexts::Stateless(_) => (EndpointScope::Unscoped, Timestamp::MAX),
         };
@@ -323,19 +375,61 @@ impl SecureConversationService {
     }
 }
 
+impl Bootstrap {
+    /// A negotiated bootstrap is protected by a context that a negotiation made, and by no other (SC §7).
+    fn check(&self, opened: Unprotected) -> Result<Unprotected, Error> {
+        let named = opened.context().map(|context| context.identifier.as_str());
+        let is_protecting = |session: &SessionSecurityToken| {
+            session.context_id().as_unique_id().with_text(|identifier| Some(identifier) == named)
+        };
+        if !self.is_negotiated || self.negotiated.as_ref().is_some_and(|(session, _)| is_protecting(session)) {
+            return Ok(opened);
+        }
+        Err(Error::trust("SC 7", "SecurityContextToken", "the context that protects the request was not negotiated"))
+    }
+
+    fn protecting<'a>(&'a self, sender: Sender<'a>) -> Sender<'a> {
+        match &self.negotiated {
+            Some((_, key)) => sender.with_negotiated_context(key),
+            None => sender,
+        }
+    }
+}
+
+/// The negotiated context protects a renewal, the session's own endorses it.
+impl SessionKeys for RenewalKeys<'_> {
+    fn by_token(&self, token: &SecurityContextToken, now: Timestamp) -> Result<SymmetricKey, SessionKeyError> {
+        match self.contexts.keys(&token.context.identifier, now) {
+            Some(keys) => keys.by_token(token, now),
+            None => self.negotiated.as_ref().ok_or(SessionKeyError::Unknown)?.by_token(token, now),
+        }
+    }
+
+    fn by_reference(&self, context: &ContextReference, now: Timestamp) -> Result<SymmetricKey, SessionKeyError> {
+        match self.contexts.keys(&context.identifier, now) {
+            Some(keys) => keys.by_reference(context, now),
+            None => self.negotiated.as_ref().ok_or(SessionKeyError::Unknown)?.by_reference(context, now),
+        }
+    }
+}
+
 impl Refusal {
-    fn new(told: Told, error: impl Into<Error>) -> Self {
+    pub(super) fn new(told: Told, error: impl Into<Error>) -> Self {
         Self { told, error: Box::new(error.into()) }
     }
 
     /// Also for what goes wrong on this side.
-    fn invalid(error: impl Into<Error>) -> Self {
+    pub(super) fn invalid(error: impl Into<Error>) -> Self {
         Self::new(Told::InvalidRequest, error)
     }
 
-    fn too_busy() -> Self {
-        let problem = "too many sessions wait for their first message";
-        Self::new(Told::ServerTooBusy, Error::trust("SC 11.1", "RequestSecurityToken", problem))
+    pub(super) fn too_busy(requirement: &'static str, problem: &'static str) -> Self {
+        Self::new(Told::ServerTooBusy, Error::trust(requirement, "RequestSecurityToken", problem))
+    }
+
+    pub(super) fn closing() -> Self {
+        let error = Error::trust("SC 11.1", "RequestSecurityToken", "the service is closing");
+        Self::new(Told::EndpointUnavailable, error)
     }
 
     fn failed_authentication(reason: String) -> Self {
@@ -345,28 +439,28 @@ impl Refusal {
 }
 
 impl Told {
-    fn fault(self, request: &Unprotected) -> Fault {
+    pub(super) fn fault(self, addressing: AddressingVersion) -> Fault {
         match self {
             Self::InvalidRequest => SecurityFault::InvalidRequest.to_fault(),
             Self::FailedAuthentication => failed_authentication(),
             Self::ServerTooBusy => SecurityFault::ServerTooBusy.to_fault(),
-            Self::EndpointUnavailable => endpoint_unavailable(request),
+            Self::EndpointUnavailable => endpoint_unavailable(addressing),
         }
     }
 }
 
 /// The ids of what an answer holds, in the form of WCF: a GUID and a number (SC 8.12).
-struct Ids {
+pub(super) struct Ids {
     guid: String,
 }
 
 impl Ids {
-    fn draw(random: &dyn SecureRandom) -> Result<Self, Error> {
+    pub(super) fn draw(random: &dyn SecureRandom) -> Result<Self, Error> {
         let guid = UniqueId::generate(random)?.to_string();
         Ok(Self { guid: guid.trim_start_matches("urn:uuid:").to_owned() })
     }
 
-    fn token(&self) -> String {
+    pub(super) fn token(&self) -> String {
         format!("uuid-{}-1", self.guid)
     }
 

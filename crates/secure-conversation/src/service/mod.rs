@@ -5,6 +5,7 @@ mod answer;
 mod builder;
 mod faults;
 mod issue;
+mod negotiate;
 mod session;
 
 pub use answer::{Answer, ApplicationRequest, Event, Handled, Incoming};
@@ -14,6 +15,7 @@ use crate::contexts::{SessionInfo, StatefulContexts, StatelessContexts};
 use crate::contract::Contract;
 use crate::error::Error;
 use crate::hooks::{Authorization, ClaimsTransformation, IssuedTokens};
+use crate::negotiation::Leg;
 use crate::trust::TrustAction;
 use faults::Head;
 use handstamp_keys::{Certificate, CertificateTrust, KeyPolicy, SecureRandom, SigningIdentity};
@@ -22,6 +24,7 @@ use handstamp_time::Timestamp;
 use handstamp_ws_security::soap::{Envelope, SecurityFault};
 use handstamp_ws_security::{Generation, Receiver, ReplayCache, SecurityBinding, Sender, UserNameValidator};
 use handstamp_xml::{Document, ParseOptions};
+use negotiate::Negotiations;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -66,6 +69,8 @@ pub struct SecureConversationService {
     generation: Generation,
     can_renew: bool,
     contexts: Contexts,
+    /// None when the bootstrap stands on its own.
+    negotiations: Option<Negotiations>,
     credentials: Credentials,
     bootstrap_replays: Arc<dyn ReplayCache>,
     session_replays: Arc<dyn ReplayCache>,
@@ -134,6 +139,13 @@ impl SecureConversationService {
             && head.action.as_deref().is_some_and(|action| action != said)
         {
             return self.refuse_action_mismatch(&head);
+        }
+        let head = Head { address: incoming.address, ..head };
+        // SC 7.1: with a security header it is no negotiation, whatever its action says.
+        if let Some(negotiations) = self.negotiations.as_ref().filter(|_| !head.has_security)
+            && let Some(leg) = head.action.as_deref().and_then(|action| Leg::of_action(action, self.generation))
+        {
+            return self.negotiate(negotiations, (leg, &document), &head, now, random);
         }
         let exchange = head.action.as_deref().and_then(|action| TrustAction::of_request(action, self.generation));
         match (&self.contexts, exchange) {

@@ -303,7 +303,7 @@ impl SecureConversationService {
     }
 
     /// The key of a session that is a cookie, with its token as far as replies name it.
-    fn context_key(&self, session: &SessionSecurityToken) -> Result<ContextKey, Error> {
+    pub(super) fn context_key(&self, session: &SessionSecurityToken) -> Result<ContextKey, Error> {
         let token = SecurityContextToken {
             id: Some(session.id().to_string()),
             context: ContextReference {

@@ -5,16 +5,21 @@
 //! one counts. Writing makes what WCF writes, in its order. What a *service* grants and what a *client* accepts is not
 //! decided here, except for keys: [`ServiceEntropy`] and [`IssuedContext`] make the same key on both ends.
 
+mod binary_exchange;
 mod issued;
 mod read;
 mod request;
 mod response;
 mod secret;
 
+pub use binary_exchange::BinaryExchange;
 pub use issued::IssuedContext;
 pub use request::{AppliesTo, RequestSecurityToken, RequestType};
 pub use response::{Lifetime, Proof, RequestSecurityTokenResponse, RequestedToken};
 pub use secret::{Entropy, ServiceEntropy};
+
+pub(crate) use request::canonical;
+pub(crate) use secret::key_length;
 
 use handstamp_ws_security::Generation;
 use handstamp_ws_security::token::{ContextReference, ReferenceTarget, SecurityTokenReference};
@@ -72,7 +77,7 @@ impl TrustAction {
 }
 
 /// The prefix that WCF writes for the namespace of WS-Trust.
-const fn prefix(generation: Generation) -> &'static str {
+pub(crate) const fn prefix(generation: Generation) -> &'static str {
     match generation {
         Generation::February2005 => "t",
         Generation::V13 => "trust",
@@ -97,7 +102,7 @@ fn unattached_reference(context: &ContextReference) -> SecurityTokenReference {
 
 /// Runs `write` on a new writer. What is written here is well formed by construction, so a failure is a value that XML cannot
 /// hold: it came from the caller.
-fn written(write: impl FnOnce(&mut Writer)) -> Result<String, crate::Error> {
+pub(crate) fn written(write: impl FnOnce(&mut Writer)) -> Result<String, crate::Error> {
     let mut writer = Writer::new();
     write(&mut writer);
     Ok(writer.finish()?)

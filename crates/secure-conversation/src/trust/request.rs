@@ -1,6 +1,7 @@
 //! `RequestSecurityToken` (SC 4.1, 4.3, 4.4).
 
 use crate::error::Error;
+use crate::trust::binary_exchange::BinaryExchange;
 use crate::trust::secret::Entropy;
 use crate::trust::{prefix, read, unattached_reference, written};
 use handstamp_ws_security::token::ContextReference;
@@ -24,6 +25,8 @@ pub struct RequestSecurityToken {
     pub entropy: Option<Entropy>,
     /// The length of the key in bits.
     pub key_size: Option<u32>,
+    /// Records of a negotiation.
+    pub binary_exchange: Option<BinaryExchange>,
     /// Which context is to be renewed.
     pub renew_target: Option<ContextReference>,
     /// Which context is to be ended.
@@ -98,6 +101,7 @@ impl RequestSecurityToken {
             applies_to: None,
             entropy: None,
             key_size: None,
+            binary_exchange: None,
             renew_target: None,
             cancel_target: None,
         }
@@ -125,6 +129,7 @@ impl RequestSecurityToken {
                 "RequestType" => request.request_type = Some(request_type(child, generation)?),
                 "Entropy" => request.entropy = Some(read::entropy(child)?),
                 "KeySize" => request.key_size = read::key_size(child)?,
+                "BinaryExchange" => request.binary_exchange = Some(BinaryExchange::parse(child)?),
                 "RenewTarget" => request.renew_target = Some(read::target(child)?),
                 "CancelTarget" => request.cancel_target = Some(read::target(child)?),
                 _ => {}
@@ -164,6 +169,9 @@ impl RequestSecurityToken {
             if let Some(key_size) = self.key_size {
                 writer.element(t, trust, "KeySize", &key_size.to_string());
             }
+            if let Some(binary_exchange) = &self.binary_exchange {
+                binary_exchange.write(writer, self.generation);
+            }
             for (name, target) in [("RenewTarget", &self.renew_target), ("CancelTarget", &self.cancel_target)] {
                 if let Some(target) = target {
                     writer.start(t, trust, name);
@@ -190,7 +198,7 @@ impl AppliesTo {
 }
 
 /// An element as canonical XML that stands on its own.
-pub(super) fn canonical(element: Element<'_>) -> String {
+pub(crate) fn canonical(element: Element<'_>) -> String {
     let mut out = Vec::with_capacity(element.source().len() + 128);
     c14n::canonicalize(element, &c14n::Method::exclusive(), None, &mut out);
     // The source is text, and canonicalization cuts no characters.

@@ -1,6 +1,7 @@
 //! `RequestSecurityTokenResponse`, bare or in a collection of one (SC 4.2 to 4.4).
 
 use crate::error::Error;
+use crate::trust::binary_exchange::BinaryExchange;
 use crate::trust::request::{AppliesTo, canonical};
 use crate::trust::secret::Entropy;
 use crate::trust::{computed_key_algorithm, prefix, read, unattached_reference, written};
@@ -32,6 +33,8 @@ pub struct RequestSecurityTokenResponse {
     pub key_size: Option<u32>,
     /// Whether the token was cancelled.
     pub cancelled: bool,
+    /// Records of a negotiation.
+    pub binary_exchange: Option<BinaryExchange>,
 }
 
 /// A security context token as it came: a client repeats it in every message without looking at more of it than this.
@@ -52,6 +55,8 @@ pub enum Proof {
     ComputedKey,
     /// The key itself.
     Secret(Entropy),
+    /// The key as a record of the TLS session that negotiated it (SC 7.2).
+    TlsWrapped(Vec<u8>),
 }
 
 /// `Lifetime`.
@@ -77,6 +82,7 @@ impl RequestSecurityTokenResponse {
             lifetime: None,
             key_size: None,
             cancelled: false,
+            binary_exchange: None,
         }
     }
 
@@ -90,8 +96,18 @@ impl RequestSecurityTokenResponse {
     /// # Errors
     /// [`Error::Trust`] for anything else, and for children that are known and malformed.
     pub fn parse(element: Element<'_>, generation: Generation) -> Result<Self, Error> {
+        Self::parse_single(the_response(element, generation)?, generation)
+    }
+
+    /// Reads one response, as it stands in messages of a negotiation in either generation (SC 7.1).
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_single(response: Element<'_>, generation: Generation) -> Result<Self, Error> {
         let trust = generation.trust();
-        let response = the_response(element, generation)?;
+        if !response.is(trust, RSTR) {
+            return Err(Error::trust("SC 4.2", RSTR, "it is another element"));
+        }
         let mut read = Self { context: read::context_attribute(response), ..Self::new(generation) };
         for child in response.children().filter(|child| child.namespace() == trust) {
             match child.local_name() {
@@ -102,6 +118,7 @@ impl RequestSecurityTokenResponse {
                 "Lifetime" => read.lifetime = Some(lifetime(child)?),
                 "KeySize" => read.key_size = read::key_size(child)?,
                 "RequestedTokenCancelled" => read.cancelled = true,
+                "BinaryExchange" => read.binary_exchange = Some(BinaryExchange::parse(child)?),
                 _ => {}
             }
         }
@@ -123,6 +140,14 @@ impl RequestSecurityTokenResponse {
                 writer.end();
             }
         })
+    }
+
+    /// One response without a collection around it, as it stands in messages of a negotiation (SC 7.1).
+    ///
+    /// # Errors
+    /// As [`to_xml`](Self::to_xml).
+    pub fn to_single_xml(&self, basic_security_profile: bool) -> Result<String, Error> {
+        written(|writer| self.write(writer, basic_security_profile))
     }
 
     fn write(&self, writer: &mut Writer, basic_security_profile: bool) {
@@ -157,6 +182,7 @@ impl RequestSecurityTokenResponse {
                     writer.element(t, trust, "ComputedKey", computed_key_algorithm(self.generation));
                 }
                 Proof::Secret(secret) => secret.write_secret(writer, self.generation, "SymmetricKey"),
+                Proof::TlsWrapped(record) => write_wrapped(writer, record),
             }
             writer.end();
         }
@@ -174,6 +200,9 @@ impl RequestSecurityTokenResponse {
         }
         if self.cancelled {
             writer.element(t, trust, "RequestedTokenCancelled", "");
+        }
+        if let Some(binary_exchange) = &self.binary_exchange {
+            binary_exchange.write(writer, self.generation);
         }
         writer.end();
     }
@@ -232,13 +261,38 @@ fn proof(element: Element<'_>, generation: Generation) -> Result<Proof, Error> {
     if read::is_binary_secret(child) {
         return Ok(Proof::Secret(read::binary_secret(child)?));
     }
+    if child.is(names::XENC, "EncryptedKey") {
+        return wrapped(child);
+    }
     if !child.is(generation.trust(), "ComputedKey") {
-        return Err(malformed("it holds neither ComputedKey nor BinarySecret"));
+        return Err(malformed("it holds neither ComputedKey nor BinarySecret nor EncryptedKey"));
     }
     if child.text().trim() != computed_key_algorithm(generation) {
         return Err(malformed("the algorithm of its ComputedKey is not P_SHA1"));
     }
     Ok(Proof::ComputedKey)
+}
+
+/// `EncryptedKey` whose ciphertext is a record of TLS; there is no `KeyInfo` (SC 7.2).
+fn write_wrapped(writer: &mut Writer, record: &[u8]) {
+    writer.start("e", names::XENC, "EncryptedKey");
+    writer.start("e", names::XENC, "EncryptionMethod").attribute("Algorithm", TLS_WRAP).end();
+    writer.start("e", names::XENC, "CipherData");
+    writer.element("e", names::XENC, "CipherValue", &base64_simd::STANDARD.encode_to_string(record));
+    writer.end().end();
+}
+
+fn wrapped(element: Element<'_>) -> Result<Proof, Error> {
+    let malformed = |problem| Error::trust("SC 7.2", "EncryptedKey", problem);
+    let method = element.child(names::XENC, "EncryptionMethod").and_then(|method| method.attribute("Algorithm"));
+    if method != Some(TLS_WRAP) {
+        return Err(malformed("its EncryptionMethod is not that of TLS"));
+    }
+    let value = element.child(names::XENC, "CipherData").and_then(|data| data.child(names::XENC, "CipherValue"));
+    let text: Option<Vec<u8>> =
+        value.map(|value| value.text().bytes().filter(|octet| !octet.is_ascii_whitespace()).collect());
+    let record = text.and_then(|text| base64_simd::STANDARD.decode_to_vec(text).ok());
+    record.map(Proof::TlsWrapped).ok_or_else(|| malformed("it has no CipherValue in base64"))
 }
 
 fn lifetime(element: Element<'_>) -> Result<Lifetime, Error> {
@@ -249,6 +303,8 @@ fn lifetime(element: Element<'_>) -> Result<Lifetime, Error> {
     Ok(Lifetime { created: time("Created")?, expires: time("Expires")? })
 }
 
+/// Without the `/ws` of its relatives (SC 1.2).
+const TLS_WRAP: &str = "http://schemas.xmlsoap.org/2005/02/trust/tlsnego#TLS_Wrap";
 const RSTR: &str = "RequestSecurityTokenResponse";
 const COLLECTION: &str = "RequestSecurityTokenResponseCollection";
 

@@ -104,7 +104,7 @@ pub(super) fn combined_key(client: &SymmetricKey, service: &SymmetricKey, length
 }
 
 /// A key size in bits as a length in bytes that the suite accepts.
-pub(super) fn key_length(key_size: Option<u32>, suite: &AlgorithmSuite) -> Result<usize, Error> {
+pub(crate) fn key_length(key_size: Option<u32>, suite: &AlgorithmSuite) -> Result<usize, Error> {
     let length = key_size.map_or(suite.default_key_length(), |bits| bits as usize / 8);
     if !suite.key_lengths().contains(&length) {
         return Err(Error::trust("SC 4.1", "KeySize", "it is not one of the algorithm suite"));

@@ -4,6 +4,7 @@
 mod client;
 mod configuration;
 mod issued;
+mod negotiation;
 mod requests;
 mod stateful;
 mod stateless;

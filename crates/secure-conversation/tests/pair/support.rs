@@ -170,10 +170,13 @@ impl Pair {
 
     /// Whatever is due: a session, or a younger key.
     pub(crate) fn establish(&mut self) -> Result<(), Error> {
-        let exchange = self.client.establish(self.now, &self.random)?;
-        match self.exchange(exchange)? {
-            Outcome::Established => Ok(()),
-            other => panic!("{other:?}"),
+        loop {
+            let exchange = self.client.establish(self.now, &self.random)?;
+            match self.exchange(exchange)? {
+                Outcome::Established => return Ok(()),
+                Outcome::Negotiating => {}
+                other => panic!("{other:?}"),
+            }
         }
     }
 

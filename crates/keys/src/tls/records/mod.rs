@@ -9,7 +9,9 @@ use handstamp_time::Timestamp;
 use rustls::client::Resumption;
 use rustls::server::NoServerSessionStorage;
 use rustls::time_provider::TimeProvider;
-use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection};
+use rustls::{
+    CertificateError, ClientConfig, ClientConnection, Connection, OtherError, ServerConfig, ServerConnection,
+};
 use rustls_pki_types::{ServerName, UnixTime};
 use signing::certified;
 use std::fmt;
@@ -106,8 +108,8 @@ impl TlsRecords {
     /// Takes the peer's records, none for the client's first step, and gives those to send; none when there is nothing to say.
     ///
     /// # Errors
-    /// [`Error::Tls`] when the peer is not believed or does not speak TLS 1.2, and for data before the handshake is over. The
-    /// session is of no use then.
+    /// [`Error::TlsPeer`] when the peer is not believed; [`Error::Tls`] when it does not speak TLS 1.2, and for data before the
+    /// handshake is over. The session is of no use then.
     pub fn advance(&mut self, records: &[u8]) -> Result<Vec<u8>, Error> {
         if self.take(records)? > 0 {
             return Err(Error::Tls("there is data among the records of the handshake".to_owned()));
@@ -157,7 +159,7 @@ impl TlsRecords {
         let mut waiting = 0;
         while !records.is_empty() {
             self.connection.read_tls(&mut records).map_err(failed)?;
-            let state = self.connection.process_new_packets().map_err(failed)?;
+            let state = self.connection.process_new_packets().map_err(refused)?;
             if state.peer_has_closed() {
                 return Err(Error::Tls("the peer has closed the session".to_owned()));
             }
@@ -197,6 +199,18 @@ impl TimeProvider for At {
 
 fn unix_time(now: Timestamp) -> UnixTime {
     UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(now.unix_seconds()).unwrap_or_default()))
+}
+
+fn refused(error: rustls::Error) -> Error {
+    match error {
+        rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(reason))) => {
+            Error::TlsPeer(reason.to_string())
+        }
+        rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => {
+            Error::TlsPeer(error.to_string())
+        }
+        error => failed(error),
+    }
 }
 
 fn failed(error: impl fmt::Display) -> Error {
