@@ -37,6 +37,14 @@ pub enum Error {
         /// The limit.
         limit: usize,
     },
+    /// An address asks for more tokens than it may (SC 19.13).
+    #[error(
+        "the address asks for too many tokens: whether that is one client or a proxy in front of many, see AddressLimits"
+    )]
+    TooManyTokenRequests,
+    /// So many messages of an address were refused that no more of them are looked at for now (SC 19.4).
+    #[error("too many messages of the address were refused: it may be probing for an oracle, see AddressLimits")]
+    TooManyRefusals,
     /// The service answers with a fault. Only an authenticated one is its word: anybody on the line can make another.
     #[error(
         "the service answers with {} fault: {fault}",
@@ -84,6 +92,8 @@ impl Error {
             Self::Cookie(_) => "HST-SC-COOKIE",
             Self::Token(error) => error.code(),
             Self::TooLarge { .. } => "HST-SC-SIZE",
+            Self::TooManyTokenRequests => "HST-SC-TOKEN-REQUESTS",
+            Self::TooManyRefusals => "HST-SC-REFUSALS",
             Self::Fault { .. } => "HST-SC-FAULT",
             Self::RenewNeeded => "HST-SC-RENEW-NEEDED",
             Self::NoSession => "HST-SC-NO-SESSION",
@@ -93,6 +103,18 @@ impl Error {
             Self::KeyExpired => "HST-SC-KEY-EXPIRED",
             Self::Configuration(_) => "HST-SC-CONFIG",
             Self::Keys(error) => error.code(),
+        }
+    }
+
+    /// Whether it is about the protection of a message, which oracles are asked about. That a context is not known is no secret.
+    pub(crate) fn is_about_protection(&self) -> bool {
+        match self {
+            Self::Security(
+                handstamp_ws_security::Error::UnknownContext { .. }
+                | handstamp_ws_security::Error::NotUnderstood { .. },
+            ) => false,
+            Self::Security(_) | Self::Xml(_) | Self::Cookie(_) => true,
+            _ => false,
         }
     }
 

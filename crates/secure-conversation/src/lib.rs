@@ -68,5 +68,6 @@ pub use error::Error;
 pub use hooks::{Authorization, ClaimsTransformation, IssuedTokens};
 pub use saml_tokens::SamlTokens;
 pub use service::{
-    Answer, ApplicationRequest, Event, Handled, Incoming, SecureConversationService, SecureConversationServiceBuilder,
+    AddressLimits, Allowance, Answer, ApplicationRequest, Event, Handled, Incoming, SecureConversationService,
+    SecureConversationServiceBuilder,
 };

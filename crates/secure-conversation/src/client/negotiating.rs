@@ -5,8 +5,8 @@ use super::session::{ClientKey, ClientSession};
 use super::{MAX_UNSECURED_FAULT, SecureConversationClient};
 use crate::error::Error;
 use crate::negotiation::client::ClientNegotiation;
-use handstamp_keys::SecureRandom;
 use handstamp_keys::tls::{TlsPeer, TlsRecords};
+use handstamp_keys::{CertificateTrust, SecureRandom};
 use handstamp_session_token::UniqueId;
 use handstamp_time::Timestamp;
 use handstamp_ws_security::addressing::unverified_header;
@@ -70,7 +70,7 @@ impl SecureConversationClient {
     fn begin_negotiation(&self, now: Timestamp, random: &dyn SecureRandom) -> Result<Box<ClientNegotiation>, Error> {
         let credentials = &self.credentials;
         let trust = credentials.trust.clone().unwrap_or_default();
-        let trust = credentials.service_certificate.iter().fold(trust, |trust, known| trust.with_certificate(known));
+        let trust = credentials.service_certificate.iter().fold(trust, CertificateTrust::with_certificate);
         let service = TlsPeer { trust, key_policy: credentials.key_policy };
         let shows_certificate = self.negotiates.is_some_and(|negotiates| negotiates.client_certificate);
         let identity = credentials.identity.as_ref().filter(|_| shows_certificate);

@@ -8,6 +8,7 @@ use handstamp_time::Timestamp;
 use handstamp_ws_security::token::{ContextReference, SecurityContextToken};
 use handstamp_ws_security::{ContextKey, LocalServiceSettings, SessionKeyError, SessionKeys};
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ pub(crate) struct StatelessContexts {
 
 #[derive(Debug, Clone, Copy)]
 struct Limits {
+    max_sessions: usize,
     max_pending: usize,
     inactivity_timeout: Duration,
     receive_timeout: Duration,
@@ -46,6 +48,10 @@ struct Session {
     /// Renewed keys that no message has used yet, oldest first.
     pending: Vec<Arc<SessionKey>>,
     renewals: u32,
+    /// Messages that named the session and did not verify.
+    failures: u32,
+    /// Where it was asked for.
+    address: Option<IpAddr>,
 }
 
 /// One key of a session.
@@ -82,10 +88,13 @@ pub(crate) enum RenewalProblem {
 
 /// How many renewed keys may wait to be used.
 const MAX_PENDING_KEYS: usize = 5;
+/// How many messages may name a session and not verify.
+const MAX_FAILURES: u32 = 256;
 
 impl StatelessContexts {
-    pub(crate) fn new(settings: &LocalServiceSettings, receive_timeout: Duration) -> Self {
+    pub(crate) fn new(settings: &LocalServiceSettings, receive_timeout: Duration, max_sessions: usize) -> Self {
         let limits = Limits {
+            max_sessions,
             max_pending: settings.max_pending_sessions,
             inactivity_timeout: settings.inactivity_timeout,
             receive_timeout,
@@ -94,13 +103,13 @@ impl StatelessContexts {
         Self { limits, table: Mutex::default() }
     }
 
-    /// Whether one more session may wait for its first message.
-    pub(crate) fn has_room(&self, now: Timestamp) -> bool {
+    /// Whether one more session may wait for its first message: of one address they may be half of all.
+    pub(crate) fn has_room(&self, address: Option<IpAddr>, now: Timestamp) -> bool {
         let mut table = self.table();
-        if table.pending >= self.limits.max_pending {
+        if table.is_full(&self.limits) {
             table.sweep(&self.limits, now);
         }
-        table.pending < self.limits.max_pending
+        !table.is_full(&self.limits) && !table.has_its_share(&self.limits, address)
     }
 
     /// Adds a session that waits for its first message. False when too many wait already.
@@ -109,15 +118,25 @@ impl StatelessContexts {
         token: Arc<SessionSecurityToken>,
         bootstrap: Arc<[ClaimsIdentity]>,
         key: SessionKey,
+        address: Option<IpAddr>,
     ) -> bool {
         let mut table = self.table();
-        if table.pending >= self.limits.max_pending {
+        if table.is_full(&self.limits) || table.has_its_share(&self.limits, address) {
             return false;
         }
         let identifier: Arc<str> = Arc::from(key.context.context().identifier.as_str());
         let current = Arc::new(key);
-        let session =
-            Session { token, bootstrap, last_message: None, current, previous: None, pending: Vec::new(), renewals: 0 };
+        let session = Session {
+            token,
+            bootstrap,
+            address,
+            last_message: None,
+            current,
+            previous: None,
+            pending: Vec::new(),
+            renewals: 0,
+            failures: 0,
+        };
         table.pending += 1;
         table.sessions.insert(identifier, session);
         true
@@ -185,6 +204,17 @@ impl StatelessContexts {
         Ok(())
     }
 
+    /// Counts a message that named the session and did not verify. After a few hundred the session is over: nobody asks an
+    /// oracle that often by mistake (SC 19.4).
+    pub(crate) fn failed(&self, identifier: &str) {
+        let mut table = self.table();
+        let Some(session) = table.sessions.get_mut(identifier) else { return };
+        session.failures += 1;
+        if session.failures >= MAX_FAILURES {
+            table.remove(identifier);
+        }
+    }
+
     /// Ends a session. False when there was none.
     pub(crate) fn end(&self, identifier: &str) -> bool {
         self.table().remove(identifier)
@@ -214,6 +244,20 @@ impl StatelessContexts {
 }
 
 impl Table {
+    fn is_full(&self, limits: &Limits) -> bool {
+        self.pending >= limits.max_pending || self.sessions.len() >= limits.max_sessions
+    }
+
+    /// Whether half of all sessions that may wait for their first message are those of one address.
+    fn has_its_share(&self, limits: &Limits, address: Option<IpAddr>) -> bool {
+        // Not before there can be any.
+        if address.is_none() || self.pending < limits.max_pending / 2 {
+            return false;
+        }
+        let waiting = self.sessions.values().filter(|session| session.last_message.is_none());
+        waiting.filter(|session| session.address == address).count() >= (limits.max_pending / 2).max(1)
+    }
+
     /// A session that has not timed out.
     fn live(&mut self, identifier: &str, limits: &Limits, now: Timestamp) -> Option<&Session> {
         if self.sessions.get(identifier)?.has_timed_out(limits, now) {

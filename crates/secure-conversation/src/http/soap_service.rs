@@ -14,6 +14,7 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -62,6 +63,8 @@ where
 /// runtime with several threads.
 pub struct SoapService<A> {
     shared: Arc<Shared<A>>,
+    /// See [`SoapService::for_connection_from`].
+    address: Option<IpAddr>,
 }
 
 struct Shared<A> {
@@ -85,7 +88,7 @@ impl<A: Application> SoapService<A> {
             behind_tls: false,
             max_message_size,
         };
-        Self { shared: Arc::new(shared) }
+        Self { shared: Arc::new(shared), address: None }
     }
 
     /// Says that requests come over TLS: to this listener, or to a proxy in front of it that nobody can go around.
@@ -95,6 +98,13 @@ impl<A: Application> SoapService<A> {
             shared.behind_tls = true;
         }
         self
+    }
+
+    /// The same service for a connection from this address, so that no address gets more than
+    /// [its share](crate::AddressLimits). Behind a proxy it is the address that the proxy tells.
+    #[must_use]
+    pub fn for_connection_from(&self, address: IpAddr) -> Self {
+        Self { address: Some(address), ..self.clone() }
     }
 
     /// Another clock and source of randomness, for tests.
@@ -109,7 +119,7 @@ impl<A: Application> SoapService<A> {
 
 impl<A> Clone for SoapService<A> {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared) }
+        Self { shared: Arc::clone(&self.shared), address: self.address }
     }
 }
 
@@ -135,13 +145,13 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let shared = Arc::clone(&self.shared);
-        Box::pin(async move { Ok(shared.serve(request).await) })
+        let (shared, address) = (Arc::clone(&self.shared), self.address);
+        Box::pin(async move { Ok(shared.serve(request, address).await) })
     }
 }
 
 impl<A: Application> Shared<A> {
-    async fn serve<B>(&self, request: Request<B>) -> Response<Full<Bytes>>
+    async fn serve<B>(&self, request: Request<B>, address: Option<IpAddr>) -> Response<Full<Bytes>>
     where
         B: http_body::Body + Send,
         B::Data: Send,
@@ -162,6 +172,7 @@ impl<A: Application> Shared<A> {
             return empty(StatusCode::PAYLOAD_TOO_LARGE);
         };
         let incoming = Incoming::new(body.to_bytes()).with_soap_action(soap_action(&head.headers));
+        let incoming = incoming.from_address(address);
         let incoming = if self.behind_tls { incoming.over_protected_channel() } else { incoming };
         let request = match self.service.handle(incoming, self.clock.now(), self.random.as_ref()) {
             Handled::Request(request) => Arc::from(request),

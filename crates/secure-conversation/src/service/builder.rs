@@ -1,5 +1,6 @@
 //! Putting a service together. What would surprise somebody later is refused here (SC 10.6, 14.9).
 
+use super::limits::{AddressLimits, AddressMeter};
 use super::negotiate::Negotiations;
 use super::{Contexts, Credentials, Earliest, SecureConversationService};
 use crate::contexts::{StatefulContexts, StatelessContexts};
@@ -32,6 +33,8 @@ pub struct SecureConversationServiceBuilder {
     receive_timeout: Duration,
     max_message_size: usize,
     start: Option<Timestamp>,
+    address_limits: AddressLimits,
+    max_sessions: usize,
 }
 
 impl SecureConversationServiceBuilder {
@@ -48,6 +51,8 @@ impl SecureConversationServiceBuilder {
             receive_timeout: Duration::from_secs(600),
             max_message_size: 65_536,
             start: None,
+            address_limits: AddressLimits::default(),
+            max_sessions: 65_536,
         }
     }
 
@@ -137,6 +142,19 @@ impl SecureConversationServiceBuilder {
         self
     }
 
+    /// What one address gets. It acts on messages whose [address is told](crate::Incoming::from_address).
+    pub fn address_limits(mut self, limits: AddressLimits) -> Self {
+        self.address_limits = limits;
+        self
+    }
+
+    /// How many sessions a service remembers at most, waiting and active ones; when there are more, clients are told
+    /// `ServerTooBusy`. Sessions that are cookies are not counted: they cost nothing. Default 65,536.
+    pub fn max_sessions(mut self, sessions: usize) -> Self {
+        self.max_sessions = sessions;
+        self
+    }
+
     /// Closes the gap that a restart leaves in the replay detection of stateful sessions: until the last message from before
     /// `start` is stale, such messages are refused. Requests that were under way then fail, so it is off by default, as in WCF
     /// (SC 13.2).
@@ -199,7 +217,7 @@ impl SecureConversationServiceBuilder {
                 skew,
             ))
         } else {
-            Contexts::Stateless(StatelessContexts::new(settings, self.receive_timeout))
+            Contexts::Stateless(StatelessContexts::new(settings, self.receive_timeout, self.max_sessions))
         };
         let freshness = settings.freshness;
         let window = freshness.replay_window.saturating_add(freshness.max_clock_skew);
@@ -222,6 +240,8 @@ impl SecureConversationServiceBuilder {
             contract: self.contract,
             parse_options: ParseOptions::default().with_limits(limits),
             earliest: self.start.map(|start| Earliest { start, window }),
+            token_requests: AddressMeter::new(self.address_limits.token_requests),
+            refusals: AddressMeter::new(self.address_limits.refusals),
             is_closing: AtomicBool::new(false),
             max_message_size: self.max_message_size,
             outer: self.binding,

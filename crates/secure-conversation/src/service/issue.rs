@@ -78,7 +78,7 @@ impl SecureConversationService {
             Ok(request) => request,
             Err(error) => return self.refuse_opened(&bootstrap, head, error, now, random),
         };
-        let granted = self.grant_issue(&request, &bootstrap, now, random);
+        let granted = self.grant_issue(&request, (&bootstrap, head), now, random);
         self.answer(TrustAction::Issue, (&request, &bootstrap), granted, head, now, random)
     }
 
@@ -162,7 +162,7 @@ impl SecureConversationService {
     fn grant_issue(
         &self,
         message: &Unprotected,
-        bootstrap: &Bootstrap,
+        (bootstrap, head): (&Bootstrap, &Head),
         now: Timestamp,
         random: &dyn SecureRandom,
     ) -> Result<Grant, Refusal> {
@@ -171,7 +171,7 @@ impl SecureConversationService {
         }
         let request = self.read_request(message, RequestType::Issue)?;
         if let Contexts::Stateless(contexts) = &self.contexts
-            && !contexts.has_room(now)
+            && !contexts.has_room(head.address, now)
         {
             return Err(Refusal::too_busy("SC 11.1", PENDING));
         }
@@ -204,7 +204,7 @@ impl SecureConversationService {
         let response = self.response(&request, &token, &entropy, lifetime, message)?;
         if let Contexts::Stateless(contexts) = &self.contexts {
             let key = self.session_key(token, entropy.key, lifetime, random)?;
-            if !contexts.issue(Arc::new(session), bootstrap, key) {
+            if !contexts.issue(Arc::new(session), bootstrap, key, head.address) {
                 return Err(Refusal::too_busy("SC 11.1", PENDING));
             }
         }

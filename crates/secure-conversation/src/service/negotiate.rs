@@ -16,7 +16,7 @@ use crate::trust::{
 };
 use handstamp_claims::ClaimsPrincipal;
 use handstamp_keys::tls::{TlsPeer, TlsRecords};
-use handstamp_keys::{SecureRandom, SymmetricKey};
+use handstamp_keys::{CertificateTrust, SecureRandom, SymmetricKey};
 use handstamp_session_token::{ContextId, SessionSecurityToken};
 use handstamp_time::Timestamp;
 use handstamp_ws_security::soap::Envelope;
@@ -54,7 +54,7 @@ impl Negotiations {
         asks_clients: bool,
     ) -> Self {
         let trust = credentials.trust.clone().unwrap_or_default();
-        let trust = credentials.client_certificate.iter().fold(trust, |trust, known| trust.with_certificate(known));
+        let trust = credentials.client_certificate.iter().fold(trust, CertificateTrust::with_certificate);
         Self {
             pending: PendingNegotiations::new(&bootstrap.local_service),
             contexts,

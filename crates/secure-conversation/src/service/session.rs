@@ -85,6 +85,10 @@ impl SecureConversationService {
         let opened = match receiver.open(document, &expected, now) {
             Ok(opened) => opened,
             Err(error) => {
+                let is_authentic = matches!(error, handstamp_ws_security::Error::NotUnderstood { .. });
+                if let Some(identifier) = head.first_context.as_ref().filter(|_| !is_authentic) {
+                    contexts.failed(identifier);
+                }
                 let current = head.first_context.as_deref().and_then(|identifier| contexts.current_key(identifier));
                 let key = current.as_ref().map(|key| &key.context);
                 return self.refuse_in_session(head, error, key, now, random);

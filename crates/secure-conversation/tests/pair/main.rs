@@ -4,6 +4,7 @@
 mod client;
 mod configuration;
 mod issued;
+mod limits;
 mod negotiation;
 mod requests;
 mod stateful;

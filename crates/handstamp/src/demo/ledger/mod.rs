@@ -107,8 +107,8 @@ impl Ledger {
         };
         let soap = SoapService::new(Arc::new(service), application);
         loop {
-            let Ok((stream, _)) = socket.accept().await else { continue };
-            let soap = TowerToHyperService::new(soap.clone());
+            let Ok((stream, peer)) = socket.accept().await else { continue };
+            let soap = TowerToHyperService::new(soap.for_connection_from(peer.ip()));
             tokio::spawn(async move {
                 let mut server = hyper::server::conn::http1::Builder::new();
                 // A connection that breaks is the client's to notice.
