@@ -1,9 +1,12 @@
 //! Calling a service through a secure session, one exchange after the other.
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use handstamp_keys::SystemRandom;
+use handstamp_keys::tls::ClientSettings;
 use handstamp_secure_conversation::trust::TrustAction;
 use handstamp_secure_conversation::{Error as SessionError, Exchange, Outcome, SecureConversationClient};
 use handstamp_time::{Clock, SystemClock};
@@ -12,6 +15,7 @@ use handstamp_ws_security::{Message, Unprotected};
 use http::header::CONTENT_TYPE;
 use http::{Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -22,7 +26,7 @@ use super::redact::redacted;
 #[derive(Debug)]
 pub struct Caller {
     client: SecureConversationClient,
-    http: Client<HttpConnector, Full<Bytes>>,
+    http: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     address: Uri,
     timeout: Option<Duration>,
     /// Who is told of each step.
@@ -44,6 +48,9 @@ pub enum CallError {
     /// The conversation failed.
     #[error(transparent)]
     Session(#[from] SessionError),
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] handstamp_keys::Error),
     /// The message or its answer did not get through.
     #[error("{0}")]
     Http(String),
@@ -57,6 +64,7 @@ impl CallError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Session(error) => error.code(),
+            Self::Tls(error) => error.code(),
             Self::Http(_) => "HST-SOAP-HTTP",
         }
     }
@@ -68,22 +76,24 @@ impl CallError {
 }
 
 impl Caller {
-    /// A caller with the client's session. `tell` hears of each step; each exchange may take as long as `timeout`.
+    /// A caller with the client's session. Servers that speak TLS are believed when one of the `authorities` (PEM files) vouches for
+    /// them, or one of the system's when there is none. `tell` hears of each step; each exchange may take as long as `timeout`.
     ///
     /// # Errors
-    /// [`CallError::Http`] when the address cannot be called.
+    /// [`CallError::Http`] when the address cannot be called; [`CallError::Tls`] when the authorities cannot be used.
     pub fn new(
         client: SecureConversationClient,
+        authorities: Vec<PathBuf>,
         timeout: Option<Duration>,
         tell: Option<fn(&str)>,
     ) -> Result<Self, CallError> {
         let address: Uri = client.address().parse().map_err(|_| CallError::Http("the address is no URL".to_owned()))?;
-        if address.scheme_str() != Some("http") {
-            let problem =
-                "only http:// can be called so far: let a proxy that speaks TLS stand in front of the service";
-            return Err(CallError::Http(problem.to_owned()));
+        if !matches!(address.scheme_str(), Some("http" | "https")) {
+            return Err(CallError::Http("the address begins with neither http:// nor https://".to_owned()));
         }
-        let http = Client::builder(TokioExecutor::new()).build(HttpConnector::new());
+        let tls = ClientSettings { authorities, identity: None }.config(&[])?;
+        let connector = HttpsConnectorBuilder::new().with_tls_config(Arc::unwrap_or_clone(tls));
+        let http = Client::builder(TokioExecutor::new()).build(connector.https_or_http().enable_http1().build());
         Ok(Self { client, http, address, timeout, tell })
     }
 

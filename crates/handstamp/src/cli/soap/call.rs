@@ -47,6 +47,9 @@ pub(in crate::cli) struct Call {
     /// The service's certificate, PEM.
     #[arg(long, value_name = "FILE")]
     service_cert: Option<PathBuf>,
+    /// An authority that vouches for https:// servers, PEM; may be repeated. Default: those of the system.
+    #[arg(long, value_name = "FILE")]
+    ca: Vec<PathBuf>,
     /// What is asked. Default: the namespace of the body's element, a slash where it does not end in one, and its name.
     #[arg(long, value_name = "URI")]
     action: Option<String>,
@@ -123,7 +126,7 @@ impl Call {
         let timeout = binding.send_timeout();
         let reply = block_on(async {
             let failed = |error: CallError| Error::Refused { code: error.code(), message: error.to_string() };
-            let mut caller = Caller::new(client, timeout, tell).map_err(failed)?;
+            let mut caller = Caller::new(client, self.ca.clone(), timeout, tell).map_err(failed)?;
             let reply = caller.call(message).await;
             match (&file, caller.client().save()) {
                 (Some(file), _) if reply.as_ref().is_err_and(CallError::ends_the_session) => file.remove(),
