@@ -31,6 +31,7 @@ fn refused(text: &str, words: &[&str]) {
     }
 }
 
+/// SC-95.
 #[test]
 fn sc_14_the_first_seed_configuration_is_a_stateful_session_for_user_names() {
     let text = with(&format!(r#"{SESSION} requireSecurityContextCancellation="false""#), USER);
@@ -86,6 +87,35 @@ fn sc_14_2_every_attribute_of_security_acts() {
     // Nothing of it reaches the bootstrap, which has attributes of its own.
     assert_eq!(session.bootstrap.suite, AlgorithmSuite::BASIC256);
     assert_eq!(session.bootstrap.version, MessageSecurityVersion::WSS11_FEBRUARY2005);
+}
+
+#[test]
+fn sc_83_what_is_not_written_has_its_default() {
+    let custom =
+        read(&with(r#"authenticationMode="AnonymousForCertificate""#, "<localServiceSettings/><localClientSettings/>"));
+    let security = custom.security();
+    assert_eq!((security.suite.name(), security.version), ("Basic256", MessageSecurityVersion::default()));
+    assert!(security.include_timestamp && !security.protect_tokens && !security.allow_insecure_transport);
+    assert!(!security.enable_unsecured_response && !security.allow_serialized_signing_token_on_reply);
+    assert_eq!((security.layout, security.key_entropy), (HeaderLayout::Strict, KeyEntropyMode::Combined));
+    assert_eq!(security.protection_order, ProtectionOrder::SignBeforeEncryptAndEncryptSignature);
+    let (service, client) = (&security.local_service, &security.local_client);
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    assert!(service.detect_replays && service.reconnect_transport_on_failure);
+    assert!(client.detect_replays && client.reconnect_transport_on_failure && client.cache_cookies);
+    assert_eq!(service.issued_cookie_lifetime, Some(minutes(600)));
+    assert_eq!((service.max_stateful_negotiations, service.negotiation_timeout), (128, minutes(1)));
+    assert_eq!((service.replay_cache_size, client.replay_cache_size), (900_000, 900_000));
+    for freshness in [service.freshness, client.freshness] {
+        assert_eq!((freshness.max_clock_skew, freshness.replay_window), (minutes(5), minutes(5)));
+    }
+    assert_eq!((service.inactivity_timeout, service.max_pending_sessions), (minutes(2), 128));
+    assert_eq!((service.max_cached_cookies, client.max_cookie_caching_time), (1000, None));
+    assert_eq!(service.session_key_renewal_interval, Some(minutes(900)));
+    assert_eq!(client.session_key_renewal_interval, Some(minutes(600)));
+    let rollover = [service.session_key_rollover_interval, client.session_key_rollover_interval];
+    assert_eq!((rollover, service.timestamp_validity), ([minutes(5); 2], minutes(5)));
+    assert_eq!((client.timestamp_validity, client.cookie_renewal_threshold_percentage), (minutes(5), 60));
 }
 
 #[test]
@@ -150,6 +180,7 @@ fn sc_14_8_issued_token_parameters_are_read() {
     assert_eq!((issued.key_size, issued.use_str_transform), (Some(256), true));
 }
 
+/// SC-74.
 #[test]
 fn sc_6_every_mode_is_read_or_refused_by_name() {
     for mode in AuthenticationMode::ALL.iter().filter(|mode| **mode != AuthenticationMode::SecureConversation) {

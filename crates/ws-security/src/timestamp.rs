@@ -94,6 +94,7 @@ mod tests {
         if offset < 0 { base.saturating_sub(span) } else { base.saturating_add(span) }
     }
 
+    /// SC-80.
     #[test]
     fn sc_13_1_boundaries_are_those_that_wcf_was_seen_to_have() {
         let now: Timestamp = "2026-11-21T17:23:13.397Z".parse().unwrap();

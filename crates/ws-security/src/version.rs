@@ -150,6 +150,7 @@ const NAMES: [(MessageSecurityVersion, &str); 7] = [
 mod tests {
     use super::*;
 
+    /// SC-01.
     #[test]
     fn sc_2_1_the_six_sets_have_their_names() {
         for (set, name) in &NAMES[..6] {

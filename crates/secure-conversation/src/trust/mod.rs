@@ -112,6 +112,7 @@ pub(crate) fn written(write: impl FnOnce(&mut Writer)) -> Result<String, crate::
 mod tests {
     use super::*;
 
+    /// SC-03.
     #[test]
     fn sc_1_1_actions_follow_from_the_generation() {
         for generation in [Generation::February2005, Generation::V13] {

@@ -1,9 +1,11 @@
 //! Both ends of secure conversations in one process and in virtual time.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod attacks;
 mod client;
 mod configuration;
 mod issued;
+mod layout;
 mod limits;
 mod negotiation;
 mod requests;

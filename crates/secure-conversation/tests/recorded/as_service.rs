@@ -23,7 +23,7 @@ fn sc_9_the_service_serves_and_refuses_as_in_the_29_conversations() {
     assert_eq!(tally("wcf_messages", judge), Tally { conversations: 23, messages: 76 });
 }
 
-/// The 160 conversations of the findings.
+/// SC-90. The 160 conversations of the findings.
 #[test]
 fn sc_12_the_service_serves_and_refuses_as_in_the_160_conversations() {
     assert_eq!(tally("wcf_messages_more", judge), Tally { conversations: 142, messages: 508 });

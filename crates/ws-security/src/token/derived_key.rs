@@ -152,6 +152,7 @@ mod tests {
         DerivedKeyToken::parse(Document::parse(text, &ParseOptions::default()).unwrap().root(), 32)
     }
 
+    /// SC-52.
     #[test]
     fn sc_5_2_a_recorded_key_is_derived() {
         let token =
@@ -165,6 +166,7 @@ mod tests {
         assert_eq!(key.len(), 24);
     }
 
+    /// SC-53.
     #[test]
     fn sc_5_2_limits_and_order() {
         let nonce = "<c:Nonce>RHKkv/ciZqa6xId9NQ0NfA==</c:Nonce>";

@@ -128,6 +128,7 @@ fn identifiers_given_twice_are_refused() {
     target.refuses("</s:Header>", &format!("<w:Other xmlns:w=\"urn:w\" {plain}/></s:Header>"));
 }
 
+/// SC-55.
 #[test]
 fn wrapping_a_header_is_not_read() {
     for target in [visible(), hidden()] {

@@ -57,7 +57,7 @@ fn set_derived_keys(binding: &mut SecurityBinding, required: bool) {
     }
 }
 
-/// SC 6, 8: every mode, version, order and level, with derived keys and without.
+/// SC-56, SC 6, 8: every mode, version, order and level, with derived keys and without.
 #[test]
 fn sc_6_8_every_mode_goes_there_and_back() {
     let mut exchanges = 0;
@@ -81,7 +81,7 @@ fn sc_6_8_every_mode_goes_there_and_back() {
     assert!(exchanges > 1500, "{exchanges}");
 }
 
-/// SC 5.4: every suite, with and without derived keys.
+/// SC-58, SC 5.4: every suite, with and without derived keys.
 #[test]
 fn sc_5_4_every_suite_goes_there_and_back() {
     let version = MessageSecurityVersion::WSS11_13;
@@ -98,7 +98,7 @@ fn sc_5_4_every_suite_goes_there_and_back() {
     }
 }
 
-/// SC 8.3: each layout, as its own receiver and as a strict one takes it.
+/// SC-50, SC 8.3: each layout, as its own receiver and as a strict one takes it.
 #[test]
 fn sc_8_3_every_layout_goes_there_and_back() {
     use HeaderLayout::{Lax, LaxTimestampFirst, LaxTimestampLast, Strict};
@@ -135,7 +135,7 @@ fn sc_1_3_every_message_version_goes_there_and_back() {
     }
 }
 
-/// SC 8.8, 8.9: confirmations and protected tokens where they are not the mode's own.
+/// SC-59, SC 8.8, 8.9: confirmations and protected tokens where they are not the mode's own.
 #[test]
 fn sc_8_8_8_9_confirmations_and_protected_tokens() {
     for version in VERSIONS {
@@ -303,7 +303,7 @@ fn sc_8_6_application_headers_are_protected() {
     }
 }
 
-/// SC 8.6: what is in a body arrives as it was, whatever prefixes, identifiers and spellings it has.
+/// SC-62, SC 8.6: what is in a body arrives as it was, whatever prefixes, identifiers and spellings it has.
 #[test]
 fn sc_8_6_any_body_arrives() {
     let version = MessageSecurityVersion::WSS11_FEBRUARY2005;
