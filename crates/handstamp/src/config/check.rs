@@ -25,6 +25,9 @@ impl Config {
         for (name, route) in &self.web {
             self.check_route(route, &format!("web.{name}"), reader);
         }
+        for (name, route) in &self.soap {
+            self.check_soap(route, &format!("soap.{name}"), reader);
+        }
         for (name, settings) in &self.forward_auth {
             self.check_forward_auth(settings, &format!("forward_auth.{name}"), reader);
         }
@@ -54,7 +57,7 @@ impl Config {
     }
 
     fn check_listeners(&self, reader: &mut Reader) {
-        if self.listener.is_empty() && !(self.web.is_empty() && self.forward_auth.is_empty()) {
+        if self.listener.is_empty() && !(self.web.is_empty() && self.soap.is_empty() && self.forward_auth.is_empty()) {
             reader.report(
                 FindingKind::Missing,
                 "listener",
@@ -251,7 +254,7 @@ impl Config {
         }
     }
 
-    fn check_jwt(&self, wanted: bool, audience: bool, path: &str, reader: &mut Reader) {
+    pub(super) fn check_jwt(&self, wanted: bool, audience: bool, path: &str, reader: &mut Reader) {
         if wanted && self.jwt.is_none() {
             let message = "needs a signer: add a table [jwt] with issuer = \"https://shop.example\"";
             reader.report(FindingKind::Missing, &format!("{path}.jwt_header"), message);
@@ -264,19 +267,23 @@ impl Config {
 
     fn check_ambiguous_routes(&self, reader: &mut Reader) {
         let mut seen = BTreeMap::new();
-        for (name, route) in &self.web {
-            let hosts: Vec<Option<&HostPattern>> = route.hosts.iter().map(Some).collect();
+        let web =
+            self.web.iter().map(|(name, route)| (format!("web.{name}"), &route.hosts, &route.path, &route.listeners));
+        let soap =
+            self.soap.iter().map(|(name, route)| (format!("soap.{name}"), &route.hosts, &route.path, &route.listeners));
+        for (name, hosts, path, named) in web.chain(soap) {
+            let hosts: Vec<Option<&HostPattern>> = hosts.iter().map(Some).collect();
             let hosts = if hosts.is_empty() { vec![None] } else { hosts };
-            let named: Vec<&String> = route.listeners.iter().collect();
+            let named: Vec<&String> = named.iter().collect();
             let listeners = if named.is_empty() { self.listener.keys().collect() } else { named };
             for host in hosts {
                 for listener in &listeners {
-                    let place = (host, &route.path, *listener);
-                    if let Some(other) = seen.insert(place, name)
+                    let place = (host, path, *listener);
+                    if let Some(other) = seen.insert(place, name.clone())
                         && other != name
                     {
-                        let message = format!("answers for the same host and path as web.{other}");
-                        reader.report(FindingKind::Conflict, &format!("web.{name}"), message);
+                        let message = format!("answers for the same host and path as {other}");
+                        reader.report(FindingKind::Conflict, &name, message);
                         return;
                     }
                 }

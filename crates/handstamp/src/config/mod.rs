@@ -31,6 +31,7 @@ mod reference;
 pub mod schema;
 mod service;
 mod store;
+mod soap;
 mod sts;
 mod transport;
 mod upstream;
@@ -51,6 +52,7 @@ pub use jwt::Jwt;
 pub use listener::{ClientCertificates, ForwardingHeaders, Listener, ListenerCertificate, ListenerTls};
 pub use reference::reference;
 pub use service::{Admin, Audit, Keys, Log, LogFormat, LogLevel, Shutdown, Store, StoreKind};
+pub use soap::{LostSession, SoapCallers, SoapDialect, SoapMode, SoapRoute};
 pub use sts::{ClaimRules, EncryptionForm, Sts, StsRelyingParty, TokenForm};
 pub use upstream::{
     Balance, BalanceStrategy, HealthCheck, RateLimit, UpstreamProtocol, UpstreamServer, UpstreamTls, Upstreams,
@@ -87,6 +89,8 @@ section! {
         federation: BTreeMap<String, Federation>,
         /// Applications behind the gateway.
         web: BTreeMap<String, WebRoute>,
+        /// SOAP services, secured on one side and plain on the other.
+        soap: BTreeMap<String, SoapRoute>,
         /// Sign-in for applications behind another proxy.
         forward_auth: BTreeMap<String, ForwardAuth>,
         /// Signed tokens for applications; off when absent.
@@ -122,6 +126,8 @@ impl Config {
     /// How keys rotate: each opens tokens for as long as the longest session may last.
     pub fn rotation_policy(&self) -> RotationPolicy {
         let lifetimes = self.federation.values().map(|federation| federation.session.absolute_timeout);
+        let terminated = self.soap.values().filter(|route| route.mode == SoapMode::Terminate);
+        let lifetimes = lifetimes.chain(terminated.map(|route| route.session_timeout));
         let mut policy = match lifetimes.max() {
             Some(longest) => RotationPolicy::for_lifetime(longest),
             None => RotationPolicy::default(),

@@ -81,7 +81,7 @@ impl WebRoute {
 }
 
 impl UpstreamTls {
-    fn check(&self, https: bool, path: &str, reader: &mut Reader) {
+    pub(super) fn check(&self, https: bool, path: &str, reader: &mut Reader) {
         let at = |key: &str| format!("{path}.{key}");
         for (key, given) in [
             ("authorities", !self.authorities.is_empty()),
@@ -105,7 +105,7 @@ impl UpstreamTls {
 }
 
 impl Balance {
-    fn check(&self, path: &str, reader: &mut Reader) {
+    pub(super) fn check(&self, path: &str, reader: &mut Reader) {
         for (key, value) in [("max_requests", self.max_requests), ("eject_after", self.eject_after)] {
             if value == 0 {
                 reader.report(FindingKind::Value, &format!("{path}.{key}"), "must be at least 1");
@@ -122,7 +122,7 @@ impl Balance {
 }
 
 impl HealthCheck {
-    fn check(&self, path: &str, reader: &mut Reader) {
+    pub(super) fn check(&self, path: &str, reader: &mut Reader) {
         for (key, value) in [("healthy_after", self.healthy_after), ("unhealthy_after", self.unhealthy_after)] {
             if value == 0 {
                 reader.report(FindingKind::Value, &format!("{path}.{key}"), "must be at least 1");
@@ -134,7 +134,7 @@ impl HealthCheck {
 }
 
 impl RateLimit {
-    fn check(&self, path: &str, reader: &mut Reader) {
+    pub(super) fn check(&self, path: &str, reader: &mut Reader) {
         for (key, value) in [("requests", Some(self.requests)), ("burst", self.burst)] {
             if value == Some(0) {
                 reader.report(FindingKind::Value, &format!("{path}.{key}"), "must be at least 1");

@@ -8,6 +8,8 @@
 //! 4. [`access`] knows the session and decides, [`federation`] signs in and out;
 //! 5. [`proxy`] passes the request on by [`upstream`], [`forwarding`] the headers, [`body`] the body, frame by frame.
 //!
+//! [`soap`] stands in place of the last two for SOAP services: it takes security off messages, or puts it on.
+//!
 //! Whatever goes wrong on the way becomes a [`problem::Problem`]: an answer with a stable code.
 
 mod access;
@@ -35,6 +37,7 @@ pub(crate) mod server;
 mod session_header;
 mod session_life;
 mod site;
+mod soap;
 pub(crate) mod upstream;
 mod websocket;
 
@@ -52,7 +55,7 @@ use tokio::task::JoinSet;
 use crate::Error;
 use crate::admin::{Admin, History, Metrics, Readiness};
 use crate::application_token::ApplicationTokens;
-use crate::config::Config;
+use crate::config::{Config, SoapMode};
 use crate::shutdown::{self, Shutdown};
 use body::Body;
 use foundation::Foundation;
@@ -66,6 +69,7 @@ pub use reload::Reloader;
 use request_id::RequestId;
 use server::{Limits, Reception, Server};
 use site::{SiteBuilder, Sites};
+use soap::LiveSessions;
 
 /// A gateway whose addresses are bound: connections wait in the system's queue until
 /// [`serve`](Gateway::serve) accepts them.
@@ -75,6 +79,7 @@ pub struct Gateway {
     admin: Option<AdminFront>,
     metrics: Arc<Metrics>,
     foundation: Option<Arc<Foundation>>,
+    sessions: LiveSessions,
     reloader: Reloader,
     orders: mpsc::Receiver<Order>,
 }
@@ -93,7 +98,7 @@ impl Gateway {
     pub async fn bind(config: &Config) -> Result<Self, Error> {
         let metrics = Arc::new(Metrics::default());
         let foundation = open_foundation(config, &metrics).await?;
-        let sites = build_sites(config, foundation.as_deref(), &metrics)?;
+        let sites = build_sites(config, foundation.as_deref(), &LiveSessions::default(), &metrics)?;
         let mut fronts = Vec::with_capacity(sites.listeners.len());
         for ((name, settings), site) in config.listener.iter().zip(sites.listeners) {
             fronts.push(Front::bind(name, settings, Reception::of(settings)?, site).await?);
@@ -106,7 +111,7 @@ impl Gateway {
             None => None,
         };
         let (reloader, orders) = Reloader::channel();
-        Ok(Self { config: config.clone(), fronts, admin, metrics, foundation, reloader, orders })
+        Ok(Self { config: config.clone(), fronts, admin, metrics, foundation, sessions: sites.soap, reloader, orders })
     }
 
     /// Says which file the configuration is from, so that it can be read again.
@@ -144,7 +149,7 @@ impl Gateway {
     /// Serves until the end is asked for and running requests are done or out of time. The admin listener answers until then.
     pub async fn serve(self, mut shutdown: Shutdown) {
         let (done, admin_shutdown) = shutdown::channel();
-        let Self { config, fronts, admin, metrics, foundation, reloader, mut orders } = self;
+        let Self { config, fronts, admin, metrics, foundation, sessions, reloader, mut orders } = self;
         let admin_page = admin.as_ref().and_then(|front| front.page.clone());
         let admin = admin.map(|front| {
             tracing::info!(address = %front.address, "admin is listening");
@@ -168,6 +173,7 @@ impl Gateway {
             config,
             metrics,
             foundation: None,
+            sessions,
             listening: Vec::new(),
             admin_page,
             serving: JoinSet::new(),
@@ -231,13 +237,20 @@ async fn keep_history(metrics: Arc<Metrics>) {
 const LOOK_AT_FILES: Duration = Duration::from_secs(10);
 
 async fn open_foundation(config: &Config, metrics: &Metrics) -> Result<Option<Arc<Foundation>>, Error> {
-    match config.federation.is_empty() && config.sts.is_none() {
+    let seals_sessions = config.soap.values().any(|route| route.mode == SoapMode::Terminate);
+    match config.federation.is_empty() && config.sts.is_none() && !seals_sessions {
         true => Ok(None),
         false => Ok(Some(Arc::new(Foundation::open(config, metrics).await?))),
     }
 }
 
-fn build_sites(config: &Config, foundation: Option<&Foundation>, metrics: &Arc<Metrics>) -> Result<Sites, Error> {
+/// All sites. The sessions of SOAP routes are those of `before` where nothing changed for them.
+fn build_sites(
+    config: &Config,
+    foundation: Option<&Foundation>,
+    before: &LiveSessions,
+    metrics: &Arc<Metrics>,
+) -> Result<Sites, Error> {
     // Before the relying parties: the first start makes the certificate that they may trust.
     let sts = match (&config.sts, foundation) {
         (Some(settings), Some(foundation)) => Some(foundation.token_service(settings)?),
@@ -247,7 +260,7 @@ fn build_sites(config: &Config, foundation: Option<&Foundation>, metrics: &Arc<M
         Some(settings) => Some(Arc::new(ApplicationTokens::open(settings, SystemClock.now())?)),
         None => None,
     };
-    SiteBuilder { config, metrics, foundation, sts, tokens }.build()
+    SiteBuilder { config, metrics, foundation, sts, tokens }.build(before)
 }
 
 /// A gateway that serves.
@@ -255,6 +268,7 @@ struct Running {
     config: Config,
     metrics: Arc<Metrics>,
     foundation: Option<Arc<Foundation>>,
+    sessions: LiveSessions,
     listening: Vec<Listening>,
     admin_page: Option<Arc<LiveSite>>,
     serving: JoinSet<()>,
@@ -291,7 +305,7 @@ impl Running {
             None => open_foundation(&config, &self.metrics).await?,
         };
         let foundation = self.foundation.as_deref().or(opened.as_deref());
-        let sites = build_sites(&config, foundation, &self.metrics)?;
+        let sites = build_sites(&config, foundation, &self.sessions, &self.metrics)?;
         let mut kept = Vec::new();
         let mut new = Vec::new();
         for ((name, settings), site) in config.listener.iter().zip(sites.listeners) {
@@ -317,6 +331,7 @@ impl Running {
             page.exchange(site);
         }
         self.config = config;
+        self.sessions = sites.soap;
         if let Some(foundation) = opened {
             self.look_after(foundation);
         }

@@ -22,6 +22,7 @@ use super::rate_limit::RateLimiter;
 use super::request_id::{RequestId, RequestIds};
 use super::routes::{RouteTable, is_ambiguous};
 use super::server::{Connection, Handler};
+use super::soap::{LiveSessions, Seals, SoapRoute};
 use super::websocket;
 use super::{Visit, refuse};
 use crate::Error;
@@ -63,6 +64,8 @@ enum Target {
     Sts(SecurityTokenService),
     /// A decision for another proxy.
     ForwardAuth(ForwardAuth),
+    /// A SOAP service, secured on one side.
+    Soap(Box<SoapRoute>),
     /// The keys of the tokens that applications get.
     KeySet(Arc<ApplicationTokens>),
     /// The page for operators.
@@ -163,6 +166,7 @@ impl Route {
                 let request = request.map(|body| Body::request(body, OWN_BODY_LIMIT, OWN_BODY_IDLE));
                 Ok(forward_auth.answer(request, visit).await)
             }
+            Target::Soap(soap) => soap.answer(request, visit).await,
             Target::KeySet(tokens) => Ok(key_set(tokens)),
             Target::AdminPage(page) => {
                 let request = request.map(|body| Body::request(body, OWN_BODY_LIMIT, OWN_BODY_IDLE));
@@ -191,6 +195,8 @@ pub(super) struct Sites {
     pub(super) listeners: Vec<Site>,
     /// The page for operators.
     pub(super) admin: Option<Site>,
+    /// The sessions of SOAP routes.
+    pub(super) soap: LiveSessions,
 }
 
 /// Builds the sites of all listeners.
@@ -203,11 +209,11 @@ pub(super) struct SiteBuilder<'s> {
 }
 
 impl SiteBuilder<'_> {
-    /// Builds them.
+    /// Builds them. The sessions of SOAP routes are those of `before` where they go on.
     ///
     /// # Errors
     /// A file that cannot be used, settings that fit nothing.
-    pub(super) fn build(mut self) -> Result<Sites, Error> {
+    pub(super) fn build(mut self, before: &LiveSessions) -> Result<Sites, Error> {
         let mut sites: Vec<Site> = self.config.listener.values().map(|listener| self.site(listener)).collect();
         let sts = self.sts.take();
         let federations = self.federations()?;
@@ -256,7 +262,37 @@ impl SiteBuilder<'_> {
             }
         }
         let admin = self.admin_site(&federations);
-        Ok(Sites { listeners: sites, admin })
+        let soap = self.add_soap(&mut sites, before)?;
+        Ok(Sites { listeners: sites, admin, soap })
+    }
+
+    fn add_soap(&self, sites: &mut [Site], before: &LiveSessions) -> Result<LiveSessions, Error> {
+        let mut live = LiveSessions::default();
+        let seals = self.foundation.map(|foundation| Seals {
+            keys: Arc::clone(foundation.keys()),
+            revocations: Arc::clone(foundation.stores().revocations.list()),
+        });
+        for (name, settings) in &self.config.soap {
+            let token = settings.jwt_header.as_ref().zip(self.tokens.as_ref()).map(|(header, tokens)| TokenHeader {
+                name: header.clone(),
+                audience: settings.jwt_audience.clone().unwrap_or_else(|| settings.path.as_str().to_owned()),
+                tokens: Arc::clone(tokens),
+            });
+            let sessions = (before, &mut live);
+            let soap = SoapRoute::open(name, settings, sessions, seals.as_ref(), token, self.metrics)?;
+            let limiter = settings.rate_limit.as_ref().map(RateLimiter::new);
+            let route = self.route(format!("soap.{name}"), Target::Soap(Box::new(soap)));
+            let route = Arc::new(Route { limiter, ..route });
+            for (listener, site) in self.config.listener.keys().zip(&mut *sites) {
+                if settings.listeners.is_empty() || settings.listeners.contains(listener) {
+                    for host in hosts(&settings.hosts) {
+                        site.routes.add(host, settings.path.clone(), Arc::clone(&route));
+                    }
+                    self.add_key_set(site, &settings.hosts, settings.jwt_header.is_some());
+                }
+            }
+        }
+        Ok(live)
     }
 
     fn admin_site(&self, federations: &BTreeMap<&str, Arc<Federation>>) -> Option<Site> {

@@ -20,6 +20,7 @@ mod routing;
 mod shared_store;
 mod shutdown;
 mod sign_in;
+mod soap;
 mod support;
 mod survival;
 mod tls;

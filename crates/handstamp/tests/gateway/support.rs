@@ -106,8 +106,17 @@ impl Running {
     }
 
     pub(crate) async fn from_toml(toml: &str) -> Self {
-        let config = Config::parse(toml, Path::new("handstamp.toml")).expect("a good configuration");
-        let gateway = Gateway::bind(&config).await.expect("a gateway");
+        Self::of(&Config::parse(toml, Path::new("handstamp.toml")).expect("a good configuration")).await
+    }
+
+    /// The same from a file, which is written first: paths are relative to its folder.
+    pub(crate) async fn from_toml_at(file: &Path, toml: &str) -> Self {
+        std::fs::write(file, toml).expect("written");
+        Self::of(&Config::load(file).expect("a good configuration")).await
+    }
+
+    async fn of(config: &Config) -> Self {
+        let gateway = Gateway::bind(config).await.expect("a gateway");
         let address = gateway.address("public").expect("the listener");
         let admin = gateway.admin_address();
         let reloader = gateway.reloader();

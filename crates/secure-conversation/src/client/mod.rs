@@ -279,6 +279,11 @@ impl SecureConversationClient {
         self.session.as_ref().map(|session| session.current.context.context().identifier.as_str())
     }
 
+    /// When the session's current token ends, by the service's word; none without a session, or when it does not say.
+    pub fn expires(&self) -> Option<Timestamp> {
+        self.session.as_ref()?.current.lifetime.map(|lifetime| lifetime.expires)
+    }
+
     /// Where the service is.
     pub fn address(&self) -> &str {
         &self.address

@@ -89,6 +89,18 @@ impl Unprotected {
         self.read(block)
     }
 
+    /// The verified header blocks of application and addressing.
+    pub fn headers(&self) -> impl Iterator<Item = VerifiedElement<'_>> {
+        self.blocks().filter(|block| !is_security(*block)).filter_map(|block| self.read(block))
+    }
+
+    /// The header blocks that nothing protects, by namespace and local name: to tell an operator of them. Their content cannot
+    /// be read here.
+    pub fn unverified_headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let unverified = self.blocks().filter(|block| !is_security(*block) && self.read(*block).is_none());
+        unverified.map(|block| (block.namespace(), block.local_name()))
+    }
+
     /// `Action`.
     pub fn action(&self) -> Option<Cow<'_, str>> {
         self.addressing_text("Action")
@@ -206,6 +218,10 @@ impl fmt::Debug for Unprotected {
             .field("timestamp", &self.timestamp)
             .finish_non_exhaustive()
     }
+}
+
+fn is_security(block: Element<'_>) -> bool {
+    block.is(names::WSSE, "Security")
 }
 
 /// The blocks of a `Header`, those that came in an `EncryptedHeader` in its place.

@@ -228,7 +228,8 @@ impl HeaderBlock {
         Ok(Self::of(document.root(), level))
     }
 
-    fn of(block: Element<'_>, level: ProtectionLevel) -> Self {
+    /// A header block of a document, with the namespaces that it needs.
+    pub fn of(block: Element<'_>, level: ProtectionLevel) -> Self {
         let always = AddressingVersion::from_namespace(block.namespace()).is_some()
             && SIGNED_HEADERS.contains(&block.local_name());
         let soap =
@@ -244,6 +245,11 @@ impl HeaderBlock {
             soap_attributes,
             level: if always { level.max(ProtectionLevel::Sign) } else { level },
         }
+    }
+
+    /// The element.
+    pub fn xml(&self) -> &str {
+        &self.xml
     }
 }
 

@@ -1,0 +1,177 @@
+//! SOAP routes: secured on one side, plain on the other.
+//!
+//! ```text
+//! WCF client ══ sessions ══► terminate ── plain SOAP, who calls ──► any service
+//! any client ── plain SOAP ──► initiate ══ sessions ══► WCF service
+//! ```
+//!
+//! | Module | Holds |
+//! |---|---|
+//! | [`terms`] | what both sides agreed on, read from a WCF binding or a WSDL |
+//! | [`terminate`], [`users`] | sessions of clients end here |
+//! | [`initiate`], [`sessions`] | sessions with services begin here |
+//! | [`plain`], [`wire`] | messages without protection, and messages in HTTP |
+//! | [`way`] | the servers behind |
+//! | [`description`] | the WSDL that is served |
+
+mod description;
+mod initiate;
+mod plain;
+mod sessions;
+mod terminate;
+pub(crate) mod terms;
+mod users;
+mod way;
+mod wire;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{ALLOW, CONTENT_LENGTH};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+
+use self::description::Secured;
+use self::initiate::Initiate;
+use self::sessions::InitiateSessions;
+use self::terminate::{Terminate, TerminateSessions};
+use self::terms::Terms;
+use self::wire::Format;
+use super::Visit;
+use super::application_headers::TokenHeader;
+use super::body::{Body, BodyError};
+use super::problem::Problem;
+use crate::Error;
+use crate::admin::Metrics;
+use crate::config::{self, SoapMode};
+
+pub(crate) use self::terminate::Seals;
+
+/// A route.
+#[derive(Debug)]
+pub(super) struct SoapRoute {
+    side: Side,
+    limit: u64,
+    idle: Duration,
+    /// By which clients know the route; that of the request when none.
+    address: Option<String>,
+    certificate: Option<Vec<u8>>,
+}
+
+#[derive(Debug)]
+enum Side {
+    Terminate(Box<Terminate>),
+    Initiate(Box<Initiate>),
+}
+
+/// The sessions of all routes, by name. They are what a change of the configuration must not end.
+#[derive(Debug, Default)]
+pub(super) struct LiveSessions {
+    terminate: BTreeMap<String, Arc<TerminateSessions>>,
+    initiate: BTreeMap<String, Arc<InitiateSessions>>,
+}
+
+/// A message as it came in HTTP, not compressed any more.
+struct Post {
+    headers: HeaderMap,
+    message: Vec<u8>,
+    format: Format,
+}
+
+impl SoapRoute {
+    /// Opens a route. Its sessions are those of `before` where nothing changed for them, and go into `live`.
+    ///
+    /// # Errors
+    /// A file that cannot be used, settings that do not go together.
+    pub(super) fn open(
+        name: &str,
+        settings: &config::SoapRoute,
+        (before, live): (&LiveSessions, &mut LiveSessions),
+        seals: Option<&Seals>,
+        token: Option<TokenHeader>,
+        metrics: &Metrics,
+    ) -> Result<Self, Error> {
+        let terms = Arc::new(Terms::read(settings)?);
+        let mut certificate = None;
+        let side = match settings.mode {
+            SoapMode::Terminate => {
+                let no_keys = || terms::setup("HST-KEYS-FILE", format!("soap.{name} needs a key ring"));
+                let sessions = before.terminate.get(name);
+                let sessions = TerminateSessions::open(name, settings, &terms, seals.ok_or_else(no_keys)?, sessions)?;
+                live.terminate.insert(name.to_owned(), Arc::clone(&sessions));
+                let identity = settings.identity.as_deref().map(terms::read_identity).transpose()?;
+                certificate = identity.map(|identity| identity.certificate().der().to_vec());
+                Side::Terminate(Box::new(Terminate::open(name, settings, (terms, sessions), token, metrics)?))
+            }
+            SoapMode::Initiate => {
+                let sessions = InitiateSessions::open(name, settings, &terms, before.initiate.get(name))?;
+                live.initiate.insert(name.to_owned(), Arc::clone(&sessions));
+                Side::Initiate(Box::new(Initiate::open(name, settings, sessions, metrics)?))
+            }
+        };
+        let address = settings.address.as_ref().filter(|_| settings.mode == SoapMode::Terminate);
+        Ok(Self {
+            side,
+            limit: settings.max_message_size.0,
+            idle: settings.idle_timeout,
+            address: address.map(ToString::to_string),
+            certificate,
+        })
+    }
+
+    /// Serves a request.
+    ///
+    /// # Errors
+    /// What is no SOAP message.
+    pub(super) async fn answer(&self, request: Request<Incoming>, visit: Visit<'_>) -> Result<Response<Body>, Problem> {
+        match *request.method() {
+            Method::POST => {}
+            Method::GET | Method::HEAD => return self.describe(&request, visit),
+            _ => return Ok(not_allowed()),
+        }
+        let format = Format::of(request.headers()).ok_or_else(wire::unsupported_media)?;
+        let (head, body) = request.into_parts();
+        let length = head.headers.get(CONTENT_LENGTH).and_then(|line| line.to_str().ok()?.parse::<u64>().ok());
+        if length.is_some_and(|length| length > self.limit) {
+            return Err(Problem::body_too_large(self.limit));
+        }
+        let body = Body::request(body, self.limit, self.idle).collect().await.map_err(|error| match error {
+            BodyError::TooLarge { limit } => Problem::body_too_large(limit),
+            BodyError::Idle(_) => Problem::body_stalled(),
+            _ => Problem::body_cut_off(),
+        })?;
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let message = wire::decompressed(&head.headers, body.to_bytes().into(), limit).map_err(|error| {
+            tracing::info!(request = %visit.id, error, "the message cannot be decompressed");
+            wire::unreadable()
+        })?;
+        let post = Post { headers: head.headers, message, format };
+        match &self.side {
+            Side::Terminate(terminate) => terminate.answer(post, visit).await,
+            Side::Initiate(initiate) => initiate.answer(post, visit).await,
+        }
+    }
+
+    /// Serves the WSDL.
+    fn describe(&self, request: &Request<Incoming>, visit: Visit<'_>) -> Result<Response<Body>, Problem> {
+        let Some(wanted) = description::wanted(request.uri()) else { return Ok(not_allowed()) };
+        let of_request = || description::address(visit.origin, request.uri());
+        let address = self.address.clone().unwrap_or_else(of_request);
+        match &self.side {
+            Side::Terminate(terminate) => {
+                let secured = Secured { certificate: self.certificate.as_deref() };
+                description::serve(terminate.terms(), Some(&secured), &wanted, &address)
+            }
+            Side::Initiate(initiate) => description::serve(initiate.terms(), None, &wanted, &address),
+        }
+    }
+}
+
+/// Only messages are taken here.
+fn not_allowed() -> Response<Body> {
+    let mut response = wire::empty(StatusCode::METHOD_NOT_ALLOWED);
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+    response
+}

@@ -1,0 +1,402 @@
+//! Sessions with a service that demands them: one for each identity, obtained once, shared by all its callers, kept young.
+
+use std::net::IpAddr;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use handstamp_keys::{DigestAlgorithm, HmacKey, SecureRandom as _, SystemRandom};
+use handstamp_secure_conversation::{Error as SessionError, Exchange, Outcome, SecureConversationClient};
+use handstamp_time::{Clock as _, SystemClock};
+use handstamp_ws_security::Message;
+use http::StatusCode;
+use lru::LruCache;
+use zeroize::Zeroizing;
+
+use super::terms::{Terms, read_certificates, read_file, read_identity, read_trust, setup, unusable};
+use super::way::Way;
+use super::wire;
+use crate::Error;
+use crate::config::SoapRoute;
+use crate::gateway::problem::Problem;
+use handstamp_ws_security::UserNameCredential;
+
+/// A name and its password.
+#[derive(Clone)]
+pub(super) struct Caller {
+    pub(super) name: String,
+    pub(super) password: Zeroizing<String>,
+}
+
+/// The sessions of a route. They outlive a change of the configuration that does not touch them.
+pub(crate) struct InitiateSessions {
+    terms: Arc<Terms>,
+    basis: Basis,
+    address: String,
+    configured: Option<Caller>,
+    identity: Option<handstamp_keys::SigningIdentity>,
+    service_certificate: Option<handstamp_keys::Certificate>,
+    trust: Option<handstamp_keys::CertificateTrust>,
+    name: String,
+    max_message_size: usize,
+    kept: Mutex<LruCache<Option<[u8; 32]>, Arc<Session>>>,
+    /// So that a kept session is found with the password only, and the password is not kept for it.
+    secret: HmacKey,
+}
+
+/// What sessions stand on: while it stays the same, they go on.
+#[derive(PartialEq)]
+struct Basis {
+    terms: String,
+    address: String,
+    user: Option<String>,
+    /// Digests: secrets are among them.
+    files: Vec<[u8; 32]>,
+    max_message_size: usize,
+}
+
+/// One session.
+pub(super) struct Session {
+    client: Mutex<SecureConversationClient>,
+    /// Held by whoever obtains a session or renews its key, so that one does it for all.
+    establishing: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// Why a call came to nothing.
+#[derive(Debug)]
+pub(super) enum CallError {
+    /// No session could be obtained.
+    Refused(SessionError),
+    /// The service does not know the session, and the message must not be sent again.
+    Lost(SessionError),
+    /// The conversation failed.
+    Session(SessionError),
+    /// The message or its answer did not get through.
+    Way(Problem),
+    /// Something on the way answered that is no SOAP message.
+    Status(StatusCode),
+}
+
+impl From<SessionError> for CallError {
+    fn from(error: SessionError) -> Self {
+        Self::Session(error)
+    }
+}
+
+impl InitiateSessions {
+    /// Sessions as the files of a route describe them: those of `before` when nothing has changed.
+    ///
+    /// # Errors
+    /// A file that cannot be used, settings that do not go together.
+    pub(super) fn open(
+        name: &str,
+        route: &SoapRoute,
+        terms: &Arc<Terms>,
+        before: Option<&Arc<Self>>,
+    ) -> Result<Arc<Self>, Error> {
+        let first = route.upstream.servers().first().map(|server| &server.url);
+        let address = route.address.as_ref().or(first).map(ToString::to_string).unwrap_or_default();
+        let basis = Basis::of(route, terms, &address)?;
+        if let Some(before) = before.filter(|before| before.basis == basis) {
+            let most = NonZeroUsize::new(route.max_sessions as usize).unwrap_or(NonZeroUsize::MIN);
+            before.kept().resize(most);
+            return Ok(Arc::clone(before));
+        }
+        let configured = match (&route.user, &route.password_file) {
+            (Some(user), Some(file)) => Some(Caller { name: user.clone(), password: read_password(file)? }),
+            _ => None,
+        };
+        let mut secret = Zeroizing::new([0; 32]);
+        SystemRandom.fill(secret.as_mut_slice())?;
+        let most = NonZeroUsize::new(route.max_sessions as usize).unwrap_or(NonZeroUsize::MIN);
+        let sessions = Self {
+            terms: Arc::clone(terms),
+            basis,
+            address,
+            configured,
+            identity: route.identity.as_deref().map(read_identity).transpose()?,
+            service_certificate: read_certificates(&route.peer_certificates)?.into_iter().next(),
+            trust: read_trust(route)?,
+            name: name.to_owned(),
+            max_message_size: route.max_message_size.in_memory(),
+            kept: Mutex::new(LruCache::new(most)),
+            secret: HmacKey::new(DigestAlgorithm::Sha256, secret.as_slice()),
+        };
+        // What does not go together is said at the start, not to the first caller.
+        let anybody = Caller { name: "anybody".to_owned(), password: Zeroizing::new(String::new()) };
+        let client = sessions.client(sessions.configured.as_ref().or(Some(&anybody).filter(|_| per_caller(route))));
+        client.map_err(|error| setup(error.code(), format!("soap.{name}: {error}")))?;
+        Ok(Arc::new(sessions))
+    }
+
+    /// The session of a caller; the configured one for none.
+    ///
+    /// # Errors
+    /// Settings that do not go together.
+    pub(super) fn of(&self, caller: Option<&Caller>) -> Result<Arc<Session>, SessionError> {
+        let key = caller.map(|caller| self.key(caller));
+        let mut kept = self.kept();
+        if let Some(session) = kept.get(&key) {
+            return Ok(Arc::clone(session));
+        }
+        let client = self.client(caller.or(self.configured.as_ref()))?;
+        let session = Arc::new(Session { client: Mutex::new(client), establishing: Arc::default() });
+        kept.put(key, Arc::clone(&session));
+        Ok(session)
+    }
+
+    /// Forgets a session that could not be obtained: names that nobody has must not push others out.
+    pub(super) fn forget(&self, caller: Option<&Caller>) {
+        self.kept().pop(&caller.map(|caller| self.key(caller)));
+    }
+
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
+    pub(super) fn terms(&self) -> &Arc<Terms> {
+        &self.terms
+    }
+
+    fn key(&self, caller: &Caller) -> [u8; 32] {
+        let length = u64::try_from(caller.name.len()).unwrap_or(u64::MAX).to_be_bytes();
+        let parts = [&length[..], caller.name.as_bytes(), caller.password.as_bytes()];
+        let mut key = [0; 32];
+        key.copy_from_slice(self.secret.sign_parts(&parts).as_bytes());
+        key
+    }
+
+    fn client(&self, caller: Option<&Caller>) -> Result<SecureConversationClient, SessionError> {
+        let (soap, addressing) = (self.terms.soap(), self.terms.addressing());
+        let mut builder = SecureConversationClient::builder(self.terms.security.clone(), self.address.clone())
+            .message_version(soap, addressing)
+            .contract(self.terms.contract(&self.name))
+            .max_message_size(self.max_message_size);
+        if let Some(certificate) = &self.service_certificate {
+            builder = builder.service_certificate(certificate.clone());
+        }
+        if let Some(trust) = &self.trust {
+            builder = builder.trust(trust.clone());
+        }
+        if let Some(identity) = &self.identity {
+            builder = builder.identity(identity.clone());
+        }
+        if let Some(caller) = caller {
+            builder = builder.user_name(UserNameCredential::new(caller.name.clone(), caller.password.as_str()));
+        }
+        builder.build()
+    }
+
+    fn kept(&self) -> MutexGuard<'_, LruCache<Option<[u8; 32]>, Arc<Session>>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn per_caller(route: &SoapRoute) -> bool {
+    route.callers == crate::config::SoapCallers::Basic
+}
+
+impl Basis {
+    fn of(route: &SoapRoute, terms: &Terms, address: &str) -> Result<Self, Error> {
+        let files = route.identity.iter().chain(&route.peer_certificates).chain(&route.peer_authorities);
+        let digest = |file: &std::path::PathBuf| {
+            let content = Zeroizing::new(read_file(file)?);
+            let mut digest = [0; 32];
+            digest.copy_from_slice(DigestAlgorithm::Sha256.digest(&content).as_bytes());
+            Ok::<_, Error>(digest)
+        };
+        Ok(Self {
+            terms: format!("{:?} {:?} {:?}", terms.security, terms.version, terms.operations()),
+            address: address.to_owned(),
+            user: route.user.clone(),
+            files: files.chain(&route.password_file).map(digest).collect::<Result<_, _>>()?,
+            max_message_size: route.max_message_size.in_memory(),
+        })
+    }
+}
+
+impl Session {
+    /// Sends a message and takes in its answer. Obtains a session first when there is none, and has it replaced ahead of time
+    /// while the old one serves. Nothing is returned for a message that is not answered.
+    ///
+    /// A message that the service did not process for want of a younger key is sent again. One whose session the service says it
+    /// does not know is sent again, once, when `repeats`.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub(super) async fn call(
+        self: &Arc<Self>,
+        message: Message,
+        way: &Arc<Way>,
+        client: IpAddr,
+        repeats: bool,
+    ) -> Result<Option<Outcome>, CallError> {
+        self.be_ready(way, client).await?;
+        let again = message.clone();
+        let (exchange, context) = self.make(message)?;
+        match self.exchange(exchange, way, client).await {
+            Err(CallError::Session(SessionError::RenewNeeded)) => {
+                self.establish(way, client).await?;
+            }
+            Err(CallError::Session(error)) if is_lost(&error) => {
+                self.lose(context.as_deref());
+                if !repeats {
+                    return Err(CallError::Lost(error));
+                }
+                tracing::info!(%error, "the service lost the session; a new one is obtained and the message sent again");
+                self.be_ready(way, client).await?;
+            }
+            outcome => return outcome,
+        }
+        let exchange = {
+            let mut client = self.client();
+            let is_answered = again.message_id.is_some();
+            let now = SystemClock.now();
+            if is_answered {
+                client.again(again, now, &SystemRandom)?
+            } else {
+                client.send(again, now, &SystemRandom)?
+            }
+        };
+        self.exchange(exchange, way, client).await
+    }
+
+    /// Sees to it that there is a session.
+    async fn be_ready(self: &Arc<Self>, way: &Arc<Way>, client: IpAddr) -> Result<(), CallError> {
+        let (is_due, is_usable) = {
+            let now = SystemClock.now();
+            let client = self.client();
+            let is_over = client.expires().is_some_and(|end| end <= now);
+            (client.due(now).is_some(), client.has_session() && !is_over)
+        };
+        match (is_due, is_usable) {
+            (false, _) => Ok(()),
+            (true, false) => self.establish(way, client).await,
+            (true, true) => {
+                if let Ok(turn) = Arc::clone(&self.establishing).try_lock_owned() {
+                    let (session, way) = (Arc::clone(self), Arc::clone(way));
+                    tokio::spawn(async move {
+                        if let Err(error) = session.obtain(&way, client).await {
+                            tracing::warn!(
+                                ?error,
+                                "the session could not be replaced ahead of time; the old one goes on"
+                            );
+                        }
+                        drop(turn);
+                    });
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Obtains a session or a younger key, unless somebody else did it meanwhile.
+    async fn establish(&self, way: &Way, client: IpAddr) -> Result<(), CallError> {
+        let _turn = self.establishing.lock().await;
+        self.obtain(way, client).await
+    }
+
+    async fn obtain(&self, way: &Way, client: IpAddr) -> Result<(), CallError> {
+        let exchange = {
+            let mut client = self.client();
+            let now = SystemClock.now();
+            if client.due(now).is_none() && client.has_session() {
+                return Ok(());
+            }
+            client.establish(now, &SystemRandom)?
+        };
+        match self.exchange(exchange, way, client).await {
+            Ok(_) => Ok(()),
+            Err(CallError::Session(error)) => {
+                // A key that cannot be renewed is of a session that is over.
+                let mut client = self.client();
+                if matches!(error, SessionError::Fault { .. }) && client.due(SystemClock.now()).is_some() {
+                    client.forget();
+                }
+                Err(CallError::Refused(error))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A protected message, and the session it is in.
+    fn make(&self, message: Message) -> Result<(Exchange, Option<String>), CallError> {
+        let mut client = self.client();
+        let context = client.context_id().map(str::to_owned);
+        Ok((client.send(message, SystemClock.now(), &SystemRandom)?, context))
+    }
+
+    /// The service does not know this session; whoever asks next obtains one. Somebody may have, meanwhile.
+    fn lose(&self, context: Option<&str>) {
+        let mut client = self.client();
+        if client.context_id() == context || !client.has_session() {
+            client.forget();
+        }
+    }
+
+    async fn exchange(&self, exchange: Exchange, way: &Way, address: IpAddr) -> Result<Option<Outcome>, CallError> {
+        let headers = wire::request_headers(self.client().soap_version(), exchange.action());
+        let answer = way.post(headers, exchange.envelope().to_owned(), address).await.map_err(CallError::Way)?;
+        if !exchange.is_answered() && answer.status.is_success() {
+            return Ok(None);
+        }
+        if answer.body.is_empty() && answer.status.is_success() {
+            return Ok(None);
+        }
+        // A fault comes with 500 in both versions of SOAP.
+        if answer.body.is_empty() || !matches!(answer.status, StatusCode::OK | StatusCode::INTERNAL_SERVER_ERROR) {
+            return Err(CallError::Status(answer.status));
+        }
+        let Some(format) = wire::Format::of(&answer.headers) else { return Err(CallError::Status(answer.status)) };
+        let text = format.to_text(answer.body, &answer.headers).map_err(|error| {
+            tracing::warn!(%error, "the service's answer cannot be read");
+            CallError::Status(answer.status)
+        })?;
+        let mut client = self.client();
+        let outcome = client.receive(exchange, text, SystemClock.now());
+        if outcome.is_err() && !client.has_session() {
+            // A session that ended with a fault is replaced for the next caller.
+            client.forget();
+        }
+        Ok(Some(outcome?))
+    }
+
+    fn client(&self) -> MutexGuard<'_, SecureConversationClient> {
+        self.client.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether the service says that it does not know the session. That a message was not well protected says nothing of the kind.
+fn is_lost(error: &SessionError) -> bool {
+    let SessionError::Fault { fault, is_authenticated: false } = error else { return false };
+    fault.is_of_security_layer()
+        && fault.subcode.as_ref().is_some_and(|subcode| subcode.local_name == "BadContextToken")
+}
+
+/// The password in a file that is its owner's alone.
+fn read_password(file: &std::path::Path) -> Result<Zeroizing<String>, Error> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode =
+            std::fs::metadata(file).map_err(|error| unusable(file, "HST-SOAP-FILE", &error))?.permissions().mode();
+        if mode & 0o077 != 0 {
+            let problem = "others can read the password: chmod 600 the file";
+            return Err(unusable(file, "HST-SOAP-PASSWORD", &problem));
+        }
+    }
+    let content = Zeroizing::new(read_file(file)?);
+    let text = std::str::from_utf8(&content).map_err(|_| unusable(file, "HST-SOAP-PASSWORD", &"it is not text"))?;
+    Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+impl std::fmt::Debug for InitiateSessions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InitiateSessions").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("client", &self.client()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,218 @@
+//! Messages in HTTP: media types, actions, compression.
+
+use std::io::Read as _;
+
+use flate2::Compression;
+use flate2::read::{GzDecoder, GzEncoder};
+use handstamp_ws_security::soap::SoapVersion;
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+
+use crate::gateway::body::Body;
+use crate::gateway::problem::Problem;
+use crate::soap::encoding::read_message;
+
+/// `SOAPAction` of SOAP 1.1.
+const SOAP_ACTION: HeaderName = HeaderName::from_static("soapaction");
+/// Answers below this size are not worth compressing, in bytes.
+const LEAST_COMPRESSED: usize = 1024;
+
+/// How a message is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    /// Text XML.
+    Text,
+    /// MTOM: large binary values in parts of their own.
+    Mtom,
+    /// .NET binary XML.
+    Binary,
+}
+
+impl Format {
+    /// What the media type says; none for other media than SOAP.
+    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
+        let said = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+        match said.split(';').next()?.trim().to_ascii_lowercase().as_str() {
+            "text/xml" | "application/soap+xml" => Some(Self::Text),
+            "multipart/related" => Some(Self::Mtom),
+            "application/soap+msbin1" => Some(Self::Binary),
+            _ => None,
+        }
+    }
+
+    /// A message as text XML.
+    pub(super) fn to_text(self, message: Vec<u8>, headers: &HeaderMap) -> Result<Vec<u8>, crate::Error> {
+        match self {
+            Self::Text => Ok(message),
+            Self::Binary => read_message(message).map(|document| document.root().markup().into_bytes()),
+            Self::Mtom => {
+                // Which part is the root is said in the header.
+                let media_type = headers.get(CONTENT_TYPE).map_or(&[][..], HeaderValue::as_bytes);
+                let package = [b"Content-Type: ", media_type, b"\r\n\r\n", &message].concat();
+                read_message(package).map(|document| document.root().markup().into_bytes())
+            }
+        }
+    }
+}
+
+/// The action that HTTP names: the `SOAPAction` header of SOAP 1.1, or the `action` parameter of SOAP 1.2. An empty one says
+/// nothing.
+pub(super) fn action(headers: &HeaderMap) -> Option<String> {
+    let header = headers.get(SOAP_ACTION).and_then(|value| value.to_str().ok());
+    let parameter = || {
+        let media_type = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+        let parameters = media_type.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
+        let found = parameters.into_iter().find(|(name, _)| name.trim().eq_ignore_ascii_case("action"));
+        found.map(|(_, value)| value)
+    };
+    let said = header.or_else(parameter)?.trim().trim_matches('"').trim();
+    (!said.is_empty()).then(|| said.to_owned())
+}
+
+/// The headers of a request with this action.
+pub(super) fn request_headers(soap: SoapVersion, action: &str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    // An action that is no header value is left to the message itself.
+    let quoted = HeaderValue::try_from(format!("\"{action}\"")).unwrap_or(HeaderValue::from_static("\"\""));
+    match soap {
+        SoapVersion::Soap11 => {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type(soap)));
+            headers.insert(SOAP_ACTION, quoted);
+        }
+        SoapVersion::Soap12 => {
+            let with_action = [media_type(soap).as_bytes(), b"; action=", quoted.as_bytes()].concat();
+            let plain = HeaderValue::from_static(media_type(soap));
+            headers.insert(CONTENT_TYPE, HeaderValue::from_bytes(&with_action).unwrap_or(plain));
+        }
+    }
+    headers
+}
+
+/// An answer to a client that sent `request`.
+pub(super) fn answer(request: &HeaderMap, status: StatusCode, soap: SoapVersion, envelope: String) -> Response<Body> {
+    let compressed =
+        (accepts_gzip(request) && envelope.len() >= LEAST_COMPRESSED).then(|| compressed(&envelope)).flatten();
+    let is_compressed = compressed.is_some();
+    let mut response = Response::new(Body::whole(compressed.unwrap_or_else(|| envelope.into_bytes())));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type(soap)));
+    if is_compressed {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    }
+    response
+}
+
+/// An answer without content.
+pub(super) fn empty(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
+
+/// Takes the compression off a message.
+///
+/// # Errors
+/// It is not what its header says, or larger than `limit` bytes.
+pub(super) fn decompressed(headers: &HeaderMap, message: Vec<u8>, limit: usize) -> Result<Vec<u8>, &'static str> {
+    let coding = headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes).unwrap_or_default();
+    if coding.is_empty() || coding.eq_ignore_ascii_case(b"identity") {
+        return Ok(message);
+    }
+    if !coding.eq_ignore_ascii_case(b"gzip") && !coding.eq_ignore_ascii_case(b"x-gzip") {
+        return Err("only gzip is understood");
+    }
+    let mut plain = Vec::with_capacity(message.len().saturating_mul(4).min(limit));
+    let bound = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    GzDecoder::new(message.as_slice()).take(bound).read_to_end(&mut plain).map_err(|_| "it is not gzip")?;
+    if plain.len() > limit { Err("it is larger than max_message_size") } else { Ok(plain) }
+}
+
+/// A request that is no SOAP message.
+pub(super) fn unsupported_media() -> Problem {
+    Problem::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "HST-SOAP-MEDIA",
+        "Not SOAP",
+        "This address takes SOAP messages: text/xml, application/soap+xml, multipart/related (MTOM) or \
+         application/soap+msbin1, compressed with gzip or not at all.",
+    )
+}
+
+/// A request that cannot be read as what it says it is.
+pub(super) fn unreadable() -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "HST-SOAP-UNREADABLE",
+        "Not SOAP",
+        "The request is not the SOAP message that its header says it is.",
+    )
+}
+
+fn media_type(soap: SoapVersion) -> &'static str {
+    match soap {
+        SoapVersion::Soap11 => "text/xml; charset=utf-8",
+        SoapVersion::Soap12 => "application/soap+xml; charset=utf-8",
+    }
+}
+
+fn accepts_gzip(request: &HeaderMap) -> bool {
+    let codings = request.get_all(ACCEPT_ENCODING).iter().filter_map(|line| line.to_str().ok());
+    codings.flat_map(|line| line.split(',')).any(|coding| {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+        let refused = weight.trim().strip_prefix("q=").is_some_and(|weight| weight.trim().parse() == Ok(0.0_f32));
+        name.trim().eq_ignore_ascii_case("gzip") && !refused
+    })
+}
+
+fn compressed(text: &str) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(text.len() / 3);
+    GzEncoder::new(text.as_bytes(), Compression::fast()).read_to_end(&mut out).ok()?;
+    (out.len() < text.len()).then_some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        let line = |(name, value): &(&'static str, &'static str)| {
+            (HeaderName::from_static(name), HeaderValue::from_static(value))
+        };
+        lines.iter().map(line).collect()
+    }
+
+    #[test]
+    fn actions_are_in_the_header_or_in_the_media_type() {
+        let said = |name, value| action(&headers(&[(name, value)]));
+        assert_eq!(said("soapaction", "\"urn:a\"").as_deref(), Some("urn:a"));
+        assert_eq!(said("content-type", "application/soap+xml; action=\"urn:b\"").as_deref(), Some("urn:b"));
+        assert_eq!(said("soapaction", "\"\""), None);
+        for soap in [SoapVersion::Soap11, SoapVersion::Soap12] {
+            assert_eq!(action(&request_headers(soap, "urn:c/D")).as_deref(), Some("urn:c/D"));
+        }
+    }
+
+    #[test]
+    fn compression_is_undone_within_the_limit() {
+        let gzip = headers(&[("content-encoding", "gzip")]);
+        let bomb = compressed(&"a".repeat(100_000)).unwrap();
+        assert_eq!(decompressed(&gzip, bomb.clone(), 100_000).unwrap().len(), 100_000);
+        assert!(decompressed(&gzip, bomb, 99_999).is_err());
+        assert!(decompressed(&gzip, b"plain".to_vec(), 10).is_err());
+        assert!(decompressed(&headers(&[("content-encoding", "br")]), Vec::new(), 10).is_err());
+        assert_eq!(decompressed(&headers(&[]), b"plain".to_vec(), 10).unwrap(), b"plain");
+    }
+
+    #[test]
+    fn answers_are_compressed_for_those_who_want_it() {
+        for (accepted, wanted) in
+            [("gzip, deflate", true), ("br, gzip;q=0.5", true), ("gzip;q=0", false), ("br", false)]
+        {
+            let request = headers(&[("accept-encoding", accepted)]);
+            let response = answer(&request, StatusCode::OK, SoapVersion::Soap12, "x".repeat(5000));
+            assert_eq!(response.headers().contains_key(CONTENT_ENCODING), wanted, "{accepted}");
+        }
+    }
+}

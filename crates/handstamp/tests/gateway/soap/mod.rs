@@ -1,0 +1,5 @@
+//! SOAP routes: plain programs, the gateway twice, and a plain service.
+
+mod chain;
+mod description;
+mod setting;
