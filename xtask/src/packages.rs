@@ -25,6 +25,8 @@ pub(crate) const POSTGRESQL: Tool = Tool { program: "/usr/bin/pg_createcluster",
 pub(crate) const JAVA: Tool = Tool { program: "java", package: "default-jre-headless" };
 pub(crate) const JAVAC: Tool = Tool { program: "javac", package: "default-jdk-headless" };
 pub(crate) const MAVEN: Tool = Tool { program: "mvn", package: "maven" };
+pub(crate) const CURL: Tool = Tool { program: "curl", package: "curl" };
+pub(crate) const PYTHON: Tool = Tool { program: "python3", package: "python3-venv" };
 pub(crate) const VALGRIND: Tool = Tool { program: "valgrind", package: "valgrind" };
 
 /// Mono's compiler, its runtime, and the parts of its class library that `interop/mono` uses.

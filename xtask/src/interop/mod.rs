@@ -2,9 +2,10 @@
 
 mod cxf;
 mod npm;
+mod soap;
 
 use crate::report::Outcome;
 
 pub(crate) fn run() -> Outcome {
-    npm::run().and(cxf::run())
+    npm::run().and(cxf::run()).and(soap::run())
 }

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::print;
 use crate::config::import::{Import, Outcome};
-use crate::{Error, config};
+use crate::{Error, config, gateway};
 
 /// Check a configuration, list what can be configured, or make one from a web.config.
 #[derive(Debug, Subcommand)]
@@ -99,7 +99,8 @@ impl Config {
         match self {
             Self::Check(Check { file }) => {
                 let config = config::Config::load(&file)?;
-                print(format_args!("{}{} is good.", config.explain(), file.display()))
+                let soap = gateway::soap::explain(&config)?;
+                print(format_args!("{}{soap}{} is good.", config.explain(), file.display()))
             }
             Self::Import(import) => import.run(),
             Self::Options(Options {}) => print(config::reference().trim()),

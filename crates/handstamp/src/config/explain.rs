@@ -5,7 +5,9 @@ use std::fmt::{self, Display};
 use super::federation::Federation;
 use super::values::format_duration;
 use super::web::{SignIn, WebRoute};
-use super::{AuthenticatedCache, Config, ForwardingHeaders, HostHeader, SessionFormat, SessionMode, StoreKind};
+use super::{
+    AuthenticatedCache, Config, ForwardingHeaders, HostHeader, SessionFormat, SessionMode, SoapMode, StoreKind,
+};
 
 impl Config {
     /// What the configuration means, in sentences.
@@ -68,7 +70,8 @@ impl Display for Explanation<'_> {
             }
             _ => writeln!(f, "Store: in memory; revocations and replay records are lost when the program ends.")?,
         }
-        if !config.federation.is_empty() {
+        let seals_sessions = config.soap.values().any(|route| route.mode == SoapMode::Terminate);
+        if !config.federation.is_empty() || seals_sessions {
             writeln!(
                 f,
                 "Keys: {}; a fresh key every {}.",

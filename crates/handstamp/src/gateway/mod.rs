@@ -37,7 +37,7 @@ pub(crate) mod server;
 mod session_header;
 mod session_life;
 mod site;
-mod soap;
+pub(crate) mod soap;
 pub(crate) mod upstream;
 mod websocket;
 

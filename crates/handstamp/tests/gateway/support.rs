@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -13,8 +14,9 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
 /// An HTTP application that remembers what it was asked.
@@ -109,9 +111,8 @@ impl Running {
         Self::of(&Config::parse(toml, Path::new("handstamp.toml")).expect("a good configuration")).await
     }
 
-    /// The same from a file, which is written first: paths are relative to its folder.
-    pub(crate) async fn from_toml_at(file: &Path, toml: &str) -> Self {
-        std::fs::write(file, toml).expect("written");
+    /// The same from a file: paths are relative to its folder.
+    pub(crate) async fn from_file(file: &Path) -> Self {
         Self::of(&Config::load(file).expect("a good configuration")).await
     }
 
@@ -137,6 +138,43 @@ impl Running {
 
     pub(crate) async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.expect("connected")
+    }
+}
+
+/// `handstamp serve`, and where it listens. It is killed when this is dropped.
+pub(crate) struct Process {
+    child: Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Process {
+    /// Serves `config`, which is in `folder` and logs JSON.
+    pub(crate) async fn start(folder: &Path, config: &str) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_handstamp"))
+            .args(["serve", "--config", config])
+            .current_dir(folder)
+            .env_remove("HANDSTAMP_LOG")
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the program starts");
+        let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+        let address = loop {
+            let line = lines.next_line().await.expect("readable").expect("it says where it listens");
+            let line: serde_json::Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("no JSON: {line}"));
+            if line["listener"] == "public" {
+                break line["address"].as_str().expect("an address").parse().expect("an address");
+            }
+        };
+        // Somebody has to read on, or the program waits when the pipe is full.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Self { child, address }
+    }
+
+    /// `kill -9`.
+    pub(crate) async fn kill(mut self) {
+        self.child.start_kill().expect("killed");
+        self.child.wait().await.expect("gone");
     }
 }
 

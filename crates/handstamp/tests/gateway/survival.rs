@@ -1,56 +1,17 @@
 //! Sessions outlive the process, however it ends.
 
 use std::net::SocketAddr;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, Notify, watch};
 
 use super::browser::{Browser, Options, Site};
-use super::support::{Application, exchange};
+use super::support::{Application, Process, exchange};
 
 const SESSIONS: usize = 200;
 const KILLS: usize = 20;
 const WORKERS: usize = 8;
-
-/// `handstamp serve`, and where it listens. It is killed when this is dropped.
-struct Process {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Process {
-    async fn start(site: &Site) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_handstamp"))
-            .args(["serve", "--config", "handstamp.toml"])
-            .current_dir(site.folder.path())
-            .env_remove("HANDSTAMP_LOG")
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("the program starts");
-        let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
-        let address = loop {
-            let line = lines.next_line().await.expect("readable").expect("it says where it listens");
-            let line: serde_json::Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("no JSON: {line}"));
-            if line["listener"] == "public" {
-                break line["address"].as_str().expect("an address").parse().expect("an address");
-            }
-        };
-        // Somebody has to read on, or the program waits when the pipe is full.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Self { child, address }
-    }
-
-    /// `kill -9`.
-    async fn kill(mut self) {
-        self.child.start_kill().expect("killed");
-        self.child.wait().await.expect("gone");
-    }
-}
 
 /// Browsers that keep asking, and what they saw.
 struct Load {
@@ -109,7 +70,7 @@ async fn no_session_is_lost(session: &str) {
     let toml = site.toml(application.address, Options { session, rest: &store, ..Options::default() });
     std::fs::write(site.folder.path().join("handstamp.toml"), toml).expect("written");
 
-    let mut process = Process::start(&site).await;
+    let mut process = Process::start(site.folder.path(), "handstamp.toml").await;
     let mut browsers = Vec::with_capacity(SESSIONS);
     for index in 0..SESSIONS {
         let mut browser = Browser::default();
@@ -141,7 +102,7 @@ async fn no_session_is_lost(session: &str) {
             Some(ended) = workers.join_next() => ended.expect("no session is lost"),
         }
         process.kill().await;
-        process = Process::start(&site).await;
+        process = Process::start(site.folder.path(), "handstamp.toml").await;
         moved.send_replace(process.address);
     }
     tokio::select! {
@@ -172,7 +133,7 @@ async fn what_was_signed_out_stays_signed_out_after_a_kill() {
     );
     let toml = site.toml(application.address, Options { rest: &store, ..Options::default() });
     std::fs::write(site.folder.path().join("handstamp.toml"), toml).expect("written");
-    let process = Process::start(&site).await;
+    let process = Process::start(site.folder.path(), "handstamp.toml").await;
     let mut browser = Browser::default();
     let ask = browser.request("GET", "/", "Accept: text/html\r\n", "");
     let challenge = browser.receive(&exchange(process.address, &ask).await.expect("connected"));
@@ -184,7 +145,7 @@ async fn what_was_signed_out_stays_signed_out_after_a_kill() {
     assert_eq!(browser.receive(&exchange(process.address, sign_out).await.expect("connected")).status, 303);
     process.kill().await;
 
-    let process = Process::start(&site).await;
+    let process = Process::start(site.folder.path(), "handstamp.toml").await;
     let again = copy.request("GET", "/", "Accept: text/html\r\n", "");
     assert_eq!(copy.receive(&exchange(process.address, again).await.expect("connected")).status, 302);
     process.kill().await;

@@ -13,13 +13,15 @@
 //! | [`plain`], [`wire`] | messages without protection, and messages in HTTP |
 //! | [`way`] | the servers behind |
 //! | [`description`] | the WSDL that is served |
+//! | [`explain`](mod@explain) | a route in words |
 
 mod description;
+mod explain;
 mod initiate;
 mod plain;
 mod sessions;
 mod terminate;
-pub(crate) mod terms;
+mod terms;
 mod users;
 mod way;
 mod wire;
@@ -47,6 +49,7 @@ use crate::Error;
 use crate::admin::Metrics;
 use crate::config::{self, SoapMode};
 
+pub(crate) use self::explain::explain;
 pub(crate) use self::terminate::Seals;
 
 /// A route.

@@ -57,6 +57,7 @@ struct Basis {
 /// One session.
 pub(super) struct Session {
     client: Mutex<SecureConversationClient>,
+    format: wire::Format,
     /// Held by whoever obtains a session or renews its key, so that one does it for all.
     establishing: Arc<tokio::sync::Mutex<()>>,
 }
@@ -139,7 +140,11 @@ impl InitiateSessions {
             return Ok(Arc::clone(session));
         }
         let client = self.client(caller.or(self.configured.as_ref()))?;
-        let session = Arc::new(Session { client: Mutex::new(client), establishing: Arc::default() });
+        let session = Arc::new(Session {
+            client: Mutex::new(client),
+            format: self.terms.encoding.into(),
+            establishing: Arc::default(),
+        });
         kept.put(key, Arc::clone(&session));
         Ok(session)
     }
@@ -334,8 +339,13 @@ impl Session {
     }
 
     async fn exchange(&self, exchange: Exchange, way: &Way, address: IpAddr) -> Result<Option<Outcome>, CallError> {
-        let headers = wire::request_headers(self.client().soap_version(), exchange.action());
-        let answer = way.post(headers, exchange.envelope().to_owned(), address).await.map_err(CallError::Way)?;
+        let soap = self.client().soap_version();
+        let request = wire::request(self.format, soap, exchange.action(), exchange.envelope().to_owned());
+        let (headers, message) = request.map_err(|error| {
+            tracing::error!(%error, "a message cannot be written");
+            CallError::Way(Problem::internal("HST-SOAP-INTERNAL"))
+        })?;
+        let answer = way.post(headers, message, address).await.map_err(CallError::Way)?;
         if !exchange.is_answered() && answer.status.is_success() {
             return Ok(None);
         }

@@ -8,6 +8,7 @@ use handstamp_claims::ClaimsPrincipal;
 use handstamp_keys::{KeyRing, SystemRandom};
 use handstamp_secure_conversation::{
     Answer, ApplicationRequest, Event, Handled, Incoming, NativeCookies, SecureConversationService,
+    SecureConversationServiceBuilder,
 };
 use handstamp_session_token::RevocationList;
 use handstamp_time::{Clock, SystemClock};
@@ -81,10 +82,6 @@ impl TerminateSessions {
         seals: &Seals,
         before: Option<&Arc<Self>>,
     ) -> Result<Arc<Self>, Error> {
-        let mut binding = terms.security.clone();
-        let lifetime = binding.local_service.issued_cookie_lifetime;
-        binding.local_service.issued_cookie_lifetime =
-            Some(lifetime.map_or(route.session_timeout, |lifetime| lifetime.min(route.session_timeout)));
         let basis = Basis::of(route, terms)?;
         if let Some(before) = before.filter(|before| before.basis == basis) {
             return Ok(Arc::clone(before));
@@ -93,14 +90,33 @@ impl TerminateSessions {
             tracing::warn!(route = name, "the route changed in a way that ends its sessions: clients open new ones");
         }
         let replays = before.map(|before| Arc::clone(&before.replays));
-        let size = binding.local_service.replay_cache_size;
+        let size = terms.security.local_service.replay_cache_size;
         let replays = replays.unwrap_or_else(|| Arc::new(MemoryReplayCache::new(size)));
+        let mut builder = Self::builder(name, route, terms, seals)?.replay_cache(Arc::clone(&replays));
+        if let Some(file) = &route.accounts {
+            let users = Arc::new(Users::open(file, format!("urn:handstamp:soap:{name}"))?);
+            builder = builder.user_names(Arc::clone(&users) as Arc<_>).claims_transformation(users);
+        }
+        let service = Self::build(name, builder)?;
+        Ok(Arc::new(Self { service: Arc::new(service), basis, replays }))
+    }
+
+    /// All that makes the service of a route, besides the accounts and what is remembered.
+    pub(super) fn builder(
+        name: &str,
+        route: &SoapRoute,
+        terms: &Terms,
+        seals: &Seals,
+    ) -> Result<SecureConversationServiceBuilder, Error> {
+        let mut binding = terms.security.clone();
+        let lifetime = binding.local_service.issued_cookie_lifetime;
+        binding.local_service.issued_cookie_lifetime =
+            Some(lifetime.map_or(route.session_timeout, |lifetime| lifetime.min(route.session_timeout)));
         // Sessions open nothing else that the ring seals, and none of another route.
         let scope = format!("urn:handstamp:soap:{name}");
         let mut builder = SecureConversationService::builder(binding)
             .cookies(Arc::new(NativeCookies::new(Arc::clone(&seals.keys), scope)))
             .revocations(Arc::clone(&seals.revocations))
-            .replay_cache(Arc::clone(&replays))
             .contract(terms.contract(name))
             .max_message_size(route.max_message_size.in_memory());
         if let Some(timeout) = terms.receive_timeout {
@@ -112,12 +128,16 @@ impl TerminateSessions {
         if let Some(trust) = read_trust(route)? {
             builder = builder.trust(trust);
         }
-        if let Some(file) = &route.accounts {
-            let users = Arc::new(Users::open(file, format!("urn:handstamp:soap:{name}"))?);
-            builder = builder.user_names(Arc::clone(&users) as Arc<_>).claims_transformation(users);
-        }
-        let service = builder.build().map_err(|error| setup(error.code(), format!("soap.{name}: {error}")))?;
-        Ok(Arc::new(Self { service: Arc::new(service), basis, replays }))
+        Ok(builder)
+    }
+
+    /// # Errors
+    /// What is missing or does not go together.
+    pub(super) fn build(
+        name: &str,
+        builder: SecureConversationServiceBuilder,
+    ) -> Result<SecureConversationService, Error> {
+        builder.build().map_err(|error| setup(error.code(), format!("soap.{name}: {error}")))
     }
 
     /// Opens a message: on a thread that may wait when a credential has to be verified.
@@ -238,16 +258,18 @@ impl Terminate {
         let operation = self.terms.operation(Some(&action), None);
         let soap_action = operation.and_then(|operation| operation.soap_action.as_deref()).unwrap_or(&action);
         let soap = self.inside.unwrap_or(request.message().soap_version());
-        let mut headers = wire::request_headers(soap, soap_action);
+        let blocks = self.header_blocks(request);
+        let content = request.body().and_then(|body| SoapBody::of(body.element()).ok()).unwrap_or_else(SoapBody::empty);
+        let envelope = plain::envelope(soap, blocks.iter().map(String::as_str), content.xml());
+        let Ok((mut headers, message)) = wire::request(Format::Text, soap, soap_action, envelope) else {
+            return Answered::Fault(PlainFault::new(FaultCode::Receiver, UNAVAILABLE));
+        };
         self.claims.write(&mut headers, Some(request.principal()));
         if let Some(value) = self.token_value(request) {
             headers.insert(&value.0, value.1);
         }
         headers.insert(crate::gateway::request_id::HEADER, visit.id.header());
-        let blocks = self.header_blocks(request);
-        let content = request.body().and_then(|body| SoapBody::of(body.element()).ok()).unwrap_or_else(SoapBody::empty);
-        let envelope = plain::envelope(soap, blocks.iter().map(String::as_str), content.xml());
-        match self.way.post(headers, envelope, client).await {
+        match self.way.post(headers, message, client).await {
             Ok(answer) => self.read(answer),
             Err(problem) => {
                 tracing::warn!(request = %visit.id, route = self.name, code = problem.code(), "no answer from the service");
@@ -293,7 +315,7 @@ impl Terminate {
             return broken();
         };
         let limit = self.sessions.service.max_message_size();
-        let read = format.to_text(answer.body, &answer.headers).map_err(|error| error.to_string());
+        let read = format.to_text(answer.body, &answer.headers);
         let read = read.and_then(|text| PlainMessage::read(text, limit).map_err(|error| error.to_string()));
         match read {
             Ok(PlainMessage { fault: Some(fault), .. }) => Answered::Fault(fault),

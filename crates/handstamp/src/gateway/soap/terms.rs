@@ -14,10 +14,10 @@ use crate::config::SoapRoute;
 
 /// What secures messages, and which there are.
 #[derive(Debug)]
-pub(crate) struct Terms {
-    pub(crate) security: SecurityBinding,
-    pub(crate) version: MessageVersion,
-    pub(crate) encoding: Encoding,
+pub(super) struct Terms {
+    pub(super) security: SecurityBinding,
+    pub(super) version: MessageVersion,
+    pub(super) encoding: Encoding,
     /// How long an active session that the service remembers may be idle.
     pub(super) receive_timeout: Option<Duration>,
     pub(super) description: Option<Description>,
@@ -36,7 +36,7 @@ impl Terms {
     ///
     /// # Errors
     /// A file that cannot be read, or says what cannot be.
-    pub(crate) fn read(route: &SoapRoute) -> Result<Self, Error> {
+    pub(super) fn read(route: &SoapRoute) -> Result<Self, Error> {
         let description = route.wsdl.as_deref().map(|file| Description::read(file, route)).transpose()?;
         if let Some(file) = &route.binding {
             let text = read_file(file)?;

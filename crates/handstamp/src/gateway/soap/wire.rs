@@ -4,7 +4,9 @@ use std::io::Read as _;
 
 use flate2::Compression;
 use flate2::read::{GzDecoder, GzEncoder};
+use handstamp_security_policy::Encoding;
 use handstamp_ws_security::soap::SoapVersion;
+use handstamp_xml::binary::{self, WCF_DICTIONARY};
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
@@ -28,6 +30,16 @@ pub(super) enum Format {
     Binary,
 }
 
+impl From<Encoding> for Format {
+    fn from(encoding: Encoding) -> Self {
+        match encoding {
+            Encoding::Text => Self::Text,
+            Encoding::Mtom => Self::Mtom,
+            Encoding::Binary => Self::Binary,
+        }
+    }
+}
+
 impl Format {
     /// What the media type says; none for other media than SOAP.
     pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
@@ -41,18 +53,78 @@ impl Format {
     }
 
     /// A message as text XML.
-    pub(super) fn to_text(self, message: Vec<u8>, headers: &HeaderMap) -> Result<Vec<u8>, crate::Error> {
+    ///
+    /// # Errors
+    /// It is not in this format.
+    pub(super) fn to_text(self, message: Vec<u8>, headers: &HeaderMap) -> Result<Vec<u8>, String> {
         match self {
             Self::Text => Ok(message),
-            Self::Binary => read_message(message).map(|document| document.root().markup().into_bytes()),
+            Self::Binary => {
+                let text = binary::to_text(binary::Reader::new(&message, Some(&WCF_DICTIONARY)));
+                text.map(String::into_bytes).map_err(|error| error.to_string())
+            }
             Self::Mtom => {
                 // Which part is the root is said in the header.
                 let media_type = headers.get(CONTENT_TYPE).map_or(&[][..], HeaderValue::as_bytes);
-                let package = [b"Content-Type: ", media_type, b"\r\n\r\n", &message].concat();
-                read_message(package).map(|document| document.root().markup().into_bytes())
+                let package = [b"Content-Type: ", media_type, b"\r\n\r\n", message.as_slice()].concat();
+                let document = read_message(package).map_err(|error| error.to_string())?;
+                Ok(document.root().markup().into_bytes())
             }
         }
     }
+}
+
+/// A message on its way out, with the media type that it has then.
+struct Written {
+    message: Vec<u8>,
+    media_type: String,
+}
+
+impl Format {
+    /// An envelope in this format. `action` is for requests.
+    fn write(self, soap: SoapVersion, action: Option<&str>, envelope: String) -> Result<Written, binary::Error> {
+        let quoted = action.filter(|action| is_quotable(action));
+        let parameter = quoted.filter(|_| soap == SoapVersion::Soap12);
+        let parameter = parameter.map(|action| format!("; action=\"{action}\"")).unwrap_or_default();
+        Ok(match self {
+            Self::Text => {
+                Written { message: envelope.into_bytes(), media_type: format!("{}{parameter}", media_type(soap)) }
+            }
+            Self::Binary => Written {
+                message: binary::from_text(envelope, Some(&WCF_DICTIONARY), None)?,
+                media_type: format!("application/soap+msbin1{parameter}"),
+            },
+            Self::Mtom => {
+                // An envelope with all values in it is a package of one part; no line of it starts with the boundary.
+                let boundary = boundary_for(&envelope);
+                let kind = media_type(soap).split(';').next().unwrap_or_default();
+                let message = format!(
+                    "--{boundary}\r\nContent-ID: <root@handstamp>\r\nContent-Transfer-Encoding: 8bit\r\n\
+                     Content-Type: application/xop+xml; charset=utf-8; type=\"{kind}\"\r\n\r\n{envelope}\r\n--{boundary}--\r\n"
+                );
+                let media_type = format!(
+                    "multipart/related; type=\"application/xop+xml\"; start=\"<root@handstamp>\"; boundary=\"{boundary}\"; \
+                     start-info=\"{kind}\"{parameter}"
+                );
+                Written { message: message.into_bytes(), media_type }
+            }
+        })
+    }
+}
+
+/// A boundary that is not in the envelope.
+fn boundary_for(envelope: &str) -> String {
+    let mut boundary = "handstamp".to_owned();
+    while envelope.contains(&boundary) {
+        boundary.push('-');
+        boundary.push_str(&envelope.len().to_string());
+    }
+    boundary
+}
+
+/// Whether a text can stand between quotation marks in a header.
+fn is_quotable(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\')
 }
 
 /// The action that HTTP names: the `SOAPAction` header of SOAP 1.1, or the `action` parameter of SOAP 1.2. An empty one says
@@ -69,39 +141,51 @@ pub(super) fn action(headers: &HeaderMap) -> Option<String> {
     (!said.is_empty()).then(|| said.to_owned())
 }
 
-/// The headers of a request with this action.
-pub(super) fn request_headers(soap: SoapVersion, action: &str) -> HeaderMap {
+/// A request to a service: its headers and its body.
+///
+/// # Errors
+/// The envelope has no such form.
+pub(super) fn request(
+    format: Format,
+    soap: SoapVersion,
+    action: &str,
+    envelope: String,
+) -> Result<(HeaderMap, Vec<u8>), binary::Error> {
+    let written = format.write(soap, Some(action), envelope)?;
     let mut headers = HeaderMap::new();
-    // An action that is no header value is left to the message itself.
-    let quoted = HeaderValue::try_from(format!("\"{action}\"")).unwrap_or(HeaderValue::from_static("\"\""));
-    match soap {
-        SoapVersion::Soap11 => {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type(soap)));
-            headers.insert(SOAP_ACTION, quoted);
-        }
-        SoapVersion::Soap12 => {
-            let with_action = [media_type(soap).as_bytes(), b"; action=", quoted.as_bytes()].concat();
-            let plain = HeaderValue::from_static(media_type(soap));
-            headers.insert(CONTENT_TYPE, HeaderValue::from_bytes(&with_action).unwrap_or(plain));
-        }
+    headers.insert(CONTENT_TYPE, header_value(written.media_type));
+    if soap == SoapVersion::Soap11 {
+        // An action that is no header value is left to the message itself.
+        let action = if is_quotable(action) { action } else { "" };
+        headers.insert(SOAP_ACTION, header_value(format!("\"{action}\"")));
     }
-    headers
+    Ok((headers, written.message))
 }
 
-/// An answer to a client that sent `request`.
+/// An answer to a client that sent a request with these headers, in the format of that request.
 pub(super) fn answer(request: &HeaderMap, status: StatusCode, soap: SoapVersion, envelope: String) -> Response<Body> {
-    let compressed =
-        (accepts_gzip(request) && envelope.len() >= LEAST_COMPRESSED).then(|| compressed(&envelope)).flatten();
+    let format = Format::of(request).unwrap_or(Format::Text);
+    let written = format.write(soap, None, envelope).unwrap_or_else(|error| {
+        tracing::error!(%error, "an answer cannot be written");
+        Written { message: Vec::new(), media_type: media_type(soap).to_owned() }
+    });
+    let is_large = written.message.len() >= LEAST_COMPRESSED;
+    let compressed = (is_large && accepts_gzip(request)).then(|| compressed(&written.message)).flatten();
     let is_compressed = compressed.is_some();
-    let mut response = Response::new(Body::whole(compressed.unwrap_or_else(|| envelope.into_bytes())));
+    let mut response = Response::new(Body::whole(compressed.unwrap_or(written.message)));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type(soap)));
+    headers.insert(CONTENT_TYPE, header_value(written.media_type));
     if is_compressed {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
     }
     response
+}
+
+/// What we write ourselves is printable ASCII, and so a header value.
+fn header_value(text: String) -> HeaderValue {
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
 }
 
 /// An answer without content.
@@ -166,10 +250,10 @@ fn accepts_gzip(request: &HeaderMap) -> bool {
     })
 }
 
-fn compressed(text: &str) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(text.len() / 3);
-    GzEncoder::new(text.as_bytes(), Compression::fast()).read_to_end(&mut out).ok()?;
-    (out.len() < text.len()).then_some(out)
+fn compressed(message: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(message.len() / 3);
+    GzEncoder::new(message, Compression::fast()).read_to_end(&mut out).ok()?;
+    (out.len() < message.len()).then_some(out)
 }
 
 #[cfg(test)]
@@ -190,14 +274,28 @@ mod tests {
         assert_eq!(said("content-type", "application/soap+xml; action=\"urn:b\"").as_deref(), Some("urn:b"));
         assert_eq!(said("soapaction", "\"\""), None);
         for soap in [SoapVersion::Soap11, SoapVersion::Soap12] {
-            assert_eq!(action(&request_headers(soap, "urn:c/D")).as_deref(), Some("urn:c/D"));
+            for format in [Format::Text, Format::Mtom, Format::Binary] {
+                let (headers, _) = request(format, soap, "urn:c/D", "<a/>".to_owned()).unwrap();
+                assert_eq!(action(&headers).as_deref(), Some("urn:c/D"), "{format:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn sc_14_5_messages_survive_every_format() {
+        let envelope = "<a xmlns=\"urn:a\"><b>--handstamp é</b></a>";
+        for format in [Format::Text, Format::Mtom, Format::Binary] {
+            let (headers, message) = request(format, SoapVersion::Soap12, "urn:a", envelope.to_owned()).unwrap();
+            assert_eq!(Format::of(&headers), Some(format));
+            let text = format.to_text(message, &headers).unwrap();
+            assert_eq!(String::from_utf8(text).unwrap(), envelope, "{format:?}");
         }
     }
 
     #[test]
     fn compression_is_undone_within_the_limit() {
         let gzip = headers(&[("content-encoding", "gzip")]);
-        let bomb = compressed(&"a".repeat(100_000)).unwrap();
+        let bomb = compressed("a".repeat(100_000).as_bytes()).unwrap();
         assert_eq!(decompressed(&gzip, bomb.clone(), 100_000).unwrap().len(), 100_000);
         assert!(decompressed(&gzip, bomb, 99_999).is_err());
         assert!(decompressed(&gzip, b"plain".to_vec(), 10).is_err());

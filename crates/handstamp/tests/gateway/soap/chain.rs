@@ -1,7 +1,7 @@
 //! A plain client, `initiate`, `terminate`, a plain service.
 
-use super::super::support::status;
 use super::setting::{AS_ADA, Bootstrap, SOAP_11, SOAP_12, Setting, plain_ledger, request};
+use crate::support::status;
 
 #[tokio::test]
 async fn a_plain_client_reaches_a_plain_service_through_a_session() {
@@ -104,7 +104,7 @@ async fn many_callers_share_one_session() {
     let calls: Vec<_> = (0..20)
         .map(|_| {
             let address = plain.address;
-            tokio::spawn(super::super::support::exchange(address, request(SOAP_12, "Balance", "")))
+            tokio::spawn(crate::support::exchange(address, request(SOAP_12, "Balance", "")))
         })
         .collect();
     for call in calls {

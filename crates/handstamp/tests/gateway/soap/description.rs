@@ -1,11 +1,12 @@
 //! The WSDL that routes serve.
 
 use std::fs;
+use std::process::Command;
 
 use handstamp_security_policy::Definitions;
 
-use super::super::support::status;
 use super::setting::{AS_ADA, Bootstrap, SOAP_11, Setting, plain_ledger, request};
+use crate::support::status;
 
 const WSDL: &str = r#"<w:definitions xmlns:w="http://schemas.xmlsoap.org/wsdl/" xmlns:s="http://schemas.xmlsoap.org/wsdl/soap/"
     xmlns:t="urn:ledger" targetNamespace="urn:ledger">
@@ -55,4 +56,52 @@ async fn each_side_serves_the_wsdl_that_its_clients_need() {
     let answer = plain.exchange(request(SOAP_11, "Unheard", "")).await;
     assert_eq!(status(&answer), 500, "{answer}");
     assert_eq!(service.received().len(), 1, "unknown operations do not reach the service");
+}
+
+#[tokio::test]
+async fn the_check_of_a_configuration_says_what_the_other_side_must_do() {
+    let (setting, service) = (Setting::new(Bootstrap::UserNameForCertificate, true).await, plain_ledger().await);
+    let check = |file: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_handstamp"))
+            .args(["config", "check", file])
+            .current_dir(setting.folder.path())
+            .output()
+            .expect("it runs");
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(text).expect("text"))
+    };
+    setting.write_terminate(service.address, "", "claims_to_headers = { X-User = \"name\" }");
+    let (code, said) = check("terminate.toml");
+    assert_eq!(code, Some(0), "{said}");
+    for sentence in [
+        "SOAP ledger: clients speak secure sessions at any host, path /ledger",
+        "Secured messages: SOAP 1.2, WS-Addressing 1.0, text.",
+        "A client sends: a key encrypted for the service's certificate and a user name and a password, once;",
+        "Restart of the gateway:",
+        "as x-user",
+    ] {
+        assert!(said.contains(sentence), "{sentence:?} is missing: {said}");
+    }
+    setting.write_initiate("\"http://127.0.0.1:9/\"", AS_ADA);
+    let (code, said) = check("initiate.toml");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("All callers share one session, of ada"), "{said}");
+    assert!(said.contains("there is no TLS to believe it"), "{said}");
+
+    // What is missing is said here, not to the first client.
+    let without = |file: &str, line: &str| {
+        let text = fs::read_to_string(setting.path(file)).expect("readable");
+        fs::write(setting.path("lacking.toml"), text.replace(line, "")).expect("written");
+        check("lacking.toml")
+    };
+    for (file, line, word) in [
+        ("terminate.toml", "identity = \"ledger.pem\"", "certificate"),
+        ("terminate.toml", "accounts = \"accounts.db\"", "names and passwords"),
+        ("initiate.toml", "peer_certificates = [\"ledger.crt\"]", "certificate"),
+        ("initiate.toml", AS_ADA, "password"),
+    ] {
+        let (code, said) = without(file, line);
+        assert_eq!(code, Some(3), "{said}");
+        assert!(said.contains("soap.ledger") && said.contains(word), "{said}");
+    }
 }

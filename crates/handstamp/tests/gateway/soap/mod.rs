@@ -2,4 +2,6 @@
 
 mod chain;
 mod description;
+mod formats;
 mod setting;
+mod survival;

@@ -13,7 +13,7 @@ use handstamp_time::{Clock, SystemClock};
 use http::{Request, Response, StatusCode};
 use tempfile::TempDir;
 
-use super::super::support::{Application, Running};
+use crate::support::{Application, Running};
 
 pub(super) const SOAP_11: &str = "http://schemas.xmlsoap.org/soap/envelope/";
 pub(super) const SOAP_12: &str = "http://www.w3.org/2003/05/soap-envelope";
@@ -70,25 +70,28 @@ impl Setting {
 
     /// A gateway before `service`, whose clients speak secure sessions.
     pub(super) async fn terminate(&self, service: SocketAddr, listener: &str, route: &str) -> Running {
-        Running::from_toml_at(
-            &self.path("terminate.toml"),
-            &format!(
-                r#"
-                [listener.public]
-                address = "127.0.0.1:0"
-                {listener}
-                [soap.ledger]
-                mode = "terminate"
-                path = "/ledger"
-                upstream = "http://{service}/inside"
-                binding = "binding.xml"
-                identity = "ledger.pem"
-                accounts = "accounts.db"
-                {route}
-                "#
-            ),
-        )
-        .await
+        self.write_terminate(service, listener, route);
+        Running::from_file(&self.path("terminate.toml")).await
+    }
+
+    /// Its configuration alone.
+    pub(super) fn write_terminate(&self, service: SocketAddr, listener: &str, route: &str) {
+        let toml = format!(
+            r#"
+            [listener.public]
+            address = "127.0.0.1:0"
+            {listener}
+            [soap.ledger]
+            mode = "terminate"
+            path = "/ledger"
+            upstream = "http://{service}/inside"
+            binding = "binding.xml"
+            identity = "ledger.pem"
+            accounts = "accounts.db"
+            {route}
+            "#
+        );
+        fs::write(self.path("terminate.toml"), toml).expect("written");
     }
 
     /// The same with TLS.
@@ -99,24 +102,27 @@ impl Setting {
 
     /// A gateway that calls the service at `url`, for plain programs.
     pub(super) async fn initiate(&self, url: &str, route: &str) -> Running {
-        let tls = if url.starts_with("https") { "upstream_tls = { authorities = [\"tls.crt\"] }" } else { "" };
-        Running::from_toml_at(
-            &self.path("initiate.toml"),
-            &format!(
-                r#"
-                [listener.public]
-                address = "127.0.0.1:0"
-                [soap.ledger]
-                mode = "initiate"
-                upstream = "{url}"
-                binding = "binding.xml"
-                peer_certificates = ["ledger.crt"]
-                {tls}
-                {route}
-                "#
-            ),
-        )
-        .await
+        self.write_initiate(&format!("\"{url}\""), route);
+        Running::from_file(&self.path("initiate.toml")).await
+    }
+
+    /// Its configuration alone; `servers` is TOML.
+    pub(super) fn write_initiate(&self, servers: &str, route: &str) {
+        let tls = if servers.contains("https") { "upstream_tls = { authorities = [\"tls.crt\"] }" } else { "" };
+        let toml = format!(
+            r#"
+            [listener.public]
+            address = "127.0.0.1:0"
+            [soap.ledger]
+            mode = "initiate"
+            upstream = {servers}
+            binding = "binding.xml"
+            peer_certificates = ["ledger.crt"]
+            {tls}
+            {route}
+            "#
+        );
+        fs::write(self.path("initiate.toml"), toml).expect("written");
     }
 }
 
@@ -170,6 +176,8 @@ fn serve(request: &Request<Bytes>) -> Response<String> {
             "<e:Fault><e:Code><e:Value>e:Sender</e:Value></e:Code><e:Reason><e:Text xml:lang=\"en\">too much</e:Text>\
              </e:Reason><e:Detail><Limit xmlns=\"urn:ledger\">5</Limit></e:Detail></e:Fault>"
         }
+    } else if text.contains("Large") {
+        &format!("<LargeResponse xmlns=\"urn:ledger\">{}</LargeResponse>", "large ".repeat(500))
     } else {
         "<BalanceResponse xmlns=\"urn:ledger\">42</BalanceResponse>"
     };
