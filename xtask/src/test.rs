@@ -30,7 +30,7 @@ const PARTS: [Part; 9] = [
     Part { name: "browser", about: "the demo in a real Chromium", run: browser },
     Part {
         name: "interop",
-        about: "live peers, in both roles: npm's packages for WS-Federation, Apache CXF for secure sessions",
+        about: "live peers, in both roles: npm's packages for WS-Federation, Apache CXF and plain clients for secure sessions",
         run: interop::run,
     },
     Part { name: "fuzz", about: "every fuzz target for some seconds", run: fuzz::smoke },
