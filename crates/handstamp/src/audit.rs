@@ -206,7 +206,7 @@ impl Writer {
                     if failing != self.failing.swap(failing, Ordering::Relaxed) {
                         match written {
                             Err(error) => {
-                                tracing::error!(code = "HST-AUDIT-FILE", %error, "the audit log cannot be written")
+                                tracing::error!(code = "HST-AUDIT-FILE", %error, "the audit log cannot be written");
                             }
                             Ok(()) => tracing::info!("the audit log can be written again"),
                         }
