@@ -71,6 +71,19 @@ fn now() -> Timestamp {
     "2030-01-01T00:00:00Z".parse().unwrap()
 }
 
+#[test]
+fn st_39_as_many_actors_as_an_identity_can_have_survive() {
+    let claim = || Claim::new("t", "v").with_property("name", "value");
+    let mut identity = ClaimsIdentity::new("innermost").with_claim(claim());
+    while let Ok(longer) = ClaimsIdentity::new("actor").with_claim(claim()).with_actor(identity.clone()) {
+        identity = longer;
+    }
+    let builder = SessionSecurityToken::builder(ClaimsPrincipal::from(identity));
+    let token = builder.build(now(), &DeterministicRandom::new(1)).unwrap();
+    let written = Payload::from(&token).write().unwrap();
+    assert_eq!(Payload::read(&written, &PayloadPolicy::default()).unwrap().into_token().unwrap(), token);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 

@@ -7,7 +7,7 @@ use super::payload::{Bootstrap, Identity, Payload};
 use super::system_claim::{SystemClaim, Vocabulary};
 use super::vocabulary::SESSION_DICTIONARY;
 use crate::{Quoted, SecureConversationVersion, UniqueId};
-use handstamp_claims::{ArcStr, Claim, DEFAULT_ISSUER, claim_types, value_types};
+use handstamp_claims::{ArcStr, Claim, ClaimsIdentity, DEFAULT_ISSUER, claim_types, value_types};
 use handstamp_keys::SymmetricKey;
 use handstamp_time::Timestamp;
 
@@ -17,7 +17,7 @@ use handstamp_time::Timestamp;
 pub struct PayloadPolicy {
     /// Bytes of the payload. Default 1 MiB.
     pub max_bytes: usize,
-    /// Open elements; each actor costs two. Default 64.
+    /// Open elements; each actor costs two. Default 68: enough for as many actors as an identity can have.
     pub max_depth: usize,
     /// Claims of all identities together. Default 10,000.
     pub max_claims: usize,
@@ -45,7 +45,8 @@ impl Default for PayloadPolicy {
     fn default() -> Self {
         Self {
             max_bytes: 1 << 20,
-            max_depth: 64,
+            // Above the outermost identity and below the innermost one stand four each.
+            max_depth: 2 * ClaimsIdentity::MAX_ACTOR_DEPTH + 8,
             max_claims: 10_000,
             max_properties: 1_000,
             unknown_bootstrap_context: UnknownBootstrapContext::Drop,
