@@ -62,7 +62,11 @@ pub(crate) fn require_private(file: &Path) -> Result<(), Error> {
 /// Old farms have keys of 1024 bits.
 fn rsa_keys(files: &[PathBuf]) -> Result<Vec<PrivateKey>, Error> {
     let policy = KeyPolicy::with_min_rsa_bits(1024);
-    files.iter().map(|file| Ok(PrivateKey::from_pem(&read(file)?, &policy)?)).collect()
+    let read_key = |file: &PathBuf| {
+        PrivateKey::from_pem(&read(file)?, &policy)
+            .map_err(|error| Error::Setup { code: error.code(), message: format!("{}: {error}", file.display()) })
+    };
+    files.iter().map(read_key).collect()
 }
 
 fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {

@@ -81,6 +81,7 @@ fn keys_that_cannot_be_used_are_a_configuration_error() {
         ("--machine-key absent.xml", 4, "cannot read absent.xml"),
         ("--transforms deflate,machine-key", 3, "machine key"),
         ("--transforms deflate,rsa-sign", 3, "key"),
+        ("--transforms deflate,rsa-sign --rsa-key key.xml", 3, "key.xml: "),
         ("--transforms rot13", 2, "possible values"),
     ] {
         let answer = folder.run(&format!("token decode {arguments}"), b"x");
