@@ -7,15 +7,18 @@ use handstamp_time::{Clock, SystemClock, Timestamp};
 
 use super::{block_on, input, print};
 use crate::Error;
-use crate::config::Config;
+use crate::config::{Config, SoapMode};
 use crate::doctor::evidence::{self, Evidence};
 use crate::doctor::examine;
+use crate::gateway;
 use crate::gateway::examination::Examiner;
+use crate::soap::encoding::read_message;
 
 /// Explain a failing cookie or sign-in: which key, which check, both clocks, and what to do.
 ///
 /// Paste or pipe what you have: a cookie (its value, a Cookie header, the head of a request), a curl command as browsers copy
-/// it, a HAR file, or what the token service posted back (the form, or the XML of wresult). It is looked at with the keys and the
+/// it, a HAR file, what the token service posted back (the form, or the XML of wresult), or one SOAP message that a WCF client
+/// sent. It is looked at with the keys and the
 /// settings of the configuration; nothing is changed and nobody is signed in. Run it on the machine of the gateway, as its user.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  handstamp doctor --config handstamp.toml cookie.txt\n  \
@@ -40,8 +43,7 @@ impl Doctor {
         let config = Config::load(&self.config)?;
         let captured = input::read(self.file.as_ref())?;
         if evidence::is_soap(&captured) {
-            let message = "this is a SOAP message: `handstamp soap open` says which requirement failed, on which element, with which key";
-            return Err(input::refused("HST-DOCTOR-SOAP", message));
+            return self.examine_message(&config, captured);
         }
         let Some(first) = config.federation.values().next() else {
             return Err(input::refused(
@@ -60,6 +62,23 @@ impl Doctor {
         match report.failed() {
             true => Err(input::refused("HST-DOCTOR", "something fails: see above")),
             false => Ok(()),
+        }
+    }
+
+    /// A SOAP message, with the keys and bindings of the routes that end sessions.
+    fn examine_message(&self, config: &Config, captured: Vec<u8>) -> Result<(), Error> {
+        if !config.soap.values().any(|route| route.mode == SoapMode::Terminate) {
+            let message = "this is a SOAP message, and the configuration has no [soap.NAME] with mode = \"terminate\": \
+                           `handstamp soap open` says which requirement failed, on which element, with which key";
+            return Err(input::refused("HST-DOCTOR-SOAP", message));
+        }
+        let message = read_message(captured)?;
+        let now = self.at.unwrap_or_else(|| SystemClock.now());
+        let found = gateway::soap::examine(config, message.root().markup().as_bytes(), now)?;
+        print(found.text.trim_end())?;
+        match found.is_taken {
+            true => Ok(()),
+            false => Err(input::refused("HST-DOCTOR", "something fails: see above")),
         }
     }
 }

@@ -13,9 +13,10 @@
 //! | [`plain`], [`wire`] | messages without protection, and messages in HTTP |
 //! | [`way`] | the servers behind |
 //! | [`description`] | the WSDL that is served |
-//! | [`explain`](mod@explain) | a route in words |
+//! | [`explain`](mod@explain), [`examine`](mod@examine) | a route in words, and one captured message |
 
 mod description;
+mod examine;
 mod explain;
 mod initiate;
 mod plain;
@@ -49,6 +50,7 @@ use crate::Error;
 use crate::admin::Metrics;
 use crate::config::{self, SoapMode};
 
+pub(crate) use self::examine::examine;
 pub(crate) use self::explain::explain;
 pub(crate) use self::terminate::Seals;
 

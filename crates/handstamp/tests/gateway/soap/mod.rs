@@ -2,6 +2,7 @@
 
 mod chain;
 mod description;
+mod doctor;
 mod formats;
 mod setting;
 mod survival;
