@@ -6,6 +6,7 @@
 //! | [`SecureConversationClient`] | obtains a session, uses it, keeps its key young, ends it |
 //! | [`NativeCookies`], [`WcfStateCookies`] | what makes a session survive its service: it travels in its token |
 //! | [`Contract`] | the operations of a service, and how their messages are protected |
+//! | [`AddressLimits`] | what one client address may ask for, and how often it may be refused |
 //! | [`ClaimsTransformation`], [`Authorization`], [`IssuedTokens`] | what the application decides |
 //! | [`SamlTokens`] | accepts SAML assertions of token services, with the key that their holder proves to have |
 //! | [`trust`] | requests for security contexts and the answers, as values |

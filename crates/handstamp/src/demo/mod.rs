@@ -109,6 +109,7 @@ impl Demo {
         let addresses = Addresses { ports: chosen.ports, upstream };
         let file = folder.write("handstamp.toml", &configuration::text(&addresses, options))?;
         folder.write(ledger::BINDING_FILE, ledger::BINDING)?;
+        folder.write(ledger::REMEMBERED_BINDING_FILE, &ledger::remembered_binding())?;
         let config = Config::load(&file)?;
         logging::start(&config.log);
         let sts = config.sts.as_ref().expect("the generated configuration has a token service");

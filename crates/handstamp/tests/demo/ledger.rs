@@ -33,12 +33,21 @@ impl Caller {
         }
     }
 
+    /// With sessions that the ledger remembers.
+    fn call_remembered(&self, body: &str, more: &[&str]) -> Answer {
+        self.call_at(&format!("{}/remembered", self.address), "ledger-remembered.xml", body, more)
+    }
+
     fn call(&self, body: &str, more: &[&str]) -> Answer {
+        self.call_at(&self.address, "ledger.xml", body, more)
+    }
+
+    fn call_at(&self, address: &str, binding: &str, body: &str, more: &[&str]) -> Answer {
         let path = self.cache.path().join("body.xml");
         std::fs::write(&path, body).expect("the body is written");
         let file = |name: &str| self.data.join(name).display().to_string();
         let output = Command::new(env!("CARGO_BIN_EXE_handstamp"))
-            .args(["soap", "call", &self.address, "--binding", &file("ledger.xml")])
+            .args(["soap", "call", address, "--binding", &file(binding)])
             .args(["--service-cert", &file("ledger.crt"), "--user", &self.user])
             .args(["--body", &path.display().to_string()])
             .args(more)
@@ -84,6 +93,44 @@ async fn sc_10_a_session_goes_on_when_the_service_was_killed() {
     let page = agent.get(&format!("{}ledger", demo.web())).await;
     let context = after.err.split("urn:uuid:").nth(1).and_then(|text| text.split(' ').next()).expect("a context id");
     assert!(page.body.contains(context) && page.body.contains("older than this process"), "{}", page.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sc_36_a_remembered_session_is_unknown_after_a_restart_and_the_next_call_has_a_new_one() {
+    let demo = Demo::start(&[]).await;
+    let caller = Caller::of(&demo);
+    let first = caller.call_remembered(BALANCE, &[]);
+    assert!(first.out.contains("1000.00"), "{} {}", first.out, first.err);
+    let again = caller.call_remembered(BALANCE, &["-v"]);
+    assert!(again.err.contains("goes on") && again.out.contains("1000.00"), "{}", again.err);
+
+    let Demo { program, folder } = demo;
+    program.kill().await;
+    let demo = Demo { program: run(&folder, &[]).await, folder };
+    let lost = caller.call_remembered(BALANCE, &["-v"]);
+    assert_eq!(lost.code, 1);
+    assert!(lost.err.contains("goes on") && lost.err.contains("BadContextToken"), "{}", lost.err);
+    assert!(lost.err.contains("docs.oasis-open.org/ws-sx/ws-secureconversation/200512"), "{}", lost.err);
+    let after = caller.call_remembered(BALANCE, &["-v"]);
+    assert!(after.err.contains("a session is needed") && after.out.contains("1000.00"), "{}", after.err);
+    drop(demo);
+}
+
+/// A connection that says what it will send and does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn sc_19_a_slow_sender_is_not_waited_for() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let demo = Demo::start(&[]).await;
+    let address = demo.program.ready("soap").trim_start_matches("http://").split('/').next().expect("an authority");
+    let mut stream = tokio::net::TcpStream::connect(address).await.expect("the ledger answers");
+    let head = "POST /ledger HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml\r\nContent-Length: 1000\r\n\r\n<s:";
+    stream.write_all(head.as_bytes()).await.expect("it is taken");
+    let mut answer = vec![0; 64];
+    let read = tokio::time::timeout(std::time::Duration::from_secs(40), stream.read(&mut answer)).await;
+    let length = read.expect("in time").expect("an answer");
+    assert!(answer[..length].starts_with(b"HTTP/1.1 408"), "{}", String::from_utf8_lossy(&answer));
+    let caller = Caller::of(&demo);
+    assert!(caller.call(BALANCE, &[]).out.contains("1000.00"), "others are served");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,8 @@
 //! The demo's SOAP service: a ledger behind secure sessions that survive the program.
 //!
 //! Its sessions are stateful security context tokens: sealed with the demo's key ring into what the client shows, remembered by
-//! nobody. The users are those of the token service.
+//! nobody. At `/ledger/remembered` is the same ledger with the sessions that WCF has by default, which the service remembers and a
+//! restart ends: to see the difference. The users are those of the token service.
 
 mod book;
 mod sessions;
@@ -12,6 +13,7 @@ pub(super) use sessions::{LiveSession, LiveSessions};
 use crate::Error;
 use crate::sts::{AccountStore, PasswordCost, PasswordHasher, PasswordText, UserName, load_or_create_signing_identity};
 use book::Cents;
+use bytes::Bytes;
 use handstamp_keys::{KeyRing, SystemRandom};
 use handstamp_secure_conversation::http::{Reply, SoapService};
 use handstamp_secure_conversation::{
@@ -22,11 +24,17 @@ use handstamp_time::{Clock as _, SystemClock, Timestamp};
 use handstamp_ws_security::soap::{Fault, FaultCode};
 use handstamp_ws_security::{Body, UserNameValidator};
 use handstamp_xml::Writer;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 
 /// The binding of both ends, which the demo writes beside its configuration.
 pub(super) const BINDING: &str = r#"<customBinding>
@@ -43,17 +51,31 @@ pub(super) const BINDING: &str = r#"<customBinding>
 "#;
 /// The files of the ledger in the data folder.
 pub(super) const BINDING_FILE: &str = "ledger.xml";
+pub(super) const REMEMBERED_BINDING_FILE: &str = "ledger-remembered.xml";
 pub(super) const CERTIFICATE_FILE: &str = "ledger.crt";
 const IDENTITY_FILE: &str = "ledger.pem";
 const BOOK_FILE: &str = "ledger.db";
+/// What a message may have, in bytes: as much as the service reads.
+const MAX_CONTENT: usize = 65_536;
 const NAMESPACE: &str = "urn:handstamp:ledger";
 /// What the sessions are scoped to: they open nothing else that the ring seals.
 const SCOPE: &str = "urn:handstamp:demo:ledger";
 
+/// Behind which path sessions are remembered.
+const REMEMBERED_PATH: &str = "/ledger/remembered";
+/// How long the content of a request may take: so slow is no honest sender of 64 KiB.
+const CONTENT_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The binding of sessions that the service remembers.
+pub(super) fn remembered_binding() -> String {
+    BINDING.replace("requireSecurityContextCancellation=\"false\"", "requireSecurityContextCancellation=\"true\"")
+}
+
 /// A ledger whose address is bound.
 pub(super) struct Ledger {
     socket: TcpListener,
-    service: SecureConversationService,
+    sealed: SecureConversationService,
+    remembered: SecureConversationService,
     book: Arc<Book>,
     sessions: Arc<LiveSessions>,
 }
@@ -73,20 +95,24 @@ impl Ledger {
         let identity = load_or_create_signing_identity(&folder.join(IDENTITY_FILE), "localhost", now, &SystemRandom)?;
         let unusable =
             |error: &dyn std::fmt::Display| Error::Setup { code: "HST-DEMO-LEDGER", message: error.to_string() };
-        let binding = CustomBinding::parse(BINDING).map_err(|error| unusable(&error))?;
         let contract = ["Balance", "Transfer"].into_iter().fold(Contract::new("ILedger"), |contract, operation| {
             contract.with_operation(format!("{NAMESPACE}/{operation}"), Operation::default())
         });
         let passwords = PasswordHasher::new(PasswordCost::default(), &SystemRandom)?;
-        let service = SecureConversationService::builder(binding.security().clone())
-            .identity(identity)
-            .user_names(Arc::new(Accounts { accounts, passwords }))
-            .cookies(Arc::new(NativeCookies::new(keys, SCOPE)))
-            .contract(contract)
-            .build()
-            .map_err(|error| unusable(&error))?;
+        let (users, cookies) = (Arc::new(Accounts { accounts, passwords }), Arc::new(NativeCookies::new(keys, SCOPE)));
+        let service = |binding: &str| {
+            let binding = CustomBinding::parse(binding).map_err(|error| unusable(&error))?;
+            SecureConversationService::builder(binding.security().clone())
+                .identity(identity.clone())
+                .user_names(users.clone())
+                .cookies(cookies.clone())
+                .contract(contract.clone())
+                .build()
+                .map_err(|error| unusable(&error))
+        };
+        let (sealed, remembered) = (service(BINDING)?, service(&remembered_binding())?);
         let book = Book::open(&folder.join(BOOK_FILE)).map_err(|error| unusable(&error))?;
-        Ok(Self { socket, service, book: Arc::new(book), sessions: Arc::new(LiveSessions::new(now)) })
+        Ok(Self { socket, sealed, remembered, book: Arc::new(book), sessions: Arc::new(LiveSessions::new(now)) })
     }
 
     /// The sessions, for the page that draws them.
@@ -96,7 +122,7 @@ impl Ledger {
 
     /// Serves for ever.
     pub(super) async fn serve(self) {
-        let Self { socket, service, book, sessions } = self;
+        let Self { socket, sealed, remembered, book, sessions } = self;
         let application = move |request: Arc<ApplicationRequest>| {
             let (book, sessions) = (Arc::clone(&book), Arc::clone(&sessions));
             async move {
@@ -105,17 +131,50 @@ impl Ledger {
                 answer(&book, &request, now)
             }
         };
-        let soap = SoapService::new(Arc::new(service), application);
+        let sealed = SoapService::new(Arc::new(sealed), application.clone());
+        let remembered = SoapService::new(Arc::new(remembered), application);
         loop {
             let Ok((stream, peer)) = socket.accept().await else { continue };
-            let soap = TowerToHyperService::new(soap.for_connection_from(peer.ip()));
+            let (sealed, remembered) =
+                (sealed.for_connection_from(peer.ip()), remembered.for_connection_from(peer.ip()));
+            let service = service_fn(move |request: Request<Incoming>| {
+                let is_remembered = request.uri().path() == REMEMBERED_PATH;
+                let soap = if is_remembered { remembered.clone() } else { sealed.clone() };
+                let soap = TowerToHyperService::new(soap);
+                async move {
+                    match timeout(CONTENT_TIMEOUT, content(request)).await {
+                        Ok(Ok(request)) => soap.call(request).await,
+                        Ok(Err(response)) => Ok(response),
+                        Err(_) => Ok(status(StatusCode::REQUEST_TIMEOUT)),
+                    }
+                }
+            });
             tokio::spawn(async move {
                 let mut server = hyper::server::conn::http1::Builder::new();
                 // A connection that breaks is the client's to notice.
-                let _ = server.timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), soap).await;
+                let _ = server.timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service).await;
             });
         }
     }
+}
+
+/// A request with its content.
+async fn content<B>(request: Request<B>) -> Result<Request<Full<Bytes>>, Response<Full<Bytes>>>
+where
+    B: hyper::body::Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let (head, body) = request.into_parts();
+    match Limited::new(body, MAX_CONTENT).collect().await {
+        Ok(content) => Ok(Request::from_parts(head, Full::from(content.to_bytes()))),
+        Err(_) => Err(status(StatusCode::PAYLOAD_TOO_LARGE)),
+    }
+}
+
+fn status(status: StatusCode) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = status;
+    response
 }
 
 /// Serves one verified request.
@@ -194,8 +253,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_binding_is_one_of_stateful_sessions() {
-        let binding = CustomBinding::parse(BINDING).unwrap();
-        assert!(binding.security().session().is_some_and(|session| !session.require_cancellation));
+    fn the_bindings_are_those_of_sealed_and_of_remembered_sessions() {
+        let is_remembered = |binding: &str| {
+            let binding = CustomBinding::parse(binding).unwrap();
+            binding.security().session().is_some_and(|session| session.require_cancellation)
+        };
+        assert!(!is_remembered(BINDING) && is_remembered(&remembered_binding()));
+    }
+
+    #[tokio::test]
+    async fn a_content_that_is_too_long_is_not_read() {
+        let of = |length| Request::new(Full::new(Bytes::from(vec![b'x'; length])));
+        assert!(content(of(MAX_CONTENT)).await.is_ok());
+        assert_eq!(content(of(MAX_CONTENT + 1)).await.unwrap_err().status(), StatusCode::PAYLOAD_TOO_LARGE);
     }
 }

@@ -301,25 +301,28 @@ impl Session {
     }
 
     async fn obtain(&self, way: &Way, client: IpAddr) -> Result<(), CallError> {
-        let exchange = {
-            let mut client = self.client();
-            let now = SystemClock.now();
-            if client.due(now).is_none() && client.has_session() {
-                return Ok(());
-            }
-            client.establish(now, &SystemRandom)?
-        };
-        match self.exchange(exchange, way, client).await {
-            Ok(_) => Ok(()),
-            Err(CallError::Session(error)) => {
-                // A key that cannot be renewed is of a session that is over.
+        loop {
+            let exchange = {
                 let mut client = self.client();
-                if matches!(error, SessionError::Fault { .. }) && client.due(SystemClock.now()).is_some() {
-                    client.forget();
+                let now = SystemClock.now();
+                if client.due(now).is_none() && client.has_session() {
+                    return Ok(());
                 }
-                Err(CallError::Refused(error))
+                client.establish(now, &SystemRandom)?
+            };
+            match self.exchange(exchange, way, client).await {
+                Ok(Some(Outcome::Negotiating)) => {}
+                Ok(_) => return Ok(()),
+                Err(CallError::Session(error)) => {
+                    // A key that cannot be renewed is of a session that is over.
+                    let mut client = self.client();
+                    if matches!(error, SessionError::Fault { .. }) && client.due(SystemClock.now()).is_some() {
+                        client.forget();
+                    }
+                    return Err(CallError::Refused(error));
+                }
+                Err(error) => return Err(error),
             }
-            Err(error) => Err(error),
         }
     }
 

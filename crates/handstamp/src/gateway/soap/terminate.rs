@@ -141,13 +141,14 @@ impl TerminateSessions {
     }
 
     /// Opens a message: on a thread that may wait when a credential has to be verified.
-    async fn handle(&self, message: Vec<u8>, action: Option<String>, is_tls: bool) -> Handled {
+    async fn handle(&self, message: Vec<u8>, action: Option<String>, origin: (IpAddr, bool)) -> Handled {
+        let (client, is_tls) = origin;
         let service = Arc::clone(&self.service);
         // A message that asks for something else than HTTP says is refused before anything is verified: so this one shows no
         // credential whose check takes long.
         let is_quick = action.as_deref().is_some_and(|action| !action.contains("/RST/"));
         let handle = move || {
-            let incoming = Incoming::new(message).with_soap_action(action.as_deref());
+            let incoming = Incoming::new(message).with_soap_action(action.as_deref()).from_address(Some(client));
             let incoming = if is_tls { incoming.over_protected_channel() } else { incoming };
             service.handle(incoming, SystemClock.now(), &SystemRandom)
         };
@@ -217,7 +218,8 @@ impl Terminate {
             tracing::info!(request = %visit.id, route = self.name, %error, "not a SOAP message");
             wire::unreadable()
         })?;
-        let handled = self.sessions.handle(text, wire::action(&headers), visit.origin.https).await;
+        let origin = (visit.origin.client, visit.origin.https);
+        let handled = self.sessions.handle(text, wire::action(&headers), origin).await;
         match handled {
             Handled::Request(request) => {
                 let answered = self.forward(&request, visit.origin.client, visit).await;
