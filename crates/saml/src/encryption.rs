@@ -41,18 +41,18 @@ impl TokenEncryption {
     }
 
     /// The key that the holder of an assertion proves to hold, encrypted for the recipient: a `ds:KeyInfo`, canonical. It names the
-    /// certificate by its SHA-1 thumbprint. `id` has to be unique in the messages that the assertion goes into.
+    /// certificate by its SHA-1 thumbprint, and has no identifier: in SAML 1.1 it is repeated in each statement.
     ///
     /// # Errors
     /// Failing keys.
-    pub fn key_info(&self, id: &str, key: &SymmetricKey) -> Result<String, Error> {
+    pub fn key_info(&self, key: &SymmetricKey) -> Result<String, Error> {
         let thumbprint = base64_simd::STANDARD.encode_to_string(self.recipient.sha1_thumbprint());
         let mut recipient = Writer::new();
         recipient.start("o", names::WSSE, "SecurityTokenReference").start("o", names::WSSE, "KeyIdentifier");
         recipient.attribute("ValueType", THUMBPRINT_SHA1).text(&thumbprint).end().end();
         // The strength of the key was checked when the certificate was given.
         let public = self.recipient.public_key(&KeyPolicy::with_min_rsa_bits(0))?;
-        let key = encrypt_key_for_certificate(KeyEncryption::RsaOaepMgf1p, public, id, &recipient.finish()?, key)
+        let key = encrypt_key_for_certificate(KeyEncryption::RsaOaepMgf1p, public, "", &recipient.finish()?, key)
             .map_err(Error::Encryption)?;
         let mut key_info = Writer::new();
         key_info.start("", names::DSIG, "KeyInfo").canonical_fragment(&key).end();

@@ -26,6 +26,9 @@ pub enum Error {
     /// The cookie of a security context cannot be made, or is not one of this service. The sender learns nothing of it.
     #[error("the cookie of the security context is refused (SC 10.4): {0}")]
     Cookie(String),
+    /// An assertion cannot be made.
+    #[error(transparent)]
+    Saml(#[from] handstamp_saml::Error),
     /// A session token cannot be made.
     #[error(transparent)]
     Token(#[from] handstamp_session_token::Error),
@@ -90,6 +93,7 @@ impl Error {
             Self::Xml(error) => error.code(),
             Self::Trust { .. } => "HST-SC-TRUST",
             Self::Cookie(_) => "HST-SC-COOKIE",
+            Self::Saml(error) => error.code(),
             Self::Token(error) => error.code(),
             Self::TooLarge { .. } => "HST-SC-SIZE",
             Self::TooManyTokenRequests => "HST-SC-TOKEN-REQUESTS",

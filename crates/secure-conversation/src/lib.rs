@@ -9,6 +9,7 @@
 //! | [`AddressLimits`] | what one client address may ask for, and how often it may be refused |
 //! | [`ClaimsTransformation`], [`Authorization`], [`IssuedTokens`] | what the application decides |
 //! | [`SamlTokens`] | accepts SAML assertions of token services, with the key that their holder proves to have |
+//! | [`TokenService`], [`TokenClient`] | issues such tokens and obtains them: the active side of WS-Trust |
 //! | [`trust`] | requests for security contexts and the answers, as values |
 //!
 //! Nothing here reads a clock, a file, a socket or a random number: messages, the time and a
@@ -59,6 +60,8 @@ mod negotiation;
 mod requirements;
 mod saml_tokens;
 mod service;
+mod token_client;
+mod token_service;
 pub mod trust;
 
 pub use client::{Exchange, Outcome, SecureConversationClient, SecureConversationClientBuilder};
@@ -72,3 +75,5 @@ pub use service::{
     AddressLimits, Allowance, Answer, ApplicationRequest, Event, Handled, Incoming, SecureConversationService,
     SecureConversationServiceBuilder,
 };
+pub use token_client::{ObtainedToken, TokenClient, TokenClientBuilder, TokenExchange};
+pub use token_service::{TokenGrant, TokenHandled, TokenRefusal, TokenService, TokenTask};

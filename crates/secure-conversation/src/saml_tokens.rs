@@ -6,8 +6,7 @@ use handstamp_claims::ClaimsIdentity;
 use handstamp_saml::{AcceptedToken, ConfirmationKey, SamlTokenHandler, Version};
 use handstamp_time::Timestamp;
 use handstamp_ws_security::{
-    IssuedKeyType, IssuedTokenParameters, IssuedTokenValidator, ProofKey, Protection, ReplayCache, SecurityBinding,
-    TokenKind,
+    IssuedKeyType, IssuedTokenParameters, IssuedTokenValidator, ProofKey, ReplayCache, SecurityBinding,
 };
 use handstamp_xml::Element;
 use std::fmt;
@@ -34,7 +33,7 @@ impl SamlTokens {
     /// # Errors
     /// [`Error::Configuration`] when the bootstrap of the binding has no issued token.
     pub fn new(handler: SamlTokenHandler, binding: &SecurityBinding) -> Result<Self, Error> {
-        let required = parameters(binding).cloned().ok_or_else(|| {
+        let required = binding.issued_token_parameters().cloned().ok_or_else(|| {
             let problem =
                 "the bootstrap has no token of a token service: set authenticationMode to one of the Issued… modes";
             Error::Configuration(problem.to_owned())
@@ -113,20 +112,6 @@ impl fmt::Debug for SamlTokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SamlTokens").field("required", &self.required).finish_non_exhaustive()
     }
-}
-
-/// What a binding, or its bootstrap, asks of tokens of a token service.
-pub(crate) fn parameters(binding: &SecurityBinding) -> Option<&IssuedTokenParameters> {
-    let binding = binding.session().map_or(binding, |session| &session.bootstrap);
-    let protecting = match &binding.protection {
-        Protection::Symmetric { token } => Some(&token.kind),
-        _ => None,
-    };
-    let supporting = binding.supporting_tokens.iter().map(|token| &token.parameters.kind);
-    protecting.into_iter().chain(supporting).find_map(|kind| match kind {
-        TokenKind::Issued(parameters) => Some(parameters),
-        _ => None,
-    })
 }
 
 fn text(error: impl fmt::Display) -> String {

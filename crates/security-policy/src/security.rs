@@ -4,11 +4,11 @@ use crate::error::Error;
 use crate::local_settings;
 use crate::reader::{Reader, error_at};
 use handstamp_ws_security::{
-    AlgorithmSuite, AuthenticationMode, HeaderLayout, IssuedKeyType, IssuedTokenParameters, KeyEntropyMode,
-    LocalClientSettings, LocalServiceSettings, MessageSecurityVersion, Protection, ProtectionOrder, SecurityBinding,
-    TokenKind, TokenParameters, WssVersion,
+    AlgorithmSuite, AuthenticationMode, ClaimTypeRequirement, HeaderLayout, IssuedKeyType, IssuedTokenParameters,
+    KeyEntropyMode, LocalClientSettings, LocalServiceSettings, MessageSecurityVersion, Protection, ProtectionOrder,
+    SecurityBinding, TokenKind, TokenParameters, WssVersion,
 };
-use handstamp_xml::Element;
+use handstamp_xml::{Element, c14n};
 
 /// What is written. Only what is written acts; otherwise the mode's own value stays.
 pub(crate) struct SecurityElement<'d> {
@@ -236,11 +236,46 @@ fn issued(element: Element<'_>) -> Result<IssuedTokenParameters, Error> {
     let key_type = reader.word("keyType", read, "SymmetricKey, AsymmetricKey or BearerKey")?.unwrap_or_default();
     let token_type = reader.text("tokenType").filter(|uri| !uri.is_empty()).map(str::to_owned);
     let use_str_transform = reader.bool("useStrTransform")?.unwrap_or_default();
-    // Where and how the client gets the token: its own business, not the service's.
-    reader.children(&["additionalRequestParameters", "claimTypeRequirements", "issuer", "issuerMetadata"])?;
-    reader.finish()?;
     let key_size = key_size.and_then(|size| u32::try_from(size).ok());
-    Ok(IssuedTokenParameters { key_type, token_type, key_size, use_str_transform, ..Default::default() })
+    let mut parameters =
+        IssuedTokenParameters { key_type, token_type, key_size, use_str_transform, ..Default::default() };
+    // How the client talks to the token service, `binding` and `issuerMetadata`, is its own business.
+    for child in
+        reader.children(&["additionalRequestParameters", "claimTypeRequirements", "issuer", "issuerMetadata"])?
+    {
+        match child.local_name() {
+            "additionalRequestParameters" => parameters.additional = child.children().map(standalone).collect(),
+            "claimTypeRequirements" => parameters.claim_types = claim_types(child)?,
+            "issuer" => parameters.issuer = child.attribute("address").filter(|uri| !uri.is_empty()).map(str::to_owned),
+            _ => {}
+        }
+    }
+    reader.finish()?;
+    Ok(parameters)
+}
+
+fn claim_types(element: Element<'_>) -> Result<Vec<ClaimTypeRequirement>, Error> {
+    let requirement = |child: Element<'_>| {
+        if child.local_name() != "add" {
+            return Err(error_at(child, "<claimTypeRequirements> holds <add claimType=\"…\"/> and nothing else"));
+        }
+        let mut reader = Reader::new(child);
+        let claim_type = reader.text("claimType").filter(|uri| !uri.is_empty()).map(str::to_owned);
+        let claim_type =
+            claim_type.ok_or_else(|| reader.error("<add> of <claimTypeRequirements> needs a claimType"))?;
+        let is_optional = reader.bool("isOptional")?.unwrap_or_default();
+        reader.finish()?;
+        Ok(ClaimTypeRequirement { claim_type, is_optional })
+    };
+    element.children().map(requirement).collect()
+}
+
+/// An element as canonical XML that stands on its own.
+fn standalone(element: Element<'_>) -> String {
+    let mut out = Vec::new();
+    c14n::canonicalize(element, &c14n::Method::exclusive(), None, &mut out);
+    // The source is text, and canonicalization cuts no characters.
+    String::from_utf8(out).unwrap_or_default()
 }
 
 /// As WCF does: tokens with private keys never have derived keys, and those that only are signed do not matter.

@@ -173,11 +173,25 @@ fn sc_14_5_to_14_7_encoding_and_transport_are_read_in_either_order() {
 fn sc_14_8_issued_token_parameters_are_read() {
     let custom = read(&with(
         r#"authenticationMode="IssuedTokenForCertificate""#,
-        r#"<issuedTokenParameters keyType="BearerKey" tokenType="urn:t" keySize="256" useStrTransform="true"><issuer address="http://sts/"/></issuedTokenParameters>"#,
+        r#"<issuedTokenParameters keyType="BearerKey" tokenType="urn:t" keySize="256" useStrTransform="true"><issuer address="http://sts/" binding="ws2007HttpBinding"><identity/></issuer><claimTypeRequirements><add claimType="urn:name"/><add claimType="urn:role" isOptional="true"/></claimTypeRequirements><additionalRequestParameters><x:y xmlns:x="urn:x" b="2" a='1'/></additionalRequestParameters></issuedTokenParameters>"#,
     ));
     let TokenKind::Issued(issued) = &custom.security().supporting_tokens[0].parameters.kind else { panic!("issued") };
     assert_eq!((issued.key_type, issued.token_type.as_deref()), (IssuedKeyType::Bearer, Some("urn:t")));
     assert_eq!((issued.key_size, issued.use_str_transform), (Some(256), true));
+    assert_eq!(issued.issuer.as_deref(), Some("http://sts/"));
+    let claims: Vec<_> =
+        issued.claim_types.iter().map(|claim| (claim.claim_type.as_str(), claim.is_optional)).collect();
+    assert_eq!(claims, [("urn:name", false), ("urn:role", true)]);
+    assert_eq!(issued.additional, [r#"<x:y xmlns:x="urn:x" a="1" b="2"></x:y>"#]);
+    assert_eq!(custom.security().issued_token_parameters(), Some(issued));
+    let claims = |content: &str| {
+        let parameters = format!(
+            "<issuedTokenParameters><claimTypeRequirements>{content}</claimTypeRequirements></issuedTokenParameters>"
+        );
+        with(r#"authenticationMode="IssuedTokenForCertificate""#, &parameters)
+    };
+    refused(&claims("<clear/>"), &["claimTypeRequirements"]);
+    refused(&claims("<add/>"), &["claimType"]);
 }
 
 /// SC-74.

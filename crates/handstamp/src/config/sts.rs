@@ -40,6 +40,9 @@ section! {
         cookie_name: String = "__Host-sts",
         /// Send the cookies over https only. Browsers count `localhost` as secure.
         cookie_secure: bool = true,
+        /// Give tokens to programs, too: WS-Trust at `trust/2005/…` and `trust/13/…` below `path`, with `usernamemixed` (a
+        /// password under TLS) and `username` (a message encrypted for the signing certificate).
+        active: bool = false,
         /// Applications that get tokens.
         relying_party: BTreeMap<String, StsRelyingParty>,
     }
@@ -48,11 +51,12 @@ section! {
 section! {
     /// An application that gets tokens from the built-in service.
     pub struct StsRelyingParty {
-        /// Its identifier (`wtrealm`): an absolute URI.
+        /// Its identifier (`wtrealm`; for programs `AppliesTo`, thus usually the address of the service): an absolute URI.
         realm: String,
         /// Name people see on the sign-in page; the table's name when absent.
         display_name: Option<String>,
-        /// Addresses to which tokens may be posted; the first when the request names none. Nothing else gets a token.
+        /// Addresses to which browsers may post tokens; the first when the request names none. May be empty with `sts.active`,
+        /// for a service that only programs call.
         reply_urls: Vec<HttpUrl>,
         /// Address that ends the user's session there, called when the user signs out here; the first of `reply_urls` when
         /// absent.
@@ -61,7 +65,8 @@ section! {
         token: TokenForm = "saml-1.1",
         /// How long a token is valid.
         token_lifetime: Duration = "1h",
-        /// Certificate for which its tokens are encrypted, as a PEM or DER file; in clear, under TLS only, when absent.
+        /// Certificate for which its tokens are encrypted, as a PEM or DER file; in clear, under TLS only, when absent. Programs get
+        /// tokens in clear, whose proof key is encrypted for it; without it, they get tokens for bearers only.
         encryption_certificate: Option<PathBuf>,
         /// How its tokens are encrypted. Applications on the .NET Framework, thus WIF's, know no `aes-256-gcm`.
         encryption: EncryptionForm = "aes-256-gcm",
@@ -164,7 +169,7 @@ impl Sts {
                 let message = format!("is also the realm of relying_party.{other}; realms tell them apart");
                 reader.report(FindingKind::Conflict, &format!("{path}.realm"), message);
             }
-            if party.reply_urls.is_empty() {
+            if party.reply_urls.is_empty() && !self.active {
                 let message = "needs at least one address: tokens go nowhere else";
                 reader.report(FindingKind::Value, &format!("{path}.reply_urls"), message);
             }

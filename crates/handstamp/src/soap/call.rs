@@ -8,10 +8,10 @@ use bytes::Bytes;
 use handstamp_keys::SystemRandom;
 use handstamp_keys::tls::ClientSettings;
 use handstamp_secure_conversation::trust::TrustAction;
-use handstamp_secure_conversation::{Error as SessionError, Exchange, Outcome, SecureConversationClient};
+use handstamp_secure_conversation::{Error as SessionError, Exchange, Outcome, SecureConversationClient, TokenClient};
 use handstamp_time::{Clock, SystemClock};
 use handstamp_ws_security::soap::{Fault, SoapVersion};
-use handstamp_ws_security::{Message, Unprotected};
+use handstamp_ws_security::{IssuedTokenParameters, Message, Unprotected};
 use http::header::CONTENT_TYPE;
 use http::{Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -59,6 +59,14 @@ pub enum CallError {
 /// The largest answer, in bytes.
 const MAX_ANSWER: usize = 4 << 20;
 
+/// A message on its way.
+struct Post<'a> {
+    address: &'a Uri,
+    soap: SoapVersion,
+    action: &'a str,
+    envelope: &'a str,
+}
+
 impl CallError {
     /// A stable code.
     pub fn code(&self) -> &'static str {
@@ -95,6 +103,39 @@ impl Caller {
         let connector = HttpsConnectorBuilder::new().with_tls_config(Arc::unwrap_or_clone(tls));
         let http = Client::builder(TokioExecutor::new()).build(connector.https_or_http().enable_http1().build());
         Ok(Self { client, http, address, timeout, tell })
+    }
+
+    /// Whether a session has to be obtained or its key renewed before the next call.
+    pub fn needs_credentials(&self) -> bool {
+        self.client.due(SystemClock.now()).is_some()
+    }
+
+    /// Obtains a token of a token service that the service accepts, and shows it from here on.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn obtain_token(
+        &mut self,
+        issuer: TokenClient,
+        wanted: &IssuedTokenParameters,
+        applies_to: &str,
+    ) -> Result<(), CallError> {
+        let address: Uri = issuer.address().parse().map_err(|_| CallError::Http("the issuer is no URL".to_owned()))?;
+        self.tell(format_args!("a token of {address} is needed"));
+        let exchange = issuer.request(wanted, applies_to, SystemClock.now(), &SystemRandom)?;
+        let post = Post {
+            address: &address,
+            soap: issuer.soap_version(),
+            action: exchange.action(),
+            envelope: exchange.envelope(),
+        };
+        let answer = self.post(post).await?;
+        let obtained = issuer.receive(&exchange, answer, SystemClock.now())?;
+        if let Some(lifetime) = obtained.lifetime {
+            self.tell(format_args!("the token is good until {}", lifetime.expires));
+        }
+        self.client.replace_issued_token(obtained.token);
+        Ok(())
     }
 
     /// The client, to save its session.
@@ -161,11 +202,22 @@ impl Caller {
     }
 
     async fn exchange(&mut self, exchange: Exchange) -> Result<Outcome, CallError> {
+        let post = Post {
+            address: &self.address,
+            soap: self.client.soap_version(),
+            action: exchange.action(),
+            envelope: exchange.envelope(),
+        };
+        let answer = self.post(post).await?;
+        Ok(self.client.receive(exchange, answer, SystemClock.now())?)
+    }
+
+    async fn post(&self, post: Post<'_>) -> Result<Bytes, CallError> {
         let started = Instant::now();
-        let sent = exchange.envelope();
-        self.tell(format_args!("> POST {} ({} bytes): {}", self.address, sent.len(), exchange.action()));
-        self.tell(format_args!("> {}", redacted(sent)));
-        let sending = self.send(&exchange);
+        let Post { address, action, envelope, .. } = post;
+        self.tell(format_args!("> POST {address} ({} bytes): {action}", envelope.len()));
+        self.tell(format_args!("> {}", redacted(envelope)));
+        let sending = self.send(&post);
         let (status, answer) = match self.timeout {
             Some(timeout) => tokio::time::timeout(timeout, sending)
                 .await
@@ -176,25 +228,25 @@ impl Caller {
         self.tell(format_args!("< {status} ({} bytes, {took} ms)", answer.len()));
         // A fault comes with 500 in both versions of SOAP.
         if answer.is_empty() || !matches!(status, StatusCode::OK | StatusCode::INTERNAL_SERVER_ERROR) {
-            return Err(CallError::Http(format!("{} answers with HTTP status {status}", self.address)));
+            return Err(CallError::Http(format!("{address} answers with HTTP status {status}")));
         }
         self.tell(format_args!("< {}", redacted(&String::from_utf8_lossy(&answer))));
-        Ok(self.client.receive(exchange, answer, SystemClock.now())?)
+        Ok(answer)
     }
 
-    async fn send(&self, exchange: &Exchange) -> Result<(StatusCode, Bytes), CallError> {
-        let failed = |error: &dyn std::fmt::Display| CallError::Http(format!("cannot call {}: {error}", self.address));
-        let request = Request::post(self.address.clone());
-        let request = match self.client.soap_version() {
+    async fn send(&self, post: &Post<'_>) -> Result<(StatusCode, Bytes), CallError> {
+        let failed = |error: &dyn std::fmt::Display| CallError::Http(format!("cannot call {}: {error}", post.address));
+        let request = Request::post(post.address.clone());
+        let request = match post.soap {
             SoapVersion::Soap11 => request
                 .header(CONTENT_TYPE, "text/xml; charset=utf-8")
-                .header("SOAPAction", format!("\"{}\"", exchange.action())),
+                .header("SOAPAction", format!("\"{}\"", post.action)),
             SoapVersion::Soap12 => {
-                let media_type = format!("application/soap+xml; charset=utf-8; action=\"{}\"", exchange.action());
+                let media_type = format!("application/soap+xml; charset=utf-8; action=\"{}\"", post.action);
                 request.header(CONTENT_TYPE, media_type)
             }
         };
-        let request = request.body(Full::from(exchange.envelope().to_owned())).map_err(|error| failed(&error))?;
+        let request = request.body(Full::from(post.envelope.to_owned())).map_err(|error| failed(&error))?;
         let response = self.http.request(request).await.map_err(|error| {
             let cause = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source()).last();
             failed(&cause.map_or_else(|| error.to_string(), ToString::to_string))

@@ -23,9 +23,18 @@ fn secret(element: Element<'_>) -> Option<(NodeId, &'static str)> {
         (names::WST_2005 | names::WST_13, "BinarySecret") => "[secret]",
         (names::WCF_SECURITY, "Cookie") => "[cookie]",
         (names::XENC, "CipherValue") => "[ciphertext]",
+        // Without its signature an assertion is of no use to whoever reads it.
+        (names::DSIG, "SignatureValue") if is_in_assertion(element) => "[signature]",
         _ => return None,
     };
     Some((element.id(), shown))
+}
+
+fn is_in_assertion(element: Element<'_>) -> bool {
+    let is_assertion = |ancestor: Element<'_>| {
+        matches!((ancestor.namespace(), ancestor.local_name()), (names::SAML11 | names::SAML20, "Assertion"))
+    };
+    element.ancestors().any(is_assertion)
 }
 
 /// Keeps the tags. An attribute with `>` in it loses its end: less is shown, never more.
@@ -48,14 +57,17 @@ mod tests {
         let envelope = format!(
             "<e xmlns:o='{}' xmlns:t='{}' xmlns:d='{}' xmlns:x='{}'><o:Password Type='a'>top&lt;se>cret</o:Password>\
              <t:BinarySecret>AAAA</t:BinarySecret><d:Cookie>BBBB</d:Cookie><x:CipherValue>CCCC</x:CipherValue>\
-             <t:BinarySecret/><o:Username>alice</o:Username></e>",
+             <t:BinarySecret/><o:Username>alice</o:Username>\
+             <Assertion xmlns='{}'><g:SignatureValue xmlns:g='{}'>DDDD</g:SignatureValue></Assertion></e>",
             names::WSSE,
             names::WST_13,
             names::WCF_SECURITY,
-            names::XENC
+            names::XENC,
+            names::SAML20,
+            names::DSIG
         );
         let shown = redacted(&envelope);
-        for secret in ["top", "cret<", "AAAA", "BBBB", "CCCC"] {
+        for secret in ["top", "cret<", "AAAA", "BBBB", "CCCC", "DDDD"] {
             assert!(!shown.contains(secret), "{secret} in {shown}");
         }
         assert!(shown.contains("alice") && shown.contains("<o:Password Type='a'>[password]</o:Password>"), "{shown}");

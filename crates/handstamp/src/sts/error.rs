@@ -66,6 +66,9 @@ pub enum Error {
     /// The protocol: settings that fit nothing, or claims that the form of token cannot express.
     #[error(transparent)]
     Federation(#[from] handstamp_ws_federation::Error),
+    /// WS-Trust: a binding that cannot be served.
+    #[error(transparent)]
+    Trust(#[from] handstamp_secure_conversation::Error),
     /// A background task was cut off, because the program is ending.
     #[error("the program is ending")]
     Ending,
@@ -89,6 +92,7 @@ impl Error {
             Self::EncryptionCertificate { .. } => "HST-STS-ENCRYPTION-CERTIFICATE",
             Self::Session(error) => error.code(),
             Self::Federation(error) => error.code(),
+            Self::Trust(error) => error.code(),
             Self::Ending => "HST-STS-ENDING",
         }
     }
@@ -103,7 +107,7 @@ impl Error {
             | Self::DamagedPasswordHash
             | Self::SharedSigningKey(_)
             | Self::EncryptionCertificate { .. } => ExitCode::Configuration,
-            Self::Keys(_) | Self::Session(_) | Self::Federation(_) => ExitCode::Configuration,
+            Self::Keys(_) | Self::Session(_) | Self::Federation(_) | Self::Trust(_) => ExitCode::Configuration,
             Self::Busy | Self::Database(_) | Self::SigningKeyFile { .. } | Self::Ending => ExitCode::System,
         }
     }

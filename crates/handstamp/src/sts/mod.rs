@@ -10,9 +10,11 @@
 //! | [`passwords`](PasswordHasher) | Argon2id, bounded so that guessing cannot exhaust the machine |
 //! | [`rate_limit`](SignInLimiter) | how many guesses an account and a client get |
 //! | [`service`](SecurityTokenService) | requests in, pages out |
+//! | `active` | the same for programs: WS-Trust, with the same accounts, parties and limits |
 //! | `pages` | sign-in, signed-out and the page that posts the token |
 
 mod accounts;
+mod active;
 mod error;
 mod form_guard;
 pub(crate) mod pages;

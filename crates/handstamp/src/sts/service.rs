@@ -1,5 +1,6 @@
 //! The service: requests in, pages out.
 
+use super::active::ActiveEndpoints;
 use super::form_guard::FormGuard;
 use super::pages::HomePage;
 use super::visited::VisitedParties;
@@ -27,6 +28,7 @@ use tower::ServiceExt as _;
 /// |---|---|
 /// | `/` | who is signed in here |
 /// | `/wsfed` | the WS-Federation passive endpoint: sign-in and sign-out |
+/// | `/trust/2005/…`, `/trust/13/…` | WS-Trust, when `active` is set: `usernamemixed` under TLS, `username` with message security |
 /// | `/FederationMetadata/2007-06/FederationMetadata.xml` | what relying parties need to know, signed |
 #[derive(Clone)]
 pub struct SecurityTokenService {
@@ -84,6 +86,8 @@ pub(super) struct Desk {
     pub(super) accounts: AccountStore,
     pub(super) passwords: PasswordHasher,
     pub(super) limiter: SignInLimiter,
+    /// WS-Trust, when it is wanted.
+    pub(super) active: Option<ActiveEndpoints>,
     pub(super) form: FormGuard,
     pub(super) visited: VisitedParties,
     pub(super) clock: Arc<dyn Clock>,
@@ -117,6 +121,12 @@ impl Desk {
         };
         let (head, body) = request.into_parts();
         let path = head.uri.path().strip_prefix(self.base.as_str()).unwrap_or_default();
+        if let Some(service) = self.active.as_ref().and_then(|active| active.at(path)) {
+            return match head.method {
+                Method::POST => self.issue_token(service, &head, body, client).await,
+                _ => method_not_allowed("POST", &self.display_name),
+            };
+        }
         let reads = matches!(head.method, Method::GET | Method::HEAD);
         let posts = head.method == Method::POST;
         match path {

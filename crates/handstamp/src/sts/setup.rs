@@ -1,5 +1,6 @@
 //! From configuration to a running service.
 
+use super::active::ActiveEndpoints;
 use super::form_guard::FormGuard;
 use super::service::{Desk, Party, SecurityTokenService};
 use super::sign_in::origin_of;
@@ -52,7 +53,12 @@ impl SecurityTokenService {
         let endpoint = format!("{origin}{base}{}", Desk::ENDPOINT);
         let trusts = settings.relying_party.iter().map(|(name, party)| trust(name, party)).collect::<Result<_, _>>()?;
         let cookie = |suffix: &str| format!("{}{suffix}", settings.cookie_name);
-        let issuer = Issuer::new(IssuerSettings::new(&settings.entity_id, endpoint), Arc::new(signing), trusts)?;
+        let signing = Arc::new(signing);
+        let active = match settings.active {
+            true => Some(ActiveEndpoints::new(&settings.entity_id, &signing)?),
+            false => None,
+        };
+        let issuer = Issuer::new(IssuerSettings::new(&settings.entity_id, endpoint), signing, trusts)?;
         let desk = Desk {
             display_name: settings.display_name.clone(),
             base,
@@ -63,6 +69,7 @@ impl SecurityTokenService {
             accounts: AccountStore::open(&settings.accounts)?,
             passwords: PasswordHasher::new(*password_cost, &**random)?,
             limiter: SignInLimiter::new(SignInLimits::default()),
+            active,
             form: FormGuard::new(&cookie("-form"), settings.cookie_secure, &origin)?,
             visited: VisitedParties::new(&cookie("-parties"), settings.cookie_secure)?,
             clock: Arc::clone(clock),

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 /// What the sign-in page says besides its form.
 #[derive(Debug, Clone, Copy)]
-enum Alert {
+pub(super) enum Alert {
     /// The same words whether name or password are wrong.
     Refused,
     TooMany(TooManyAttempts),
@@ -99,7 +99,7 @@ impl Desk {
     }
 
     /// Whether name and password belong together; if not, what to tell.
-    async fn check(&self, form: &Credentials, client: ClientKey) -> Result<Result<Account, Alert>, Error> {
+    pub(super) async fn check(&self, form: &Credentials, client: ClientKey) -> Result<Result<Account, Alert>, Error> {
         let Ok(name) = UserName::parse(&form.user_name) else { return Ok(Err(Alert::Refused)) };
         if let Err(refused) = self.limiter.attempt(&name, client, self.clock.now()) {
             tracing::warn!("sign-in attempts were turned away: the allowance is used up");
@@ -247,10 +247,10 @@ impl Alert {
 }
 
 /// The fields of the form; a field that is missing is empty.
-struct Credentials {
-    user_name: String,
-    password: PasswordText,
-    csrf: Option<String>,
+pub(super) struct Credentials {
+    pub(super) user_name: String,
+    pub(super) password: PasswordText,
+    pub(super) csrf: Option<String>,
 }
 
 impl Credentials {
@@ -276,7 +276,7 @@ fn session_identity(account: &Account) -> ClaimsIdentity {
         .with_claim(Claim::new(EPOCH, account.epoch.to_string()))
 }
 
-fn authentication_claims(signed_in_at: Timestamp) -> [Claim; 2] {
+pub(super) fn authentication_claims(signed_in_at: Timestamp) -> [Claim; 2] {
     [
         Claim::new(claim_types::AUTHENTICATION_METHOD, authentication_methods::PASSWORD),
         Claim::new(claim_types::AUTHENTICATION_INSTANT, signed_in_at.milliseconds().to_string())

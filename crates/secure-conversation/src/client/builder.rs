@@ -21,6 +21,7 @@ pub struct SecureConversationClientBuilder {
     contract: Contract,
     max_message_size: usize,
     reissues: bool,
+    issued_token_comes_later: bool,
 }
 
 impl SecureConversationClientBuilder {
@@ -34,6 +35,7 @@ impl SecureConversationClientBuilder {
             contract: Contract::default(),
             max_message_size: 65_536,
             reissues: false,
+            issued_token_comes_later: false,
         }
     }
 
@@ -80,6 +82,13 @@ impl SecureConversationClientBuilder {
         self
     }
 
+    /// Leaves the token of the token service to be given [later](SecureConversationClient::replace_issued_token): when a session is
+    /// due, not before.
+    pub fn issued_token_comes_later(mut self) -> Self {
+        self.issued_token_comes_later = true;
+        self
+    }
+
     /// What the service offers: how bodies are protected. Default: encrypted and signed both ways.
     pub fn contract(mut self, contract: Contract) -> Self {
         self.contract = contract;
@@ -108,7 +117,9 @@ impl SecureConversationClientBuilder {
         let session = check_binding(&self.binding)?;
         let settings = &self.binding.local_client;
         self.contract.check(!session.require_cancellation)?;
-        self.check_credentials(&session.bootstrap)?;
+        let needs = Requirements::of(&session.bootstrap);
+        let issued_token = needs.issued_token && !self.issued_token_comes_later;
+        self.credentials.check(Requirements { issued_token, ..needs })?;
         if settings
             .session_key_renewal_interval
             .is_some_and(|interval| interval < settings.session_key_rollover_interval)
@@ -145,29 +156,6 @@ impl SecureConversationClientBuilder {
             state: State::Open,
             outer: self.binding,
         })
-    }
-
-    fn check_credentials(&self, bootstrap: &SecurityBinding) -> Result<(), Error> {
-        let needs = Requirements::of(bootstrap);
-        let credentials = &self.credentials;
-        let problem = if needs.service_certificate && credentials.service_certificate.is_none() {
-            "the bootstrap encrypts for the service's certificate: give the client that certificate"
-        } else if needs.negotiation.is_some()
-            && credentials.service_certificate.is_none()
-            && credentials.trust.is_none()
-        {
-            "the bootstrap negotiates TLS with the service's certificate: give the client that certificate, or say which ones \
-             are trusted"
-        } else if needs.client_certificate && credentials.identity.is_none() {
-            "the bootstrap shows a certificate of the client: give the client its identity, certificate and private key"
-        } else if needs.user_name && credentials.user_name.is_none() {
-            "the bootstrap sends a name and a password: give the client both"
-        } else if needs.issued_token && credentials.issued_token.is_none() {
-            "the bootstrap shows a token of a token service: give the client one"
-        } else {
-            return Ok(());
-        };
-        Err(Error::Configuration(problem.to_owned()))
     }
 }
 

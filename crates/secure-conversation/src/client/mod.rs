@@ -1,12 +1,14 @@
 //! The client end of secure conversations: obtains a session, uses it, keeps its key young, and ends it.
 
 mod builder;
+mod credentials;
 mod exchange;
 mod negotiating;
 mod saved;
 mod session;
 
 pub use builder::SecureConversationClientBuilder;
+pub(crate) use credentials::Credentials;
 pub use exchange::{Exchange, Outcome};
 
 use crate::contract::Contract;
@@ -15,13 +17,13 @@ use crate::negotiation::client::ClientNegotiation;
 use crate::requirements::Negotiates;
 use crate::trust::{Entropy, IssuedContext, RequestSecurityToken, RequestSecurityTokenResponse, TrustAction};
 use exchange::Kind;
-use handstamp_keys::{Certificate, CertificateTrust, KeyPolicy, SecureRandom, SigningIdentity};
+use handstamp_keys::SecureRandom;
 use handstamp_session_token::UniqueId;
 use handstamp_time::Timestamp;
 use handstamp_ws_security::soap::{Envelope, Fault, SoapVersion};
 use handstamp_ws_security::{
     AddressingVersion, Body, Expectation, Generation, IssuedToken, KeyEntropyMode, MemoryReplayCache, Message,
-    ProtectionLevel, Receiver, SecurityBinding, Sender, Unprotected, UserNameCredential,
+    ProtectionLevel, Receiver, SecurityBinding, Sender, Unprotected,
 };
 use handstamp_xml::{Document, ParseOptions, names};
 use session::{ClientKey, ClientSession};
@@ -73,17 +75,6 @@ enum State {
     Open,
     Faulted,
     Closed,
-}
-
-/// What the client is, and whom it believes.
-#[derive(Default)]
-struct Credentials {
-    identity: Option<SigningIdentity>,
-    service_certificate: Option<Certificate>,
-    trust: Option<CertificateTrust>,
-    key_policy: KeyPolicy,
-    user_name: Option<UserNameCredential>,
-    issued_token: Option<IssuedToken>,
 }
 
 /// What is read of a fault that nobody protected, in bytes (SC 12.4).
@@ -481,39 +472,15 @@ impl SecureConversationClient {
     }
 
     fn sender<'a>(&'a self, binding: &'a SecurityBinding) -> Sender<'a> {
-        let credentials = &self.credentials;
-        let mut sender = Sender::client(binding).with_key_policy(credentials.key_policy);
-        if let Some(identity) = &credentials.identity {
-            sender = sender.with_identity(identity);
+        let sender = self.credentials.sender(binding, self.protected_channel);
+        match &self.negotiated {
+            Some(negotiated) => sender.with_negotiated_context(&negotiated.current.context),
+            None => sender,
         }
-        if let Some(certificate) = &credentials.service_certificate {
-            sender = sender.with_peer_certificate(certificate);
-        }
-        if let Some(user_name) = &credentials.user_name {
-            sender = sender.with_user_name(user_name);
-        }
-        if let Some(issued_token) = &credentials.issued_token {
-            sender = sender.with_issued_token(issued_token);
-        }
-        if let Some(negotiated) = &self.negotiated {
-            sender = sender.with_negotiated_context(&negotiated.current.context);
-        }
-        if self.protected_channel { sender.over_protected_channel() } else { sender }
     }
 
     fn receiver<'a>(&'a self, binding: &'a SecurityBinding) -> Receiver<'a> {
-        let credentials = &self.credentials;
-        let mut receiver = Receiver::client(binding).with_key_policy(credentials.key_policy);
-        if let Some(identity) = &credentials.identity {
-            receiver = receiver.with_identity(identity);
-        }
-        if let Some(certificate) = &credentials.service_certificate {
-            receiver = receiver.with_peer_certificate(certificate);
-        }
-        if let Some(trust) = &credentials.trust {
-            receiver = receiver.with_trust(trust);
-        }
-        if self.protected_channel { receiver.over_protected_channel() } else { receiver }
+        self.credentials.receiver(binding, self.protected_channel)
     }
 }
 
@@ -529,7 +496,7 @@ impl fmt::Debug for SecureConversationClient {
 }
 
 /// The fault in the body of a verified message.
-fn fault_in(opened: &Unprotected) -> Result<Option<Fault>, Error> {
+pub(crate) fn fault_in(opened: &Unprotected) -> Result<Option<Fault>, Error> {
     let Some(body) = opened.body() else { return Ok(None) };
     let envelope = Envelope::of(opened.document())?;
     let fault = body.child(envelope.version().namespace(), "Fault");

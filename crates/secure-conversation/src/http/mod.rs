@@ -6,13 +6,54 @@
 
 mod session;
 mod soap_service;
+mod token_source;
 
 pub use session::{CallError, SecureSession};
 pub use soap_service::{Application, Reply, SoapService};
+pub use token_source::TokenSource;
 
+use bytes::Bytes;
 use handstamp_ws_security::soap::SoapVersion;
-use http::HeaderMap;
 use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Full, Limited};
+use tower_service::Service;
+
+/// The largest answer, in bytes. The clients have limits of their own, which they can say more about.
+const MAX_ANSWER: usize = 16 << 20;
+
+/// Sends an envelope with its action, and waits for the one that comes back.
+async fn post<S, B>(
+    mut http: S,
+    address: &Uri,
+    soap: SoapVersion,
+    (action, envelope): (&str, &str),
+) -> Result<Bytes, CallError>
+where
+    S: Service<Request<Full<Bytes>>, Response = Response<B>>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: http_body::Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let failed = |error: Box<dyn std::error::Error + Send + Sync>| CallError::Http(error);
+    let request = Request::post(address.clone());
+    let request = match soap {
+        SoapVersion::Soap11 => {
+            request.header(CONTENT_TYPE, media_type(soap)).header("SOAPAction", format!("\"{action}\""))
+        }
+        SoapVersion::Soap12 => request.header(CONTENT_TYPE, format!("{}; action=\"{action}\"", media_type(soap))),
+    };
+    let request = request.body(Full::from(envelope.to_owned())).map_err(|error| failed(Box::new(error)))?;
+    std::future::poll_fn(|context| http.poll_ready(context)).await.map_err(|error| failed(error.into()))?;
+    let response = http.call(request).await.map_err(|error| failed(error.into()))?;
+    let status = response.status();
+    let answer = Limited::new(response.into_body(), MAX_ANSWER).collect().await.map_err(failed)?.to_bytes();
+    // A fault comes with 500 in both versions of SOAP.
+    if answer.is_empty() || !matches!(status, StatusCode::OK | StatusCode::INTERNAL_SERVER_ERROR) {
+        return Err(CallError::Status(status));
+    }
+    Ok(answer)
+}
 
 /// The media type of an envelope.
 fn media_type(soap: SoapVersion) -> &'static str {

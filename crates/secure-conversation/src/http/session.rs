@@ -1,6 +1,6 @@
 //! A client's session over HTTP.
 
-use super::media_type;
+use super::post;
 use crate::client::{Exchange, Outcome, SecureConversationClient};
 use crate::error::Error;
 use bytes::Bytes;
@@ -9,9 +9,8 @@ use handstamp_keys::{SecureRandom, SystemRandom};
 use handstamp_time::{Clock, SystemClock};
 use handstamp_ws_security::soap::{Fault, SoapVersion};
 use handstamp_ws_security::{Body, Unprotected};
-use http::header::CONTENT_TYPE;
 use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::Full;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tower_service::Service;
@@ -52,9 +51,6 @@ pub struct SecureSession<S> {
     clock: Arc<dyn Clock>,
     random: Arc<dyn SecureRandom>,
 }
-
-/// The largest answer, in bytes. The client has a limit of its own, which it can say more about.
-const MAX_ANSWER: usize = 16 << 20;
 
 impl<S, B> SecureSession<S>
 where
@@ -149,31 +145,9 @@ where
     }
 
     async fn exchange(&self, exchange: Exchange) -> Result<Outcome, CallError> {
-        let failed = |error: Box<dyn std::error::Error + Send + Sync>| CallError::Http(error);
-        let request = self.request(&exchange).map_err(|error| failed(Box::new(error)))?;
-        let mut http = self.http.clone();
-        std::future::poll_fn(|context| http.poll_ready(context)).await.map_err(|error| failed(error.into()))?;
-        let response = http.call(request).await.map_err(|error| failed(error.into()))?;
-        let status = response.status();
-        let answer = Limited::new(response.into_body(), MAX_ANSWER).collect().await.map_err(failed)?.to_bytes();
-        // A fault comes with 500 in both versions of SOAP.
-        if answer.is_empty() || !matches!(status, StatusCode::OK | StatusCode::INTERNAL_SERVER_ERROR) {
-            return Err(CallError::Status(status));
-        }
+        let sent = (exchange.action(), exchange.envelope());
+        let answer = post(self.http.clone(), &self.address, self.soap, sent).await?;
         Ok(self.client().receive(exchange, answer, self.clock.now())?)
-    }
-
-    fn request(&self, exchange: &Exchange) -> Result<Request<Full<Bytes>>, http::Error> {
-        let request = Request::post(self.address.clone());
-        let request = match self.soap {
-            SoapVersion::Soap11 => request
-                .header(CONTENT_TYPE, media_type(self.soap))
-                .header("SOAPAction", format!("\"{}\"", exchange.action())),
-            SoapVersion::Soap12 => {
-                request.header(CONTENT_TYPE, format!("{}; action=\"{}\"", media_type(self.soap), exchange.action()))
-            }
-        };
-        request.body(Full::from(exchange.envelope().to_owned()))
     }
 }
 

@@ -211,6 +211,9 @@ fn answered(answer: Answer) -> Response<Full<Bytes>> {
         }
         Event::Renewed { context_id } => tracing::info!(context_id, "security context renewed"),
         Event::Cancelled { context_id } => tracing::info!(context_id, "security context cancelled"),
+        Event::TokenIssued { token_id, audience, caller } => {
+            tracing::info!(token_id, audience, caller, "token issued");
+        }
         Event::Refused(error) => tracing::warn!(code = error.code(), %error, "message refused"),
     }
     let status = if answer.fault.is_some() { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK };

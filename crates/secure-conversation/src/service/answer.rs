@@ -14,10 +14,10 @@ use std::sync::Arc;
 /// A message as it arrived.
 #[derive(Debug)]
 pub struct Incoming<'a> {
-    pub(super) bytes: Vec<u8>,
-    pub(super) soap_action: Option<&'a str>,
-    pub(super) protected_channel: bool,
-    pub(super) address: Option<IpAddr>,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) soap_action: Option<&'a str>,
+    pub(crate) protected_channel: bool,
+    pub(crate) address: Option<IpAddr>,
 }
 
 /// What became of a message.
@@ -77,6 +77,15 @@ pub enum Event {
         /// The context id.
         context_id: String,
     },
+    /// A token was issued.
+    TokenIssued {
+        /// The id of the assertion.
+        token_id: String,
+        /// The relying party that it is for.
+        audience: String,
+        /// The name of whom it speaks of.
+        caller: Option<String>,
+    },
     /// A message was refused.
     Refused(Error),
 }
@@ -125,6 +134,13 @@ impl<'a> Incoming<'a> {
     pub fn over_protected_channel(mut self) -> Self {
         self.protected_channel = true;
         self
+    }
+}
+
+/// An answer that was made, or not.
+impl From<Result<Answer, Error>> for Handled {
+    fn from(answer: Result<Answer, Error>) -> Self {
+        answer.map_or_else(Self::Dropped, Self::Answer)
     }
 }
 

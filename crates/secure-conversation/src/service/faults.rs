@@ -14,21 +14,21 @@ use std::net::IpAddr;
 
 /// What a message says before anything of it was verified: enough to route it and to refuse it.
 #[derive(Debug)]
-pub(super) struct Head {
-    pub(super) soap: SoapVersion,
-    pub(super) addressing: AddressingVersion,
-    pub(super) action: Option<String>,
-    pub(super) message_id: Option<String>,
-    pub(super) has_security: bool,
+pub(crate) struct Head {
+    pub(crate) soap: SoapVersion,
+    pub(crate) addressing: AddressingVersion,
+    pub(crate) action: Option<String>,
+    pub(crate) message_id: Option<String>,
+    pub(crate) has_security: bool,
     /// The identifier of the first security context token in the security header.
-    pub(super) first_context: Option<String>,
-    pub(super) protected_channel: bool,
+    pub(crate) first_context: Option<String>,
+    pub(crate) protected_channel: bool,
     /// Where the message comes from.
-    pub(super) address: Option<IpAddr>,
+    pub(crate) address: Option<IpAddr>,
 }
 
 impl Head {
-    pub(super) fn of(envelope: &Envelope<'_>, protected_channel: bool) -> Self {
+    pub(crate) fn of(envelope: &Envelope<'_>, protected_channel: bool) -> Self {
         let header = envelope.header();
         let text = |name| header.and_then(|header| unverified_header(header, name)).map(std::borrow::Cow::into_owned);
         let security = envelope.header_blocks().find(|block| block.is(names::WSSE, "Security"));
@@ -52,7 +52,7 @@ impl Head {
 impl Head {
     /// The head of a message in which an identifier is given twice. It is well formed, so WCF refuses it as it refuses any other
     /// that was tampered with; our parser makes no document of it, so its versions and its `MessageID` are looked for in the text.
-    pub(super) fn of_text(text: &str, protected_channel: bool) -> Self {
+    pub(crate) fn of_text(text: &str, protected_channel: bool) -> Self {
         let soap = if text.contains(names::SOAP11) { SoapVersion::Soap11 } else { SoapVersion::Soap12 };
         let addressing = if text.contains(names::WSA) { AddressingVersion::V10 } else { AddressingVersion::August2004 };
         let is_plain = |id: &&str| id.bytes().all(|octet| octet.is_ascii_graphic() && octet != b'&');
@@ -84,7 +84,7 @@ impl SecureConversationService {
 
     /// An unsecured fault.
     pub(super) fn refuse(&self, head: &Head, fault: SecurityFault, error: Error) -> Handled {
-        unsecured(head, fault.to_fault(), error)
+        unsecured(head, fault.to_fault(), error).into()
     }
 
     /// The header of HTTP and that of the message ask for different things (SC 1.3).
@@ -94,7 +94,8 @@ impl SecureConversationService {
             subcode: Some(QualifiedName::new(head.addressing.namespace(), "InvalidAddressingHeader")),
             reason: "The SOAP action specified on the message does not match the HTTP SOAP Action.".to_owned(),
         };
-        unsecured(head, fault, Error::trust("SC 1.3", "Action", "SOAPAction says another action than the message"))
+        let error = Error::trust("SC 1.3", "Action", "SOAPAction says another action than the message");
+        unsecured(head, fault, error).into()
     }
 
     /// A fault in a reply that is protected like any other reply to this request.
@@ -132,7 +133,7 @@ impl SecureConversationService {
 }
 
 /// A fault as a reply. The action is that of faults, unless another is said.
-pub(super) fn fault_message(
+pub(crate) fn fault_message(
     soap: SoapVersion,
     addressing: AddressingVersion,
     relates_to: Option<String>,
@@ -145,13 +146,10 @@ pub(super) fn fault_message(
     Ok(message.with_body(Body::canonical(writer.finish()?)))
 }
 
-pub(super) fn unsecured(head: &Head, fault: Fault, error: Error) -> Handled {
-    match fault.to_message(head.soap, head.addressing, head.message_id.as_deref()) {
-        Ok(envelope) => {
-            Handled::Answer(Answer { envelope, soap: head.soap, fault: Some(fault), event: Event::Refused(error) })
-        }
-        Err(error) => Handled::Dropped(error.into()),
-    }
+/// A fault that nobody protected.
+pub(crate) fn unsecured(head: &Head, fault: Fault, error: Error) -> Result<Answer, Error> {
+    let envelope = fault.to_message(head.soap, head.addressing, head.message_id.as_deref())?;
+    Ok(Answer { envelope, soap: head.soap, fault: Some(fault), event: Event::Refused(error) })
 }
 
 /// Access was denied, or a caller gets no session: said inside the protection, so the code is all that is told.
@@ -163,7 +161,7 @@ pub(super) fn access_denied() -> Fault {
 }
 
 /// A credential turned out to be invalid while a token was issued: in the trust namespace of February 2005 (SC 12.2).
-pub(super) fn failed_authentication() -> Fault {
+pub(crate) fn failed_authentication() -> Fault {
     Fault {
         code: FaultCode::Sender,
         subcode: Some(QualifiedName::new(names::WST_2005, "FailedAuthentication")),

@@ -3,7 +3,7 @@
 
 mod answer;
 mod builder;
-mod faults;
+pub(crate) mod faults;
 mod issue;
 mod limits;
 mod negotiate;

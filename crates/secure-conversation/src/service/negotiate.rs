@@ -84,7 +84,7 @@ impl SecureConversationService {
         });
         match step {
             Ok(answer) => Handled::Answer(answer),
-            Err(Refusal { told, error }) => unsecured(head, told.fault(head.addressing), *error),
+            Err(Refusal { told, error }) => unsecured(head, told.fault(head.addressing), *error).into(),
         }
     }
 

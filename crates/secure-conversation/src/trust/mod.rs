@@ -1,5 +1,5 @@
-//! WS-Trust as far as security contexts need it: requests for them and the answers, as values, in both generations
-//! (SC §4).
+//! WS-Trust as far as security contexts and tokens of token services need it: requests for them and the answers, as values, in both
+//! generations (SC §4).
 //!
 //! Reading takes what other peers write: children in any order, unknown ones, absent ones; of a repeated child the last
 //! one counts. Writing makes what WCF writes, in its order. What a *service* grants and what a *client* accepts is not
@@ -11,12 +11,16 @@ mod read;
 mod request;
 mod response;
 mod secret;
+mod token_request;
+mod token_response;
 
 pub use binary_exchange::BinaryExchange;
 pub use issued::IssuedContext;
 pub use request::{AppliesTo, RequestSecurityToken, RequestType};
 pub use response::{Lifetime, Proof, RequestSecurityTokenResponse, RequestedToken};
 pub use secret::{Entropy, ServiceEntropy};
+pub use token_request::TokenRequest;
+pub use token_response::TokenResponse;
 
 pub(crate) use request::canonical;
 pub(crate) use secret::key_length;

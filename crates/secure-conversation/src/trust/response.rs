@@ -176,24 +176,13 @@ impl RequestSecurityTokenResponse {
             writer.end();
         }
         if let Some(proof) = &self.proof {
-            writer.start(t, trust, "RequestedProofToken");
-            match proof {
-                Proof::ComputedKey => {
-                    writer.element(t, trust, "ComputedKey", computed_key_algorithm(self.generation));
-                }
-                Proof::Secret(secret) => secret.write_secret(writer, self.generation, "SymmetricKey"),
-                Proof::TlsWrapped(record) => write_wrapped(writer, record),
-            }
-            writer.end();
+            write_proof(writer, proof, self.generation);
         }
         if let Some(entropy) = &self.entropy {
             entropy.write(writer, self.generation);
         }
         if let Some(lifetime) = &self.lifetime {
-            writer.start(t, trust, "Lifetime");
-            writer.element("u", names::WSU, "Created", &lifetime.created.milliseconds().to_string());
-            writer.element("u", names::WSU, "Expires", &lifetime.expires.milliseconds().to_string());
-            writer.end();
+            write_lifetime(writer, lifetime, self.generation);
         }
         if let Some(key_size) = self.key_size {
             writer.element(t, trust, "KeySize", &key_size.to_string());
@@ -231,13 +220,33 @@ impl RequestedToken {
     }
 }
 
+pub(super) fn write_proof(writer: &mut Writer, proof: &Proof, generation: Generation) {
+    let (trust, t) = (generation.trust(), prefix(generation));
+    writer.start(t, trust, "RequestedProofToken");
+    match proof {
+        Proof::ComputedKey => {
+            writer.element(t, trust, "ComputedKey", computed_key_algorithm(generation));
+        }
+        Proof::Secret(secret) => secret.write_secret(writer, generation, "SymmetricKey"),
+        Proof::TlsWrapped(record) => write_wrapped(writer, record),
+    }
+    writer.end();
+}
+
+pub(super) fn write_lifetime(writer: &mut Writer, lifetime: &Lifetime, generation: Generation) {
+    writer.start(prefix(generation), generation.trust(), "Lifetime");
+    writer.element("u", names::WSU, "Created", &lifetime.created.milliseconds().to_string());
+    writer.element("u", names::WSU, "Expires", &lifetime.expires.milliseconds().to_string());
+    writer.end();
+}
+
 fn attached_reference(id: &str, generation: Generation, basic_security_profile: bool) -> SecurityTokenReference {
     let value_type = basic_security_profile.then(|| generation.context_token_type().to_owned());
     SecurityTokenReference::new(handstamp_ws_security::token::ReferenceTarget::Local { id: id.to_owned(), value_type })
 }
 
 /// In February 2005 the response stands alone, in 1.3 in a collection.
-fn the_response(element: Element<'_>, generation: Generation) -> Result<Element<'_>, Error> {
+pub(super) fn the_response(element: Element<'_>, generation: Generation) -> Result<Element<'_>, Error> {
     let trust = generation.trust();
     match generation {
         Generation::February2005 if element.is(trust, RSTR) => Ok(element),
@@ -252,7 +261,7 @@ fn the_response(element: Element<'_>, generation: Generation) -> Result<Element<
     }
 }
 
-fn proof(element: Element<'_>, generation: Generation) -> Result<Proof, Error> {
+pub(super) fn proof(element: Element<'_>, generation: Generation) -> Result<Proof, Error> {
     let malformed = |problem| Error::trust("SC 4.2", "RequestedProofToken", problem);
     let mut children = element.children();
     let (Some(child), None) = (children.next(), children.next()) else {
@@ -295,7 +304,7 @@ fn wrapped(element: Element<'_>) -> Result<Proof, Error> {
     record.map(Proof::TlsWrapped).ok_or_else(|| malformed("it has no CipherValue in base64"))
 }
 
-fn lifetime(element: Element<'_>) -> Result<Lifetime, Error> {
+pub(super) fn lifetime(element: Element<'_>) -> Result<Lifetime, Error> {
     let time = |name| {
         let text = element.child(names::WSU, name).map(|time| time.text().trim().parse());
         text.and_then(Result::ok).ok_or_else(|| Error::trust("SC 4.2", "Lifetime", "it lacks Created or Expires"))
@@ -305,8 +314,8 @@ fn lifetime(element: Element<'_>) -> Result<Lifetime, Error> {
 
 /// Without the `/ws` of its relatives (SC 1.2).
 const TLS_WRAP: &str = "http://schemas.xmlsoap.org/2005/02/trust/tlsnego#TLS_Wrap";
-const RSTR: &str = "RequestSecurityTokenResponse";
-const COLLECTION: &str = "RequestSecurityTokenResponseCollection";
+pub(super) const RSTR: &str = "RequestSecurityTokenResponse";
+pub(super) const COLLECTION: &str = "RequestSecurityTokenResponseCollection";
 
 #[cfg(test)]
 mod tests {

@@ -77,7 +77,7 @@ impl Said<'_> {
             IssuedKeyType::Symmetric => {
                 let recipient = PARTIES.service.certificate().clone();
                 let encryption = TokenEncryption::new(recipient, &KeyPolicy::default()).unwrap();
-                let key_info = encryption.key_info("_proof", &self.keys[0]).unwrap();
+                let key_info = encryption.key_info(&self.keys[0]).unwrap();
                 (assertion.for_holder_of_key(key_info), IssuedProof::Symmetric(self.keys[1].clone()))
             }
             IssuedKeyType::Asymmetric => {

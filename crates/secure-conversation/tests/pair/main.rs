@@ -12,3 +12,4 @@ mod requests;
 mod stateful;
 mod stateless;
 mod support;
+mod token_service;

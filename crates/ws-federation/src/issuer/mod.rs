@@ -84,7 +84,6 @@ impl Issuer {
             .find(|party| party.realm == realm)
             .ok_or_else(|| Error::UnknownRealm(realm.into()))?;
         let reply = match request.reply.as_deref() {
-            // `Issuer::new` made sure that there is a first.
             None => relying_party.replies.first(),
             Some(reply) => relying_party.replies.iter().find(|registered| *registered == reply),
         };

@@ -37,7 +37,7 @@ impl IssuerSettings {
 pub struct RelyingPartyTrust {
     /// Its `wtrealm`, compared to the letter; also the audience of its assertions.
     pub realm: String,
-    /// Where responses may be posted; the first is the default. Compared to the letter.
+    /// Where responses may be posted; the first is the default. Compared to the letter. Without any, no browser gets one.
     pub replies: Vec<String>,
     /// The version of its assertions. Default SAML 2.0.
     pub token_version: Version,
@@ -68,9 +68,6 @@ impl RelyingPartyTrust {
     pub(super) fn verify(&self) -> Result<(), Error> {
         if self.realm.is_empty() {
             return Err(configuration("realm", "a relying party needs one".into()));
-        }
-        if self.replies.is_empty() {
-            return Err(configuration("replies", format!("{} has no URL to post responses to", self.realm)));
         }
         for url in self.replies.iter().chain(&self.cleanup_url) {
             let usable = Url::parse(url).is_ok_and(|url| url.has_host() && matches!(url.scheme(), "https" | "http"));

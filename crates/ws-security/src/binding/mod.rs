@@ -152,6 +152,8 @@ pub struct IssuedTokenParameters {
     pub issuer: Option<String>,
     /// What the token has to say of its subject.
     pub claim_types: Vec<ClaimTypeRequirement>,
+    /// `additionalRequestParameters`: what a client adds to its request for the token; elements as canonical XML.
+    pub additional: Vec<String>,
 }
 
 /// A claim that an issued token has to hold.
@@ -332,6 +334,15 @@ impl SecurityBinding {
     pub fn session(&self) -> Option<&SecureConversation> {
         self.tokens().find_map(|token| match &token.kind {
             TokenKind::SecureConversation(conversation) => Some(conversation.as_ref()),
+            _ => None,
+        })
+    }
+
+    /// What this binding, or the bootstrap of its session, asks of tokens of a token service; none when it asks for none.
+    pub fn issued_token_parameters(&self) -> Option<&IssuedTokenParameters> {
+        let binding = self.session().map_or(self, |session| &session.bootstrap);
+        binding.tokens().find_map(|token| match &token.kind {
+            TokenKind::Issued(parameters) => Some(parameters),
             _ => None,
         })
     }

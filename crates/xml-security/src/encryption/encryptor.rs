@@ -168,14 +168,16 @@ impl WrappedKey {
         sha1(&self.value)
     }
 
-    /// The `EncryptedKey` element, canonical. `key_info` names the key that it is encrypted with; `data` are the ids of the
+    /// The `EncryptedKey` element, canonical; without an `Id` when it is empty. `key_info` names the key that it is encrypted with; `data` are the ids of the
     /// `EncryptedData` elements that its own `ReferenceList` names, which is left out when there are none.
     pub fn to_xml<'i>(&self, id: &str, key_info: &str, data: impl IntoIterator<Item = &'i str>) -> String {
         let mut out = String::with_capacity(1536);
         out.push_str(r#"<e:EncryptedKey xmlns:e=""#);
         out.push_str(names::XENC);
-        out.push_str(r#"" Id=""#);
-        out.push_str(&attribute_value(id));
+        if !id.is_empty() {
+            out.push_str(r#"" Id=""#);
+            out.push_str(&attribute_value(id));
+        }
         out.push_str(r#""><e:EncryptionMethod Algorithm=""#);
         out.push_str(self.algorithm.uri());
         out.push_str(r#"">"#);

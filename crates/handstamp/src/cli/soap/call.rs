@@ -5,12 +5,15 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use handstamp_keys::{Certificate, KeyPolicy, SigningIdentity, SystemRandom};
-use handstamp_secure_conversation::SecureConversationClient;
+use handstamp_secure_conversation::{SecureConversationClient, TokenClient};
 use handstamp_security_policy::CustomBinding;
 use handstamp_session_token::UniqueId;
 use handstamp_time::{Clock, SystemClock};
 use handstamp_ws_security::soap::{Envelope, SoapVersion};
-use handstamp_ws_security::{AddressingVersion, Body, Message, Unprotected, UserNameCredential};
+use handstamp_ws_security::{
+    AddressingVersion, Body, Generation, IssuedTokenParameters, Message, MessageSecurityVersion, SecurityBinding,
+    Unprotected, UserNameCredential,
+};
 use handstamp_xml::Document;
 use handstamp_xml_security::signature::VerifiedElement;
 use zeroize::Zeroizing;
@@ -50,6 +53,16 @@ pub(in crate::cli) struct Call {
     /// An authority that vouches for https:// servers, PEM; may be repeated. Default: those of the system.
     #[arg(long, value_name = "FILE")]
     ca: Vec<PathBuf>,
+    /// The token service that gives a token to --user, for bindings with an Issued… mode: its WS-Trust address. Default: the issuer in
+    /// the binding. The service's address or --applies-to says for whom the token is.
+    #[arg(long, value_name = "URL")]
+    issuer: Option<String>,
+    /// The token service's certificate, PEM: messages to it are encrypted for it. Without it the password goes in TLS.
+    #[arg(long, value_name = "FILE")]
+    issuer_cert: Option<PathBuf>,
+    /// The relying party that the token is for, where its name is not the address of the service.
+    #[arg(long, value_name = "URI")]
+    applies_to: Option<String>,
     /// What is asked. Default: the namespace of the body's element, a slash where it does not end in one, and its name.
     #[arg(long, value_name = "URI")]
     action: Option<String>,
@@ -94,9 +107,15 @@ impl Call {
             .message_version(soap, addressing)
             .max_message_size(4 << 20);
         let user = self.user.as_deref().map(|user| user.split_once(':').unwrap_or((user, "")).0);
-        if let Some(user) = &self.user {
-            let (name, password) = credential(user)?;
-            client = client.user_name(UserNameCredential::new(name, password.as_str()));
+        let credential = self.user.as_deref().map(credential).transpose()?;
+        let credential = credential.map(|(name, password)| UserNameCredential::new(name, password.as_str()));
+        let wanted = binding.security().issued_token_parameters();
+        let issuer =
+            wanted.map(|wanted| self.token_client(binding.security(), wanted, credential.clone())).transpose()?;
+        if let (None, Some(user)) = (&issuer, credential) {
+            client = client.user_name(user);
+        } else {
+            client = client.issued_token_comes_later();
         }
         let policy = KeyPolicy::default();
         let certificate = self.cert.as_deref().map(input::read_option).transpose()?;
@@ -105,14 +124,13 @@ impl Call {
             client = client.identity(identity.map_err(|error| setup(error.code(), file, &error))?);
         }
         if let Some(file) = &self.service_cert {
-            let found = Certificate::read_all(&input::read_option(file)?);
-            let found = found.map_err(|error| setup(error.code(), file, &error))?.into_iter().next();
-            let found = found.ok_or_else(|| setup("HST-KEYS-CERTIFICATE", file, &"there is no certificate in it"))?;
-            client = client.service_certificate(found);
+            client = client.service_certificate(certificate_in(file)?);
         }
         let mut client = client.build().map_err(|error| setup(error.code(), &self.binding, &error))?;
         let parts = [self.url.as_bytes(), &binding_text, user.unwrap_or_default().as_bytes()];
-        let parts = [&parts[..], &[certificate.as_deref().unwrap_or_default()]].concat();
+        let issued = issuer.as_ref().map(TokenClient::address).unwrap_or_default().as_bytes();
+        let for_whom = self.applies_to.as_deref().unwrap_or_default().as_bytes();
+        let parts = [&parts[..], &[certificate.as_deref().unwrap_or_default(), issued, for_whom]].concat();
         let file = (self.session != Session::None).then(|| SessionFile::of(&parts)).transpose()?;
         if let (Session::Reuse, Some(file)) = (self.session, &file)
             && let Some(saved) = file.load()?
@@ -127,6 +145,10 @@ impl Call {
         let reply = block_on(async {
             let failed = |error: CallError| Error::Refused { code: error.code(), message: error.to_string() };
             let mut caller = Caller::new(client, self.ca.clone(), timeout, tell).map_err(failed)?;
+            if let (Some(issuer), Some(wanted), true) = (issuer, wanted, caller.needs_credentials()) {
+                let applies_to = self.applies_to.as_deref().unwrap_or(&self.url);
+                caller.obtain_token(issuer, wanted, applies_to).await.map_err(failed)?;
+            }
             let reply = caller.call(message).await;
             match (&file, caller.client().save()) {
                 (Some(file), _) if reply.as_ref().is_err_and(CallError::ends_the_session) => file.remove(),
@@ -147,6 +169,40 @@ impl Call {
                 })
             }
         }
+    }
+
+    /// The client of the token service: in the service's version of WS-Trust, by message where its certificate is given.
+    fn token_client(
+        &self,
+        service: &SecurityBinding,
+        wanted: &IssuedTokenParameters,
+        credential: Option<UserNameCredential>,
+    ) -> Result<TokenClient, Error> {
+        let setup = |code, message: String| Error::Setup { code, message };
+        let address = self.issuer.clone().or_else(|| wanted.issuer.clone()).ok_or_else(|| {
+            let message = "the binding wants a token of a token service: say which with --issuer URL".to_owned();
+            setup("HST-SOAP-ISSUER", message)
+        })?;
+        let credential = credential.ok_or_else(|| {
+            setup(
+                "HST-SOAP-ISSUER",
+                "the token service asks for a name and a password: give them with --user".to_owned(),
+            )
+        })?;
+        let version = match service.version.generation {
+            Generation::February2005 => MessageSecurityVersion::WSS11_FEBRUARY2005,
+            Generation::V13 => MessageSecurityVersion::WSS11_13,
+        };
+        let failed = |error: handstamp_secure_conversation::Error| setup(error.code(), format!("{address}: {error}"));
+        let client = match &self.issuer_cert {
+            None => TokenClient::builder(SecurityBinding::user_name_over_transport(version), &*address),
+            Some(file) => {
+                let binding =
+                    SecurityBinding::user_name_for_certificate(version).map_err(|error| failed(error.into()))?;
+                TokenClient::builder(binding, &*address).service_certificate(certificate_in(file)?)
+            }
+        };
+        client.user_name(credential).build().map_err(failed)
     }
 
     fn message(&self, content: &Document, soap: SoapVersion, addressing: AddressingVersion) -> Result<Message, Error> {
@@ -175,6 +231,14 @@ impl Call {
         let content = reply.body().into_iter().flat_map(VerifiedElement::children);
         content.map(|element| element.element().markup()).collect()
     }
+}
+
+/// The first certificate in a file.
+fn certificate_in(file: &Path) -> Result<Certificate, Error> {
+    let unusable = |code, problem: String| Error::Setup { code, message: format!("{}: {problem}", file.display()) };
+    let found = Certificate::read_all(&input::read_option(file)?);
+    let found = found.map_err(|error| unusable(error.code(), error.to_string()))?.into_iter().next();
+    found.ok_or_else(|| unusable("HST-KEYS-CERTIFICATE", "there is no certificate in it".to_owned()))
 }
 
 /// `NAME:PASSWORD`, or the password from elsewhere.
