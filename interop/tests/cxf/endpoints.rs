@@ -16,6 +16,8 @@ pub(crate) struct Endpoint {
     pub(crate) cookie: bool,
     /// In the session.
     pub(crate) order: ProtectionOrder,
+    /// The algorithm suite.
+    pub(crate) suite: &'static str,
     /// What is out of the ordinary.
     pub(crate) form: Form,
 }
@@ -81,7 +83,7 @@ const fn usual(
     cookie: bool,
     order: ProtectionOrder,
 ) -> Endpoint {
-    Endpoint { name, client, derived_keys, cookie, order, form: Form::Usual }
+    Endpoint { name, client, derived_keys, cookie, order, suite: "Basic128", form: Form::Usual }
 }
 
 impl Endpoint {

@@ -22,12 +22,24 @@ impl Peer {
         build().join("lib").is_dir()
     }
 
-    /// Starts it with the keys and WSDLs of a folder.
+    /// Starts it with the keys and WSDLs of a folder, for few calls: on a small machine a good compiler takes longer than it gives.
     pub(crate) fn start(folder: &Path) -> Self {
+        let mut java = Command::new("java");
+        java.args(["-XX:TieredStopAtLevel=1", "-Xshare:auto"]);
+        Self::started(java, folder)
+    }
+
+    /// Starts it to be fast in the end.
+    #[allow(dead_code, reason = "for the benchmark")]
+    pub(crate) fn start_for_speed(folder: &Path) -> Self {
+        Self::started(Command::new("java"), folder)
+    }
+
+    fn started(mut java: Command, folder: &Path) -> Self {
         let (classes, lib) = (build().join("classes"), build().join("lib/*"));
-        let mut child = Command::new("java")
-            // One small machine: less threads of the compiler and the collector, and a start from the archive of classes.
-            .args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"])
+        let mut child = java
+            // A small machine: a collector of one thread.
+            .arg("-XX:+UseSerialGC")
             .arg("-cp")
             .arg(format!("{}:{}", classes.display(), lib.display()))
             .arg("handstamp.Peer")

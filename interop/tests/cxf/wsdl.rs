@@ -75,7 +75,7 @@ impl Endpoint {
 
     fn symmetric_policy(&self) -> String {
         let token = format!("<sp:ProtectionToken>{}</sp:ProtectionToken>", policy(&self.conversation_token()));
-        let binding = element("SymmetricBinding", &format!("{token}{}", properties("Lax", self.order)));
+        let binding = element("SymmetricBinding", &format!("{token}{}", self.properties("Lax", self.order)));
         let wss10 = matches!(self.form, Form::SessionOfWss10 | Form::AllOfWss10);
         all(&format!("{binding}{}{TRUST}<wsap:UsingAddressing/>", if wss10 { WSS10 } else { WSS11 }))
     }
@@ -84,7 +84,7 @@ impl Endpoint {
         let conversation = self.conversation_token();
         let to = format!("<sp:SignedParts><sp:Header Name=\"To\" Namespace=\"{ADDRESSING}\"/></sp:SignedParts>");
         let endorsing = element("EndorsingSupportingTokens", &format!("{conversation}{to}"));
-        all(&format!("{}{endorsing}{WSS11}{TRUST}<wsap:UsingAddressing/>", transport_binding("Lax")))
+        all(&format!("{}{endorsing}{WSS11}{TRUST}<wsap:UsingAddressing/>", self.transport_binding("Lax")))
     }
 
     fn conversation_token(&self) -> String {
@@ -101,9 +101,9 @@ impl Endpoint {
         let user_name = token("UsernameToken", "AlwaysToRecipient", "<sp:WssUsernameToken10/>");
         let signed_name = element("SignedSupportingTokens", &user_name);
         if self.is_over_transport() {
-            return format!("{}{signed_name}{WSS11}{TRUST}", transport_binding("Strict"));
+            return format!("{}{signed_name}{WSS11}{TRUST}", self.transport_binding("Strict"));
         }
-        let properties = properties("Strict", self.bootstrap_order());
+        let properties = self.properties("Strict", self.bootstrap_order());
         let protected = format!("{}{ENCRYPTED_BODY}", signed_parts());
         if self.form == Form::AllOfWss10 {
             let initiator = policy(&x509("AlwaysToRecipient", "<sp:WssX509V3Token10/>"));
@@ -123,6 +123,28 @@ impl Endpoint {
         };
         format!("{protected}{binding}{supporting}{WSS11}{TRUST}")
     }
+
+    fn transport_binding(&self, layout: &str) -> String {
+        let tls = format!(
+            "<sp:TransportToken>{}</sp:TransportToken>",
+            policy("<sp:HttpsToken RequireClientCertificate=\"false\"/>")
+        );
+        let suite = element("AlgorithmSuite", &format!("<sp:{}/>", self.suite));
+        let layout = element("Layout", &format!("<sp:{layout}/>"));
+        element("TransportBinding", &format!("{tls}{suite}{layout}<sp:IncludeTimestamp/>"))
+    }
+
+    /// What the symmetric and the asymmetric binding say alike.
+    fn properties(&self, layout: &str, order: ProtectionOrder) -> String {
+        let order = match order {
+            ProtectionOrder::SignBeforeEncrypt => "",
+            ProtectionOrder::EncryptBeforeSign => "<sp:EncryptBeforeSigning/>",
+            ProtectionOrder::SignBeforeEncryptAndEncryptSignature => "<sp:EncryptSignature/>",
+        };
+        let suite = element("AlgorithmSuite", &format!("<sp:{}/>", self.suite));
+        let layout = element("Layout", &format!("<sp:{layout}/>"));
+        format!("{suite}{layout}<sp:IncludeTimestamp/>{order}<sp:OnlySignEntireHeadersAndBody/>")
+    }
 }
 
 const ENCRYPTED_BODY: &str = "<sp:EncryptedParts><sp:Body/></sp:EncryptedParts>";
@@ -132,28 +154,6 @@ const WSS10: &str =
     "<sp:Wss10><wsp:Policy><sp:MustSupportRefKeyIdentifier/><sp:MustSupportRefIssuerSerial/></wsp:Policy></sp:Wss10>";
 const WSS11: &str = "<sp:Wss11><wsp:Policy><sp:MustSupportRefKeyIdentifier/><sp:MustSupportRefIssuerSerial/>\
     <sp:MustSupportRefThumbprint/><sp:MustSupportRefEncryptedKey/></wsp:Policy></sp:Wss11>";
-
-fn transport_binding(layout: &str) -> String {
-    let tls = format!(
-        "<sp:TransportToken>{}</sp:TransportToken>",
-        policy("<sp:HttpsToken RequireClientCertificate=\"false\"/>")
-    );
-    let suite = element("AlgorithmSuite", "<sp:Basic128/>");
-    let layout = element("Layout", &format!("<sp:{layout}/>"));
-    element("TransportBinding", &format!("{tls}{suite}{layout}<sp:IncludeTimestamp/>"))
-}
-
-/// What the symmetric and the asymmetric binding say alike.
-fn properties(layout: &str, order: ProtectionOrder) -> String {
-    let order = match order {
-        ProtectionOrder::SignBeforeEncrypt => "",
-        ProtectionOrder::EncryptBeforeSign => "<sp:EncryptBeforeSigning/>",
-        ProtectionOrder::SignBeforeEncryptAndEncryptSignature => "<sp:EncryptSignature/>",
-    };
-    let suite = element("AlgorithmSuite", "<sp:Basic128/>");
-    let layout = element("Layout", &format!("<sp:{layout}/>"));
-    format!("{suite}{layout}<sp:IncludeTimestamp/>{order}<sp:OnlySignEntireHeadersAndBody/>")
-}
 
 fn signed_parts() -> String {
     let headers: String =

@@ -1,0 +1,86 @@
+//! The same calls in the same session over loopback, our client and service and Apache CXF's, by the processor's time that both ends
+//! take together.
+//!
+//! Basic256, derived keys, signed and encrypted, the signature encrypted; 4 KB of text in each request and reply. Needs a build of
+//! `interop/cxf` (`cargo xtask test --only interop`).
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark fails by panicking, and has to speak")]
+#![allow(dead_code, reason = "the modules are those of the test, which uses all of them")]
+
+#[path = "../tests/cxf/endpoints.rs"]
+mod endpoints;
+#[path = "../tests/cxf/ours.rs"]
+mod ours;
+#[path = "../tests/cxf/peer.rs"]
+mod peer;
+#[path = "../tests/cxf/wsdl.rs"]
+mod wsdl;
+
+use endpoints::{Client, Endpoint, Form};
+use handstamp_ws_security::ProtectionOrder;
+use ours::Identities;
+use peer::Peer;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+const ENDPOINT: Endpoint = Endpoint {
+    name: "Speed",
+    client: Client::Anonymous,
+    derived_keys: true,
+    cookie: false,
+    order: ProtectionOrder::SignBeforeEncryptAndEncryptSignature,
+    suite: "Basic256",
+    form: Form::Usual,
+};
+const BYTES: usize = 4096;
+const SECONDS: u64 = 20;
+
+fn main() {
+    if std::env::args().any(|argument| argument == "--list" || argument == "--test") {
+        return;
+    }
+    if !Peer::is_there() {
+        println!("Apache CXF is not built, so nothing is compared: cargo xtask test --only interop builds it");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    Identities::generate(folder.path());
+    std::fs::write(folder.path().join(format!("{}.wsdl", ENDPOINT.name)), ENDPOINT.wsdl()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    show("Handstamp", runtime.block_on(our_rate(folder.path())));
+    let mut peer = Peer::start_for_speed(folder.path());
+    let theirs = peer.tell(&format!("serve {}", ENDPOINT.name)).unwrap();
+    for (name, kind) in [("Apache CXF, DOM", "dom"), ("Apache CXF, client streaming", "streaming")] {
+        // The second time the virtual machine knows what is hot.
+        their_rate(&mut peer, kind, &theirs);
+        show(name, their_rate(&mut peer, kind, &theirs));
+    }
+}
+
+fn show(name: &str, rate: f64) {
+    println!("{name:<30} {rate:>8.0} calls in a second of one core");
+}
+
+async fn our_rate(folder: &Path) -> f64 {
+    let service = ours::serve(&ENDPOINT, folder).await;
+    let session = ours::session(&ENDPOINT, folder, &service.address);
+    let text = "x".repeat(BYTES);
+    let (start, before) = (Instant::now(), processor_time());
+    let mut calls = 0;
+    while start.elapsed() < Duration::from_secs(SECONDS) {
+        assert_eq!(ours::call(&session, &text).await.unwrap().len(), "Handstamp : ".len() + BYTES);
+        calls += 1;
+    }
+    f64::from(calls) / (processor_time() - before).as_secs_f64()
+}
+
+/// Of this thread, which is client and service: other programs on the machine do not count.
+fn processor_time() -> Duration {
+    let spent = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(spent.split(' ').next().unwrap().parse().unwrap())
+}
+
+fn their_rate(peer: &mut Peer, kind: &str, address: &str) -> f64 {
+    let answer = peer.tell(&format!("bench {} {kind} {address} {SECONDS} {BYTES}", ENDPOINT.name)).unwrap();
+    let (calls, seconds) = answer.split_once(' ').unwrap();
+    calls.parse::<f64>().unwrap() / seconds.parse::<f64>().unwrap()
+}
