@@ -27,11 +27,12 @@ pub struct AddressLimits {
 }
 
 impl Default for AddressLimits {
-    /// 200 requests for tokens and then ten a second; 100 refusals and then ten a minute.
+    /// 1,000 requests for tokens and then a hundred a second; 1,000 refusals and then one a second. Behind one address there may be
+    /// many clients, some of which open a session for every call, or have a clock that is wrong.
     fn default() -> Self {
         Self {
-            token_requests: Allowance { burst: 200, interval: Duration::from_millis(100) },
-            refusals: Allowance { burst: 100, interval: Duration::from_secs(6) },
+            token_requests: Allowance { burst: 1000, interval: Duration::from_millis(10) },
+            refusals: Allowance { burst: 1000, interval: Duration::from_secs(1) },
         }
     }
 }
