@@ -112,7 +112,7 @@ required_roles = ["admin"]
 "#
         ),
         &[
-            "/etc/handstamp.toml:4:9: HST-CONFIG-MISSING issuer.corp: is not pinned: name its signing certificate in certificates, or give fingerprints",
+            "/etc/handstamp.toml:4:9: HST-CONFIG-MISSING issuer.corp: is not trusted: give its metadata, name its signing certificate in certificates, or give fingerprints",
             "/etc/handstamp.toml:5:1: HST-CONFIG-CONFLICT issuer.corp.sign_in_url: http://sts.example/wsfed is not https: anybody on the way could take over the sign-in; use https, or set federation.shop.require_https = false",
             "/etc/handstamp.toml:8:1: HST-CONFIG-VALUE federation.shop.realm: must be an absolute URI such as \"https://shop.example/\" or \"urn:shop\"",
             "/etc/handstamp.toml:9:1: HST-CONFIG-CONFLICT federation.shop.sign_out_path: must not be the whole site",

@@ -66,6 +66,9 @@ pub enum Error {
     /// The document is no federation metadata of an issuer.
     #[error("federation metadata: {0}")]
     MalformedMetadata(&'static str),
+    /// The metadata is well formed and not to be believed. Typically somebody else's, an old copy, or an attack.
+    #[error("federation metadata is not believed: {0}")]
+    UntrustedMetadata(String),
     /// A sign-in response came by another method than POST (SM-26).
     #[error("a sign-in response comes by POST, not by {0}")]
     MethodNotAllowed(Untrusted),
@@ -131,6 +134,7 @@ impl Error {
             Self::NotATokenResponse(_) => "ID3032",
             Self::MalformedTokenResponse(_) => "HST-WSFED-RSTR",
             Self::MalformedMetadata(_) => "HST-WSFED-METADATA",
+            Self::UntrustedMetadata(_) => "HST-WSFED-METADATA-TRUST",
             Self::Token(error) => error.code(),
             Self::MethodNotAllowed(_) => "HST-WSFED-METHOD",
             Self::UnknownState => "HST-WSFED-STATE",

@@ -1,11 +1,13 @@
 //! Federation metadata: how the ends learn of each other (SM §4).
 
 use crate::{Error, Issuer, RelyingParty};
-use handstamp_keys::{Certificate, SigningIdentity};
+use handstamp_keys::{Certificate, CertificateTrust, KeyPolicy, SigningIdentity};
 use handstamp_saml::Version;
+use handstamp_time::Timestamp;
 use handstamp_xml::{Document, Element, ParseOptions, Writer, names};
 use handstamp_xml_security::algorithm::SignatureMethod;
-use handstamp_xml_security::signature::{Place, Signer, SigningKey};
+use handstamp_xml_security::key_info::KeyInfo;
+use handstamp_xml_security::signature::{Place, Signature, Signer, SigningKey, VerificationKey, VerifyPolicy};
 
 /// Where metadata is by convention, below the root of a host.
 pub const METADATA_PATH: &str = "/FederationMetadata/2007-06/FederationMetadata.xml";
@@ -88,8 +90,18 @@ impl Issuer {
     }
 }
 
+/// What must hold of an issuer's metadata before it is believed. By default: nothing but what always must.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct MetadataPolicy {
+    /// Who must have signed it. When none, a signature is not needed: the way by which the document came must prove it then.
+    pub signers: Option<CertificateTrust>,
+    /// Whose it must be; when none, anybody's. Give what the last one said, so that no other issuer takes its place.
+    pub entity_id: Option<String>,
+}
+
 /// What a relying party needs to know of an issuer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IssuerMetadata {
     /// The issuer's URI.
     pub entity_id: String,
@@ -102,16 +114,49 @@ pub struct IssuerMetadata {
 }
 
 impl IssuerMetadata {
-    /// Reads the metadata of an issuer, from its `SecurityTokenServiceType` role.
+    /// Reads the metadata of an issuer, from its `SecurityTokenServiceType` role, else its `IDPSSODescriptor` (SM §4.2).
     ///
-    /// A signature in the document is **not** verified: whoever fetches metadata over https from the issuer's own host has a
-    /// better proof; whoever gets it otherwise must pin the certificates.
+    /// A signature in the document is **not** verified: see [`Self::read_trusted`].
     ///
     /// # Errors
     /// XML that is not acceptable, or no metadata of an issuer.
     pub fn read(xml: &[u8]) -> Result<Self, Error> {
         let document = Document::parse(xml, &ParseOptions::default()).map_err(Error::Xml)?;
+        Self::of(document.root())
+    }
+
+    /// Reads metadata that is to decide whom to believe.
+    ///
+    /// A signature that is there must hold, also where the policy asks for none. The document must be of the entity that the
+    /// policy names, not be past its `validUntil`, and hold a key that may sign.
+    ///
+    /// # Errors
+    /// As [`Self::read`]; [`Error::UntrustedMetadata`].
+    pub fn read_trusted(xml: &[u8], policy: &MetadataPolicy, now: Timestamp) -> Result<Self, Error> {
+        let document = Document::parse(xml, &ParseOptions::default()).map_err(Error::Xml)?;
         let root = document.root();
+        verify(root, policy, now)?;
+        let untrusted = |problem: String| Err(Error::UntrustedMetadata(problem));
+        if let Some(until) = root.attribute("validUntil") {
+            let until: Timestamp =
+                until.parse().map_err(|_| Error::MalformedMetadata("its validUntil is not a time"))?;
+            if until < now {
+                return untrusted(format!("it was valid until {until}"));
+            }
+        }
+        let metadata = Self::of(root)?;
+        if let Some(expected) = policy.entity_id.as_ref().filter(|expected| **expected != metadata.entity_id) {
+            let found = handstamp_saml::Untrusted::from(metadata.entity_id.as_str());
+            return untrusted(format!("it is of {found}, not of {expected}"));
+        }
+        match metadata.signing_certificates.len() {
+            0 => untrusted("it holds no signing certificate".to_owned()),
+            1..=MAX_KEYS => Ok(metadata),
+            _ => untrusted(format!("it holds more than {MAX_KEYS} signing certificates")),
+        }
+    }
+
+    fn of(root: Element<'_>) -> Result<Self, Error> {
         let entity = Some(root).filter(|root| root.is(MD, "EntityDescriptor"));
         let entity_id = entity.and_then(|entity| entity.attribute("entityID"));
         let entity_id =
@@ -119,6 +164,7 @@ impl IssuerMetadata {
         let role = root
             .children()
             .find(|child| child.is(MD, "RoleDescriptor") && is_issuer_role(*child))
+            .or_else(|| root.children().find(|child| child.is(MD, "IDPSSODescriptor")))
             .ok_or(Error::MalformedMetadata("there is no role of type SecurityTokenServiceType"))?;
         let mut metadata = Self {
             entity_id: entity_id.to_owned(),
@@ -149,6 +195,37 @@ impl IssuerMetadata {
         Ok(())
     }
 }
+
+/// The signature of a document: one that is there holds, and is of whom the policy names.
+fn verify(root: Element<'_>, policy: &MetadataPolicy, now: Timestamp) -> Result<(), Error> {
+    let untrusted = |problem: &dyn std::fmt::Display| Error::UntrustedMetadata(problem.to_string());
+    let signature = Signature::of_child(root).map_err(|error| untrusted(&error))?;
+    let Some(signature) = signature else {
+        return match policy.signers {
+            Some(_) => Err(untrusted(&"it is not signed")),
+            None => Ok(()),
+        };
+    };
+    let key_info = signature.key_info().map_err(|error| untrusted(&error))?;
+    let carried: Vec<Certificate> =
+        key_info.iter().flat_map(KeyInfo::certificates).filter_map(|der| Certificate::from_der(der).ok()).collect();
+    let Some((signer, others)) = carried.split_first() else {
+        return Err(untrusted(&"its signature carries no certificate"));
+    };
+    if let Some(signers) = &policy.signers {
+        signers.check(signer, others, now).map_err(|error| untrusted(&format_args!("its signer: {error}")))?;
+    }
+    let key = signer.public_key(&KeyPolicy::default())?;
+    let verified = signature.verify(VerificationKey::Public(key), &VerifyPolicy::asymmetric());
+    let verified = verified.map_err(|error| untrusted(&error))?;
+    match verified.element(root) {
+        Some(_) => Ok(()),
+        None => Err(untrusted(&"its signature covers something else")),
+    }
+}
+
+/// So many keys sign for one issuer at most; each costs a try for every token that does not name its own.
+const MAX_KEYS: usize = 16;
 
 const MD: &str = names::SAML20_METADATA;
 

@@ -4,9 +4,9 @@
 
 mod support;
 
-use handstamp_keys::KeyPolicy;
+use handstamp_keys::{CertificateTrust, KeyPolicy};
 use handstamp_saml::Version;
-use handstamp_ws_federation::{ClaimTypeDescription, IssuerMetadata};
+use handstamp_ws_federation::{ClaimTypeDescription, IssuerMetadata, MetadataPolicy};
 use handstamp_xml::{Document, ParseOptions, names};
 use handstamp_xml_security::signature::{Signature, VerificationKey, VerifyPolicy};
 use support::{Pair, REALM, STS};
@@ -84,4 +84,41 @@ fn other_documents_are_no_metadata() {
     ] {
         assert_eq!(Pair::code(IssuerMetadata::read(xml.as_bytes())), code, "{xml}");
     }
+}
+
+#[test]
+fn sm_43_metadata_is_believed_when_whom_the_policy_names_has_signed_it() {
+    let pair = Pair::new();
+    let certificate = pair.issuer.signing_identity().certificate();
+    let xml = pair.issuer.metadata(&[], &[]).unwrap();
+    let mut policy = MetadataPolicy::default();
+    let read = |xml: &str, policy: &MetadataPolicy| IssuerMetadata::read_trusted(xml.as_bytes(), policy, pair.now);
+    assert!(read(&xml, &policy).unwrap().signing_certificates.iter().eq([certificate]));
+    policy.entity_id = Some("https://sts.example/trust".into());
+    policy.signers = Some(CertificateTrust::none().with_certificate(certificate));
+    assert!(read(&xml, &policy).is_ok());
+
+    let untrusted = |xml: &str, policy: &MetadataPolicy| {
+        assert_eq!(Pair::code(read(xml, policy)), "HST-WSFED-METADATA-TRUST", "{xml}");
+    };
+    // What was changed is refused also where nobody asked for a signature.
+    untrusted(&xml.replace("wsfed<", "other<"), &MetadataPolicy::default());
+    let unsigned = {
+        let start = xml.find("<ds:Signature").or_else(|| xml.find("<Signature")).unwrap();
+        let end = xml.find("Signature>").unwrap() + "Signature>".len();
+        format!("{}{}", &xml[..start], &xml[end..])
+    };
+    assert!(read(&unsigned, &MetadataPolicy::default()).is_ok());
+    untrusted(&unsigned, &policy);
+    let mut of_another = policy.clone();
+    of_another.entity_id = Some("https://other.example/trust".into());
+    untrusted(&xml, &of_another);
+    let mut by_another = policy.clone();
+    by_another.signers = Some(CertificateTrust::none().with_sha256([7; 32]));
+    untrusted(&xml, &by_another);
+    let old = unsigned.replacen(" entityID=", " validUntil=\"2001-01-01T00:00:00Z\" entityID=", 1);
+    untrusted(&old, &MetadataPolicy::default());
+    let (before, rest) = unsigned.split_once("<KeyDescriptor").unwrap();
+    let without_keys = format!("{before}{}", rest.split_once("</KeyDescriptor>").unwrap().1);
+    untrusted(&without_keys, &MetadataPolicy::default());
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use handstamp_time::Timestamp;
+use handstamp_time::{Clock, SystemClock, Timestamp};
 
 use super::history::{History, Sample, Totals};
 use super::rejections::{Rejection, Rejections};
@@ -28,6 +28,8 @@ pub struct Metrics {
     upstreams: Family<UpstreamMetrics>,
     /// Sign-ins and sessions, by federation.
     federations: Family<FederationMetrics>,
+    /// Metadata, by issuer.
+    issuers: Family<IssuerMetrics>,
     /// Operations of the store, by name.
     store: Family<StoreMetrics>,
     /// Configurations taken over while running.
@@ -61,6 +63,11 @@ impl Metrics {
     /// What is counted for a federation.
     pub fn federation(&self, federation: &str) -> Arc<FederationMetrics> {
         self.federations.of(federation, FederationMetrics::default)
+    }
+
+    /// What is counted for an issuer that publishes metadata.
+    pub fn issuer(&self, issuer: &str) -> Arc<IssuerMetrics> {
+        self.issuers.of(issuer, IssuerMetrics::default)
     }
 
     /// What is counted for an operation of the store.
@@ -136,6 +143,7 @@ impl Metrics {
         self.render_upstreams(&mut text);
         self.render_federations(&mut text);
 
+        self.render_issuers(&mut text);
         text.family("handstamp_store_seconds", "histogram", "Time an operation of the store took.");
         self.store.each(|operation, metrics| {
             text.histogram("handstamp_store_seconds", &[("operation", operation)], &metrics.seconds);
@@ -183,6 +191,26 @@ impl Metrics {
         text.family(name, "counter", "Requests that were sent again after a server did not answer.");
         self.upstreams.each(|upstream, metrics| {
             text.sample(name, &[("upstream", upstream)], metrics.retries.value());
+        });
+    }
+
+    fn render_issuers(&self, text: &mut Exposition) {
+        let now = SystemClock.now().unix_seconds();
+        let name = "handstamp_metadata_age_seconds";
+        text.family(name, "gauge", "Time since an issuer's metadata was last found good.");
+        self.issuers.each(|issuer, metrics| {
+            // Without any, there is no age.
+            let fetched = metrics.metadata_fetched_at.value();
+            if fetched > 0 {
+                text.sample(name, &[("issuer", issuer)], (now - fetched).max(0));
+            }
+        });
+        let name = "handstamp_metadata_refreshes_total";
+        text.family(name, "counter", "Looks at an issuer's metadata.");
+        self.issuers.each(|issuer, metrics| {
+            for (result, counter) in [("ok", &metrics.metadata_refreshes), ("failed", &metrics.metadata_failures)] {
+                text.sample(name, &[("issuer", issuer), ("result", result)], counter.value());
+            }
         });
     }
 
@@ -234,6 +262,17 @@ impl RouteMetrics {
         }
         self.seconds.observe(elapsed.as_secs_f64());
     }
+}
+
+/// What is counted for an issuer that publishes metadata.
+#[derive(Debug, Default)]
+pub struct IssuerMetrics {
+    /// How often it was fetched and held.
+    pub metadata_refreshes: Counter,
+    /// How often it could not be fetched, or did not hold.
+    pub metadata_failures: Counter,
+    /// When it was last fetched and held, in seconds of Unix time; 0 before.
+    pub metadata_fetched_at: Gauge,
 }
 
 /// What is counted for an operation of the store.
@@ -368,6 +407,11 @@ impl Gauge {
     pub fn enter(&self) -> Entered<'_> {
         self.change(1);
         Entered(self)
+    }
+
+    /// Exactly so many.
+    pub fn set(&self, value: i64) {
+        self.0.store(value, Ordering::Relaxed);
     }
 
     /// More or fewer.

@@ -21,7 +21,8 @@ use hyper::body::Incoming;
 
 pub use history::{History, Sample};
 pub use metrics::{
-    Counter, Entered, FederationMetrics, Gauge, Histogram, Metrics, RouteMetrics, StoreMetrics, UpstreamMetrics,
+    Counter, Entered, FederationMetrics, Gauge, Histogram, IssuerMetrics, Metrics, RouteMetrics, StoreMetrics,
+    UpstreamMetrics,
 };
 pub use rejections::Rejection;
 pub use seen::SeenSessions;

@@ -101,7 +101,8 @@ impl Config {
         }
         if federation.require_https {
             let issuer = self.issuer_of(federation);
-            let sign_in = issuer.map(|(name, issuer)| (format!("issuer.{name}.sign_in_url"), &issuer.sign_in_url));
+            let sign_in = issuer
+                .and_then(|(name, issuer)| Some((format!("issuer.{name}.sign_in_url"), issuer.sign_in_url.as_ref()?)));
             let public = federation.public_url.as_ref().map(|url| (at("public_url"), url));
             for (key, url) in sign_in.into_iter().chain(public) {
                 if !url.is_https() && !url.is_loopback() {
@@ -125,11 +126,15 @@ impl Config {
             reader.report(FindingKind::Missing, &at("public_url"), message);
         }
         let mut own = BTreeMap::new();
+        let back_channel = federation.back_channel.as_ref().map(|channel| ("back_channel.path", &channel.path));
         for (key, value) in [
             ("reply_path", &federation.reply_path),
             ("sign_out_path", &federation.sign_out_path),
             ("signed_out_path", &federation.signed_out_path),
-        ] {
+        ]
+        .into_iter()
+        .chain(back_channel)
+        {
             if value.as_str() == "/" {
                 reader.report(FindingKind::Conflict, &at(key), "must not be the whole site");
             }
@@ -142,6 +147,11 @@ impl Config {
             && freshness.as_secs() % 60 != 0
         {
             reader.report(FindingKind::Value, &at("freshness"), "must be whole minutes");
+        }
+        let named = self.issuer_of(federation).is_none_or(|(_, issuer)| issuer.name.is_some());
+        if federation.back_channel.is_some() && !named {
+            let message = "needs the name of the issuer, under which claims know its users: set it";
+            reader.report(FindingKind::Missing, &at("back_channel"), message);
         }
         federation.check_decryption(path, reader);
         self.check_session(federation, path, reader);
@@ -286,26 +296,6 @@ impl Config {
                         reader.report(FindingKind::Conflict, &name, message);
                         return;
                     }
-                }
-            }
-        }
-    }
-}
-
-impl Issuer {
-    fn check(&self, path: &str, reader: &mut Reader) {
-        if self.certificates.is_empty() && self.fingerprints.is_empty() && self.thumbprints.is_empty() {
-            let message = "is not pinned: name its signing certificate in certificates, or give fingerprints";
-            reader.report(FindingKind::Missing, path, message);
-        }
-        for (key, digits, values) in [("fingerprints", 64, &self.fingerprints), ("thumbprints", 40, &self.thumbprints)]
-        {
-            for (index, value) in values.iter().enumerate() {
-                let hex = value.bytes().filter(u8::is_ascii_hexdigit).count();
-                let clean = value.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b':' || byte == b' ');
-                if hex != digits || !clean {
-                    let message = format!("must be {digits} hexadecimal digits");
-                    reader.report(FindingKind::Value, &format!("{path}.{key}[{index}]"), message);
                 }
             }
         }

@@ -103,7 +103,11 @@ impl Explanation<'_> {
     fn federation(&self, f: &mut fmt::Formatter<'_>, name: &str, federation: &Federation) -> fmt::Result {
         write!(f, "Federation {name}: is {} to its issuer", federation.realm)?;
         match self.0.issuer_of(federation) {
-            Some((issuer, settings)) => writeln!(f, " {issuer}, where people sign in at {}.", settings.sign_in_url)?,
+            Some((issuer, settings)) => match (&settings.sign_in_url, &settings.metadata) {
+                (Some(url), _) => writeln!(f, " {issuer}, where people sign in at {url}.")?,
+                (None, Some(url)) => writeln!(f, " {issuer}, which says at {url} where people sign in.")?,
+                (None, None) => writeln!(f, " {issuer}.")?,
+            },
             None => writeln!(f, ".")?,
         }
         let session = &federation.session;

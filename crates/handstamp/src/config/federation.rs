@@ -12,9 +12,20 @@ use super::wif::Wif;
 section! {
     /// A security token service whose tokens are accepted.
     pub struct Issuer {
-        /// Where people are sent to sign in.
-        sign_in_url: HttpUrl,
-        /// Name that claims from this issuer carry; the subject of the certificate when absent.
+        /// Where people are sent to sign in; needed unless `metadata` says it.
+        sign_in_url: Option<HttpUrl>,
+        /// Address of the issuer's federation metadata: keys and `sign_in_url` come from there, and stay up to date.
+        metadata: Option<HttpUrl>,
+        /// Certificates, by SHA-256 fingerprint, of which one must have signed the metadata. When empty, https proves it.
+        metadata_signers: Vec<String> = [],
+        /// Authorities (PEM) that the certificate of the metadata's server must come from; those of the system when empty.
+        metadata_authorities: Vec<PathBuf> = [],
+        /// File that keeps the last good metadata, for starts while the issuer is away.
+        metadata_cache: Option<PathBuf>,
+        /// How often metadata is fetched. A token with an unknown key makes us look at once, too.
+        metadata_refresh: Duration = "12h",
+        /// Name that claims from this issuer carry; when absent, the entity id of its metadata, else the subject of the
+        /// certificate.
         name: Option<String>,
         /// Signing certificates, as PEM or DER files. A token must be signed with one of exactly these.
         certificates: Vec<PathBuf> = [],
@@ -22,6 +33,65 @@ section! {
         fingerprints: Vec<String> = [],
         /// Signing certificates by SHA-1 thumbprint, as hexadecimal: for settings taken over from WIF.
         thumbprints: Vec<String> = [],
+    }
+}
+
+impl Issuer {
+    /// Whether the configuration itself names a certificate.
+    pub fn is_pinned(&self) -> bool {
+        !(self.certificates.is_empty() && self.fingerprints.is_empty() && self.thumbprints.is_empty())
+    }
+
+    /// Reports what is missing, and what does not fit together.
+    pub(super) fn check(&self, path: &str, reader: &mut Reader) {
+        if !self.is_pinned() && self.metadata.is_none() {
+            let message =
+                "is not trusted: give its metadata, name its signing certificate in certificates, or give fingerprints";
+            reader.report(FindingKind::Missing, path, message);
+        }
+        if self.sign_in_url.is_none() && self.metadata.is_none() {
+            let message = "is required without metadata: give the address where people sign in";
+            reader.report(FindingKind::Missing, &format!("{path}.sign_in_url"), message);
+        }
+        match &self.metadata {
+            Some(url) if !url.is_https() && !url.is_loopback() => {
+                let message = format!("{url} is not https: anybody on the way could become the issuer");
+                reader.report(FindingKind::Conflict, &format!("{path}.metadata"), message);
+            }
+            Some(_) => {}
+            None => {
+                for (key, given) in [
+                    ("metadata_signers", !self.metadata_signers.is_empty()),
+                    ("metadata_authorities", !self.metadata_authorities.is_empty()),
+                    ("metadata_cache", self.metadata_cache.is_some()),
+                ] {
+                    if given {
+                        reader.report(
+                            FindingKind::Conflict,
+                            &format!("{path}.{key}"),
+                            "means nothing without metadata",
+                        );
+                    }
+                }
+            }
+        }
+        if self.metadata_refresh < Duration::from_secs(60) {
+            reader.report(FindingKind::Value, &format!("{path}.metadata_refresh"), "must be at least \"1m\"");
+        }
+        for (key, digits, values) in [
+            ("fingerprints", 64, &self.fingerprints),
+            ("thumbprints", 40, &self.thumbprints),
+            ("metadata_signers", 64, &self.metadata_signers),
+        ] {
+            for (index, value) in values.iter().enumerate() {
+                let hex = value.bytes().filter(u8::is_ascii_hexdigit).count();
+                let clean = value.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b':' || byte == b' ');
+                if hex != digits || !clean {
+                    let message = format!("must be {digits} hexadecimal digits");
+                    reader.report(FindingKind::Value, &format!("{path}.{key}[{index}]"), message);
+                }
+            }
+        }
     }
 }
 
@@ -41,6 +111,8 @@ section! {
         sign_out_path: PathPrefix = "/signout",
         /// Path that shows people they are signed out.
         signed_out_path: PathPrefix = "/signed-out",
+        /// Sign-out by the issuer from server to server; off when absent.
+        back_channel: Option<BackChannel>,
         /// Audiences a token may be for; the realm when empty.
         audiences: Vec<String> = [],
         /// Preferred identity provider at the issuer (`whr`).
@@ -103,6 +175,21 @@ impl Federation {
             let message = "means nothing without decryption_keys: name the PKCS#12 files there, or remove it";
             reader.report(FindingKind::Conflict, &format!("{path}.decryption_password_file"), message);
         }
+    }
+}
+
+section! {
+    /// Logout tokens of the issuer (OpenID Connect Back-Channel Logout): each ends every session of a user. The issuer needs a
+    /// `name`.
+    pub struct BackChannel {
+        /// Path to which the issuer posts them.
+        path: PathPrefix = "/signout-backchannel",
+        /// File with the public keys that sign them: a JWK Set.
+        keys: PathBuf,
+        /// Who signs them (`iss`).
+        issuer: String,
+        /// Whom they are for (`aud`); the realm when absent.
+        audience: Option<String>,
     }
 }
 

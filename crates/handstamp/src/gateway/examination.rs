@@ -69,6 +69,7 @@ impl Examiner {
             stores: foundation.stores(),
             metrics: &metrics,
             audit: foundation.audit(),
+            metadata: foundation.metadata(),
         };
         let open = |(name, settings): (&String, _)| Ok(Arc::new(Federation::open(name, settings, &shared)?));
         let federations = config.federation.iter().map(open).collect::<Result<_, Error>>()?;
@@ -113,12 +114,12 @@ impl Examiner {
     pub(crate) fn sign_ins(&self, form: &str, now: Timestamp) -> Result<Vec<SignInExamination>, FederationError> {
         let form = Parameters::parse(form, &Limits::default())?;
         let result = form.get("wresult").unwrap_or_default();
-        Ok(self
-            .federations
-            .iter()
-            .map(|federation| SignInExamination {
+        // Where nothing is known of the issuer, nothing can be said of its answers.
+        let known = self.federations.iter().filter_map(|federation| Some((federation, federation.party().ok()?)));
+        Ok(known
+            .map(|(federation, party)| SignInExamination {
                 federation: federation.name().to_owned(),
-                verdict: federation.party().accept_result(result, now),
+                verdict: party.accept_result(result, now),
             })
             .collect())
     }

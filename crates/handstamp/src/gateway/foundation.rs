@@ -13,6 +13,7 @@ use handstamp_session_token::{
 use handstamp_time::{Clock, SystemClock};
 
 use super::measured_store::MeasuredStore;
+use super::metadata::MetadataShelf;
 use crate::admin::{Metrics, Readiness};
 use crate::audit::AuditLog;
 use crate::config::{Config, StoreKind, Sts};
@@ -27,6 +28,7 @@ pub(crate) struct Foundation {
     clock: Arc<dyn Clock>,
     store_fails: Arc<AtomicBool>,
     audit: AuditLog,
+    metadata: MetadataShelf,
 }
 
 /// The parts of the store, each behind its own trait.
@@ -55,11 +57,16 @@ impl Foundation {
             Some(audit) => AuditLog::open(&audit.path, &metrics.audit_lost)?,
             None => AuditLog::default(),
         };
-        Ok(Self { keys, stores, clock, store_fails: Arc::default(), audit })
+        Ok(Self { keys, stores, clock, store_fails: Arc::default(), audit, metadata: MetadataShelf::default() })
     }
 
     pub(crate) fn keys(&self) -> &Arc<KeyRing> {
         &self.keys
+    }
+
+    /// What issuers publish.
+    pub(crate) fn metadata(&self) -> &MetadataShelf {
+        &self.metadata
     }
 
     pub(crate) fn stores(&self) -> &Stores {
@@ -112,7 +119,7 @@ impl Foundation {
                 self.purge().await;
             }
         };
-        tokio::join!(follow, keep_up);
+        tokio::join!(follow, keep_up, self.metadata.look_after(self.clock.as_ref()));
     }
 
     async fn look_after_keys(&self) {

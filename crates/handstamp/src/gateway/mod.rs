@@ -25,6 +25,7 @@ mod forwarding;
 mod foundation;
 mod listening;
 mod measured_store;
+mod metadata;
 pub mod origin;
 pub mod problem;
 mod proxy;

@@ -405,6 +405,7 @@ impl SiteBuilder<'_> {
             stores: foundation.stores(),
             metrics: self.metrics,
             audit: foundation.audit(),
+            metadata: foundation.metadata(),
         };
         let open = |(name, settings)| Ok((name, Arc::new(Federation::open(name, settings, &shared)?)));
         self.config.federation.iter().map(|(name, settings)| (name.as_str(), settings)).map(open).collect()

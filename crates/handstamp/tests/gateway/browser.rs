@@ -18,7 +18,7 @@ pub(crate) const STS: &str = "https://sts.example/wsfed";
 /// A folder with keys and certificate, and the issuer whose certificate it is.
 pub(crate) struct Site {
     pub(crate) folder: TempDir,
-    issuer: Issuer,
+    pub(crate) issuer: Issuer,
 }
 
 /// What differs between tests; all empty by default.
@@ -32,6 +32,11 @@ pub(crate) struct Options<'o> {
 
 impl Site {
     pub(crate) fn new() -> Self {
+        Self::with_key(1)
+    }
+
+    /// A site whose issuer signs with the key of this number.
+    pub(crate) fn with_key(number: u64) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let now = SystemClock.now();
         let year = std::time::Duration::from_secs(365 * 24 * 3600);
@@ -42,7 +47,7 @@ impl Site {
             KeyKind::Ec(Curve::P256),
             now.saturating_sub(year),
             now.saturating_add(year),
-            &DeterministicRandom::new(1),
+            &DeterministicRandom::new(number),
         )
         .expect("an identity");
         std::fs::write(folder.path().join("sts.pem"), identity.certificate().to_pem()).expect("written");

@@ -3,6 +3,7 @@
 mod admin;
 mod admin_page;
 mod audit;
+mod back_channel;
 mod bodies;
 mod browser;
 mod doctor;
@@ -13,6 +14,7 @@ mod headers;
 mod imported;
 mod limits;
 mod malformed;
+mod metadata;
 mod proxies;
 mod rate_limits;
 mod reload;

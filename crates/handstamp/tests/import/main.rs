@@ -81,7 +81,8 @@ fn sm_44_a_realistic_file_becomes_a_configuration_the_loader_accepts() {
     assert!(!app.cookie.secure);
     assert_eq!(app.cookie.chunk_size, 3000);
     assert_eq!(app.cookie.persistent, Some(Duration::from_secs(7 * 86_400)));
-    assert_eq!(config.issuer["sts"].sign_in_url.as_str(), "https://sts.example/wsfed");
+    let sign_in_url = config.issuer["sts"].sign_in_url.as_ref().map(handstamp::config::HttpUrl::as_str);
+    assert_eq!(sign_in_url, Some("https://sts.example/wsfed"));
     assert_eq!(config.issuer["sts"].thumbprints, ["0123456789ABCDEF0123456789ABCDEF01234567"]);
 }
 

@@ -209,10 +209,13 @@ impl IssuerRow {
             (issuer.certificates.len(), "certificate file(s)"),
             (issuer.fingerprints.len(), "SHA-256 fingerprint(s)"),
             (issuer.thumbprints.len(), "SHA-1 thumbprint(s)"),
+            (usize::from(issuer.metadata.is_some()), "metadata address"),
         ];
         let trust: Vec<String> =
             kinds.iter().filter(|(count, _)| *count > 0).map(|(count, kind)| format!("{count} {kind}")).collect();
-        Self { name: name.to_owned(), sign_in_url: issuer.sign_in_url.as_str().to_owned(), trust: trust.join(", ") }
+        let url = issuer.sign_in_url.as_ref().or(issuer.metadata.as_ref());
+        let sign_in_url = url.map_or_else(String::new, |url| url.as_str().to_owned());
+        Self { name: name.to_owned(), sign_in_url, trust: trust.join(", ") }
     }
 }
 

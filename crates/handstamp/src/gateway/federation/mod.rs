@@ -1,7 +1,9 @@
 //! One relying party at work: its sessions, the way to its issuer and back, and the end.
 
+mod back_channel;
 mod decryption;
 mod events;
+mod party;
 mod sessions;
 mod setup;
 mod sign_in;
@@ -28,19 +30,22 @@ use crate::admin::FederationMetrics;
 use crate::audit::{AuditLog, Entry, Event};
 use crate::config::{ChallengeMode, OnUnreadable};
 
-pub(super) use setup::Shared;
+use back_channel::BackChannel;
+use party::LivingParty;
+pub(super) use setup::{Shared, hex as fingerprint};
 
 /// A relying party.
 pub(super) struct Federation {
     name: String,
     sessions: Arc<SessionModule>,
-    party: RelyingParty,
+    party: LivingParty,
     replays: Arc<dyn ReplayCache>,
     revocations: Arc<RevocationList>,
     challenge_mode: ChallengeMode,
     on_unreadable: OnUnreadable,
     reply_path: String,
     sign_out_path: String,
+    back_channel: Option<BackChannel>,
     signed_out_path: String,
     /// Whether the session's cookie outlives the browser.
     persistent: bool,
@@ -58,8 +63,9 @@ impl Federation {
     }
 
     /// The paths that are the relying party's own, on every host it serves.
-    pub(super) fn own_paths(&self) -> [&str; 3] {
-        [&self.reply_path, &self.sign_out_path, &self.signed_out_path]
+    pub(super) fn own_paths(&self) -> impl Iterator<Item = &str> {
+        let back_channel = self.back_channel.as_ref().map(BackChannel::path);
+        [self.reply_path.as_str(), &self.sign_out_path, &self.signed_out_path].into_iter().chain(back_channel)
     }
 
     /// Its sessions.
@@ -67,9 +73,12 @@ impl Federation {
         &self.sessions
     }
 
-    /// Its half of the protocol.
-    pub(super) fn party(&self) -> &RelyingParty {
-        &self.party
+    /// Its half of the protocol, as the issuer is now.
+    ///
+    /// # Errors
+    /// Nothing is known of the issuer yet.
+    pub(super) fn party(&self) -> Result<Arc<RelyingParty>, Problem> {
+        self.party.current()
     }
 
     /// Counts a session that a request came with.
@@ -97,6 +106,10 @@ impl Federation {
 
     /// Answers on one of its own paths.
     pub(super) async fn answer(&self, request: Request<Body>, visit: Visit<'_>) -> Response<Body> {
+        if let Some(channel) = self.back_channel.as_ref().filter(|channel| channel.path() == request.uri().path()) {
+            let answer = self.sign_out_by_back_channel(channel, request, visit).await;
+            return answer.unwrap_or_else(|problem| visit.refuse(&problem));
+        }
         self.with_session(request, visit, |request, session| async move {
             let path = request.uri().path();
             if self.is_sign_out_cleanup(&request) {

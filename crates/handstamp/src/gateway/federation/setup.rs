@@ -3,11 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use handstamp_keys::{Certificate, CertificateTrust, KeyRing, SystemRandom};
 use handstamp_saml::{IssuerNameRegistry, SamlTokenHandler, TrustedIssuer, ValidationSettings};
-use handstamp_ws_federation::{RelyingParty, RelyingPartySettings, Unsolicited};
+use handstamp_ws_federation::{IssuerMetadata, RelyingPartySettings, Unsolicited};
 
+use super::back_channel::BackChannel;
 use super::events::Events;
+use super::party::LivingParty;
 use super::sessions::Sessions;
 use super::{Federation, decryption};
 use crate::Error;
@@ -15,6 +18,7 @@ use crate::admin::Metrics;
 use crate::audit::AuditLog;
 use crate::config::{self, Config};
 use crate::gateway::foundation::Stores;
+use crate::gateway::metadata::MetadataShelf;
 
 /// What all relying parties of a process share.
 pub(in crate::gateway) struct Shared<'s> {
@@ -23,6 +27,7 @@ pub(in crate::gateway) struct Shared<'s> {
     pub(in crate::gateway) stores: &'s Stores,
     pub(in crate::gateway) metrics: &'s Arc<Metrics>,
     pub(in crate::gateway) audit: &'s AuditLog,
+    pub(in crate::gateway) metadata: &'s MetadataShelf,
 }
 
 impl Federation {
@@ -56,11 +61,36 @@ impl Federation {
             code: "HST-CONFIG-MISSING",
             message: format!("{place}.issuer: there is no such issuer"),
         })?;
-        let party = relying_party(settings, issuer, &public_url);
-        let state_prefix = if party.secure_cookies { "__Host-signin-" } else { "signin-" };
-        let tokens = token_handler(&place, issuer_name, issuer, settings, &public_url)?;
-        let party = RelyingParty::new(party, tokens, Arc::clone(shared.keys))
-            .map_err(|error| setup_error(&place, error.code(), &error))?;
+        let state_prefix = if settings.cookie.secure { "__Host-signin-" } else { "signin-" };
+        let decryption = decryption::open(&place, settings)?;
+        let back_channel = match &settings.back_channel {
+            Some(channel) => {
+                let (revocations, replays) = (&shared.stores.revocations, &shared.stores.replays);
+                Some(BackChannel::open(
+                    &place,
+                    settings,
+                    channel,
+                    issuer,
+                    Arc::clone(revocations),
+                    Arc::clone(replays),
+                )?)
+            }
+            None => None,
+        };
+        let metadata = shared.metadata.of(issuer_name, issuer, shared.metrics, sessions.now())?;
+        let party = LivingParty {
+            place,
+            settings: settings.clone(),
+            issuer_name: issuer_name.to_owned(),
+            issuer: issuer.clone(),
+            public_url,
+            keys: Arc::clone(shared.keys),
+            decryption,
+            metadata,
+            made: ArcSwapOption::empty(),
+        };
+        // What is wrong with the settings is said now; what the issuer has not said yet may come.
+        party.make()?;
         Ok(Self {
             name: name.to_owned(),
             sessions: Arc::new(sessions),
@@ -70,6 +100,7 @@ impl Federation {
             challenge_mode: settings.challenge.mode,
             on_unreadable: settings.session.on_unreadable,
             reply_path: settings.reply_path.as_str().to_owned(),
+            back_channel,
             sign_out_path: settings.sign_out_path.as_str().to_owned(),
             signed_out_path: settings.signed_out_path.as_str().to_owned(),
             persistent: settings.cookie.persistent.is_some(),
@@ -81,8 +112,12 @@ impl Federation {
     }
 }
 
-fn relying_party(settings: &config::Federation, issuer: &config::Issuer, public_url: &str) -> RelyingPartySettings {
-    let mut party = RelyingPartySettings::new(issuer.sign_in_url.as_str(), settings.realm.as_str());
+pub(super) fn relying_party(
+    settings: &config::Federation,
+    sign_in_url: &str,
+    public_url: &str,
+) -> RelyingPartySettings {
+    let mut party = RelyingPartySettings::new(sign_in_url, settings.realm.as_str());
     party.reply = Some(format!("{public_url}{}", settings.reply_path.as_str()));
     party.sign_out_reply = Some(format!("{public_url}{}", settings.signed_out_path.as_str()));
     party.home_realm.clone_from(&settings.home_realm);
@@ -97,13 +132,9 @@ fn relying_party(settings: &config::Federation, issuer: &config::Issuer, public_
     party
 }
 
-fn token_handler(
-    place: &str,
-    name: &str,
-    issuer: &config::Issuer,
-    settings: &config::Federation,
-    public_url: &str,
-) -> Result<SamlTokenHandler, Error> {
+/// Whom to believe, and under what conditions: whom the configuration pins, and whom the issuer's metadata names.
+pub(super) fn token_handler(party: &LivingParty, metadata: Option<&IssuerMetadata>) -> Result<SamlTokenHandler, Error> {
+    let LivingParty { issuer_name: name, issuer, settings, public_url, .. } = party;
     let mut trust = CertificateTrust::none();
     for (index, fingerprint) in issuer.fingerprints.iter().enumerate() {
         let digest = hex(fingerprint).ok_or_else(|| not_hex(name, "fingerprints", index))?;
@@ -113,7 +144,11 @@ fn token_handler(
         let digest = hex(thumbprint).ok_or_else(|| not_hex(name, "thumbprints", index))?;
         trust = trust.with_sha1(digest);
     }
-    let mut trusted = TrustedIssuer::new(issuer.name.as_deref().unwrap_or_default(), trust);
+    let published = metadata.map(|metadata| metadata.entity_id.as_str());
+    let mut trusted = TrustedIssuer::new(issuer.name.as_deref().or(published).unwrap_or_default(), trust);
+    for certificate in metadata.into_iter().flat_map(|metadata| &metadata.signing_certificates) {
+        trusted = trusted.with_certificate(certificate.clone());
+    }
     for (index, file) in issuer.certificates.iter().enumerate() {
         for certificate in certificates(file, &format!("issuer.{name}.certificates[{index}]"))? {
             trusted = trusted.with_certificate(certificate);
@@ -126,7 +161,7 @@ fn token_handler(
     validation.detect_replay = settings.detect_replay;
     validation.recipients = vec![format!("{public_url}{}", settings.reply_path.as_str())];
     let handler = SamlTokenHandler::new(IssuerNameRegistry::new().with_issuer(trusted), validation);
-    Ok(match decryption::open(place, settings)? {
+    Ok(match party.decryption.clone() {
         Some(decryption) => handler.with_decryption(decryption),
         None => handler,
     })
@@ -147,7 +182,7 @@ fn certificates(file: &Path, key: &str) -> Result<Vec<Certificate>, Error> {
 }
 
 /// Reads hexadecimal digits, with spaces or colons between them.
-fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+pub(in crate::gateway) fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let digits: Vec<u8> =
         text.chars().filter(char::is_ascii_hexdigit).filter_map(|c| c.to_digit(16)).map(|digit| digit as u8).collect();
     let bytes: Vec<u8> = digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use handstamp_keys::sha256;
+use handstamp_saml::{Error as TokenError, Rejection};
 use handstamp_web_session::cookie::RequestCookies;
 use handstamp_web_session::{Session, SignIn};
-use handstamp_ws_federation::{Error, Limits, Parameters, RequestKind, ReturnUrl, SignInOptions, StateCookie};
+use handstamp_ws_federation::{
+    Error, Limits, Parameters, RelyingParty, RequestKind, ReturnUrl, SignInOptions, StateCookie,
+};
 use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Limited};
@@ -63,7 +66,7 @@ impl Federation {
         let options = SignInOptions { remember: self.persistent, ..SignInOptions::new(ReturnUrl::or_root(wanted)) };
         let now = session.module().now();
         let challenge = self
-            .party
+            .party()?
             .begin_sign_in(options, text_cookies(headers), now, &self.random)
             .map_err(|error| self.sign_in_problem(&error))?;
         self.metrics.challenges.add();
@@ -106,7 +109,15 @@ impl Federation {
         let (parts, body) = request.into_parts();
         let form = self.read_form(&parts.headers, body).await?;
         let now = session.module().now();
-        let received = self.party.receive_sign_in_response("POST", &form, text_cookies(&parts.headers), now);
+        let receive =
+            |party: &RelyingParty| party.receive_sign_in_response("POST", &form, text_cookies(&parts.headers), now);
+        let received = match receive(self.party()?.as_ref()) {
+            // SM-43: the issuer may have a new key.
+            Err(error) if is_unknown_key(&error) && self.party.look_for_new_keys(now).await => {
+                receive(self.party()?.as_ref())
+            }
+            other => other,
+        };
         let unconfirmed = match received {
             // Back button or a second click: the first one did sign in.
             Err(Error::UnknownState) if !session.is_anonymous() => return redirect(StatusCode::SEE_OTHER, "/"),
@@ -154,7 +165,7 @@ impl Federation {
         Ok(response)
     }
 
-    async fn read_form(&self, headers: &HeaderMap, body: Body) -> Result<Parameters, Problem> {
+    pub(super) async fn read_form(&self, headers: &HeaderMap, body: Body) -> Result<Parameters, Problem> {
         let is_form = headers
             .get(CONTENT_TYPE)
             .and_then(|value| value.to_str().ok())
@@ -169,7 +180,8 @@ impl Federation {
             )
             .closing());
         }
-        let limits = &self.party.settings().limits;
+        let party = self.party()?;
+        let limits = &party.settings().limits;
         let Limits { bytes, .. } = *limits;
         let whole = Limited::new(body, bytes).collect();
         let whole = tokio::time::timeout(FORM_TIMEOUT, whole).await.map_err(|_| Problem::body_stalled())?;
@@ -215,6 +227,10 @@ impl Federation {
         };
         Problem::new(status, error.code(), title, detail).action("Try again", "/")
     }
+}
+
+fn is_unknown_key(error: &Error) -> bool {
+    matches!(error, Error::Token(TokenError::Rejected(Rejection::IssuerNotTrusted { .. })))
 }
 
 /// The cookies of a request that are text, as the relying party wants them.

@@ -35,7 +35,7 @@ impl Federation {
             // The cookie is deleted; what stays is a copy of it that somebody may have made.
             tracing::error!(federation = self.name, code = error.code(), %error, "a session could not be ended everywhere");
         }
-        let location = self.party.sign_out_url(None).map_err(|error| {
+        let location = self.party()?.sign_out_url(None).map_err(|error| {
             tracing::error!(federation = self.name, code = error.code(), %error, "no way to the issuer's sign-out");
             Problem::internal(error.code())
         })?;
@@ -79,7 +79,7 @@ impl Federation {
         };
         let query = request.uri.query().unwrap_or_default();
         let parameters = Parameters::parse(query, &Limits::default()).map_err(bad)?;
-        let answer = self.party.receive_sign_out_cleanup(&parameters).map_err(bad)?;
+        let answer = self.party()?.receive_sign_out_cleanup(&parameters).map_err(bad)?;
         if !session.is_anonymous() {
             self.metrics.issuer_sign_outs.add();
         }
