@@ -52,7 +52,7 @@ struct World {
 
 impl World {
     async fn start() -> Self {
-        let (setting, service) = (Setting::new(Bootstrap::UserNameForCertificate, true).await, plain_ledger().await);
+        let (setting, service) = (Setting::new(Bootstrap::Certificate, true).await, plain_ledger().await);
         std::fs::write(setting.path("ledger.wsdl"), WSDL).expect("written");
         let claims = "wsdl = \"ledger.wsdl\"\nclaims_to_headers = { X-User = \"name\" }";
         let secured = setting.terminate(service.address, "", claims).await;

@@ -78,7 +78,7 @@ impl Initiate {
             tracing::info!(request = %visit.id, route = self.name, %error, "not a SOAP message");
             wire::unreadable()
         };
-        let text = format.to_text(message, &headers).map_err(|error| unreadable(&error))?;
+        let text = format.to_text(message, &headers, self.limit).map_err(|error| unreadable(&error))?;
         let plain = PlainMessage::read(text, self.limit).map_err(|error| unreadable(&error))?;
         let caller = match self.per_caller {
             true => Some(basic_credentials(&headers).ok_or_else(unknown_caller)?),

@@ -43,6 +43,9 @@ pub(crate) struct InitiateSessions {
     secret: HmacKey,
 }
 
+/// Steps on the way to a session, at most: where the bootstrap negotiates it takes several.
+const MOST_STEPS: usize = 16;
+
 /// What sessions stand on: while it stays the same, they go on.
 #[derive(PartialEq)]
 struct Basis {
@@ -301,7 +304,7 @@ impl Session {
     }
 
     async fn obtain(&self, way: &Way, client: IpAddr) -> Result<(), CallError> {
-        loop {
+        for _ in 0..MOST_STEPS {
             let exchange = {
                 let mut client = self.client();
                 let now = SystemClock.now();
@@ -324,6 +327,7 @@ impl Session {
                 Err(error) => return Err(error),
             }
         }
+        Err(CallError::Refused(SessionError::NoSession))
     }
 
     /// A protected message, and the session it is in.
@@ -360,7 +364,7 @@ impl Session {
             return Err(CallError::Status(answer.status));
         }
         let Some(format) = wire::Format::of(&answer.headers) else { return Err(CallError::Status(answer.status)) };
-        let text = format.to_text(answer.body, &answer.headers).map_err(|error| {
+        let text = format.to_text(answer.body, &answer.headers, way.limit()).map_err(|error| {
             tracing::warn!(%error, "the service's answer cannot be read");
             CallError::Status(answer.status)
         })?;

@@ -32,6 +32,7 @@ use crate::gateway::Visit;
 use crate::gateway::application_headers::TokenHeader;
 use crate::gateway::body::Body;
 use crate::gateway::claim_headers::ClaimHeaderWriter;
+use crate::gateway::origin::Origin;
 use crate::gateway::problem::Problem;
 
 /// The sessions of a route. They outlive a change of the configuration that does not touch them.
@@ -141,8 +142,8 @@ impl TerminateSessions {
     }
 
     /// Opens a message: on a thread that may wait when a credential has to be verified.
-    async fn handle(&self, message: Vec<u8>, action: Option<String>, origin: (IpAddr, bool)) -> Handled {
-        let (client, is_tls) = origin;
+    async fn handle(&self, message: Vec<u8>, action: Option<String>, origin: &Origin) -> Handled {
+        let (client, is_tls) = (origin.client, origin.https);
         let service = Arc::clone(&self.service);
         // A message that asks for something else than HTTP says is refused before anything is verified: so this one shows no
         // credential whose check takes long.
@@ -214,12 +215,11 @@ impl Terminate {
     /// What is no SOAP message.
     pub(super) async fn answer(&self, post: Post, visit: Visit<'_>) -> Result<Response<Body>, Problem> {
         let Post { headers, message, format } = post;
-        let text = format.to_text(message, &headers).map_err(|error| {
+        let text = format.to_text(message, &headers, self.sessions.service.max_message_size()).map_err(|error| {
             tracing::info!(request = %visit.id, route = self.name, %error, "not a SOAP message");
             wire::unreadable()
         })?;
-        let origin = (visit.origin.client, visit.origin.https);
-        let handled = self.sessions.handle(text, wire::action(&headers), origin).await;
+        let handled = self.sessions.handle(text, wire::action(&headers), visit.origin).await;
         match handled {
             Handled::Request(request) => {
                 let answered = self.forward(&request, visit.origin.client, visit).await;
@@ -317,7 +317,7 @@ impl Terminate {
             return broken();
         };
         let limit = self.sessions.service.max_message_size();
-        let read = format.to_text(answer.body, &answer.headers);
+        let read = format.to_text(answer.body, &answer.headers, limit);
         let read = read.and_then(|text| PlainMessage::read(text, limit).map_err(|error| error.to_string()));
         match read {
             Ok(PlainMessage { fault: Some(fault), .. }) => Answered::Fault(fault),

@@ -66,6 +66,11 @@ impl Way {
         self.is_tls
     }
 
+    /// The size of a message, in bytes.
+    pub(super) fn limit(&self) -> usize {
+        self.limit
+    }
+
     /// Sends a message, and waits for all of the answer. Nothing that was sent is sent again.
     ///
     /// # Errors

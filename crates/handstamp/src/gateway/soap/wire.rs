@@ -52,15 +52,18 @@ impl Format {
         }
     }
 
-    /// A message as text XML.
+    /// A message as text XML, of at most `limit` bytes.
     ///
     /// # Errors
-    /// It is not in this format.
-    pub(super) fn to_text(self, message: Vec<u8>, headers: &HeaderMap) -> Result<Vec<u8>, String> {
+    /// It is not in this format, or too large.
+    pub(super) fn to_text(self, message: Vec<u8>, headers: &HeaderMap, limit: usize) -> Result<Vec<u8>, String> {
         match self {
             Self::Text => Ok(message),
             Self::Binary => {
-                let text = binary::to_text(binary::Reader::new(&message, Some(&WCF_DICTIONARY)));
+                let mut limits = binary::Limits::default();
+                limits.max_text = limit;
+                let reader = binary::Reader::new(&message, Some(&WCF_DICTIONARY)).with_limits(limits);
+                let text = binary::to_text(reader);
                 text.map(String::into_bytes).map_err(|error| error.to_string())
             }
             Self::Mtom => {
@@ -287,7 +290,7 @@ mod tests {
         for format in [Format::Text, Format::Mtom, Format::Binary] {
             let (headers, message) = request(format, SoapVersion::Soap12, "urn:a", envelope.to_owned()).unwrap();
             assert_eq!(Format::of(&headers), Some(format));
-            let text = format.to_text(message, &headers).unwrap();
+            let text = format.to_text(message, &headers, 1000).unwrap();
             assert_eq!(String::from_utf8(text).unwrap(), envelope, "{format:?}");
         }
     }

@@ -6,8 +6,7 @@ use crate::support::status;
 #[tokio::test]
 async fn a_plain_client_reaches_a_plain_service_through_a_session() {
     for stateful in [true, false] {
-        let (setting, service) =
-            (Setting::new(Bootstrap::UserNameForCertificate, stateful).await, plain_ledger().await);
+        let (setting, service) = (Setting::new(Bootstrap::Certificate, stateful).await, plain_ledger().await);
         let claims =
             "claims_to_headers = { X-User = \"name\", X-Department = \"urn:department\" }\ncaller_header = true";
         let secured = setting.terminate(service.address, "", claims).await;
@@ -32,7 +31,7 @@ async fn a_plain_client_reaches_a_plain_service_through_a_session() {
 
 #[tokio::test]
 async fn sessions_over_tls_need_tls() {
-    let (setting, service) = (Setting::new(Bootstrap::UserNameOverTransport, true).await, plain_ledger().await);
+    let (setting, service) = (Setting::new(Bootstrap::Transport, true).await, plain_ledger().await);
     let secured = setting.terminate_over_tls(service.address, "").await;
     let url = format!("https://localhost:{}/ledger", secured.address.port());
     let plain = setting.initiate(&url, AS_ADA).await;
@@ -47,8 +46,22 @@ async fn sessions_over_tls_need_tls() {
 }
 
 #[tokio::test]
+async fn sessions_whose_bootstrap_negotiates_take_several_steps() {
+    for stateful in [true, false] {
+        let setting = Setting::new(Bootstrap::Negotiated, stateful).await;
+        let service = plain_ledger().await;
+        let secured = setting.terminate(service.address, "", "").await;
+        let plain = setting.initiate(&format!("http://{}/ledger", secured.address), AS_ADA).await;
+        for _ in 0..2 {
+            let answer = plain.exchange(request(SOAP_12, "Balance", "")).await;
+            assert_eq!(status(&answer), 200, "{answer}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn faults_of_the_service_arrive_with_their_details() {
-    let (setting, service) = (Setting::new(Bootstrap::UserNameForCertificate, true).await, plain_ledger().await);
+    let (setting, service) = (Setting::new(Bootstrap::Certificate, true).await, plain_ledger().await);
     for inside in ["same", "1.1"] {
         let secured = setting.terminate(service.address, "", &format!("upstream_soap = \"{inside}\"")).await;
         let plain = setting.initiate(&format!("http://{}/ledger", secured.address), AS_ADA).await;
@@ -65,7 +78,7 @@ async fn faults_of_the_service_arrive_with_their_details() {
 
 #[tokio::test]
 async fn one_way_messages_are_accepted() {
-    let (setting, service) = (Setting::new(Bootstrap::UserNameForCertificate, true).await, plain_ledger().await);
+    let (setting, service) = (Setting::new(Bootstrap::Certificate, true).await, plain_ledger().await);
     let secured = setting.terminate(service.address, "", "").await;
     let plain = setting.initiate(&format!("http://{}/ledger", secured.address), AS_ADA).await;
     assert_eq!(status(&plain.exchange(request(SOAP_12, "Note", "")).await), 202);
@@ -74,7 +87,7 @@ async fn one_way_messages_are_accepted() {
 
 #[tokio::test]
 async fn callers_sign_in_themselves_and_strangers_are_asked_to() {
-    let (setting, service) = (Setting::new(Bootstrap::UserNameForCertificate, true).await, plain_ledger().await);
+    let (setting, service) = (Setting::new(Bootstrap::Certificate, true).await, plain_ledger().await);
     let secured = setting.terminate(service.address, "", "claims_to_headers = { X-User = \"name\" }").await;
     let plain = setting.initiate(&format!("http://{}/ledger", secured.address), "callers = \"basic\"").await;
     let basic = |credentials: &str| {
@@ -97,7 +110,7 @@ async fn callers_sign_in_themselves_and_strangers_are_asked_to() {
 
 #[tokio::test]
 async fn many_callers_share_one_session() {
-    let (setting, service) = (Setting::new(Bootstrap::UserNameForCertificate, true).await, plain_ledger().await);
+    let (setting, service) = (Setting::new(Bootstrap::Certificate, true).await, plain_ledger().await);
     let secured =
         setting.terminate(service.address, "", "jwt_header = \"X-Token\"\n[jwt]\nissuer = \"urn:test\"").await;
     let plain = setting.initiate(&format!("http://{}/ledger", secured.address), AS_ADA).await;
@@ -125,8 +138,7 @@ async fn many_callers_share_one_session() {
 #[tokio::test]
 async fn sessions_survive_another_configuration() {
     for stateful in [true, false] {
-        let (setting, service) =
-            (Setting::new(Bootstrap::UserNameForCertificate, stateful).await, plain_ledger().await);
+        let (setting, service) = (Setting::new(Bootstrap::Certificate, stateful).await, plain_ledger().await);
         let secured = setting.terminate(service.address, "", "").await;
         let route = format!("{AS_ADA}\nlost_session = \"fail\"");
         let plain = setting.initiate(&format!("http://{}/ledger", secured.address), &route).await;
@@ -146,7 +158,7 @@ async fn sessions_survive_another_configuration() {
 
 #[tokio::test]
 async fn what_is_no_soap_is_told_so() {
-    let (setting, service) = (Setting::new(Bootstrap::UserNameForCertificate, true).await, plain_ledger().await);
+    let (setting, service) = (Setting::new(Bootstrap::Certificate, true).await, plain_ledger().await);
     let secured = setting.terminate(service.address, "", "max_message_size = \"64KiB\"").await;
     let post = |media: &str, body: &str| {
         format!(

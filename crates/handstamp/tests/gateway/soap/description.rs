@@ -27,7 +27,7 @@ const WSDL: &str = r#"<w:definitions xmlns:w="http://schemas.xmlsoap.org/wsdl/" 
 
 #[tokio::test]
 async fn each_side_serves_the_wsdl_that_its_clients_need() {
-    let (setting, service) = (Setting::new(Bootstrap::UserNameForCertificate, true).await, plain_ledger().await);
+    let (setting, service) = (Setting::new(Bootstrap::Certificate, true).await, plain_ledger().await);
     fs::write(setting.path("ledger.wsdl"), WSDL).expect("written");
     fs::write(setting.path("ledger.xsd"), "<xs:schema xmlns:xs='http://www.w3.org/2001/XMLSchema'/>").expect("written");
     let secured = setting.terminate(service.address, "", "wsdl = \"ledger.wsdl\"").await;
@@ -60,7 +60,7 @@ async fn each_side_serves_the_wsdl_that_its_clients_need() {
 
 #[tokio::test]
 async fn the_check_of_a_configuration_says_what_the_other_side_must_do() {
-    let (setting, service) = (Setting::new(Bootstrap::UserNameForCertificate, true).await, plain_ledger().await);
+    let (setting, service) = (Setting::new(Bootstrap::Certificate, true).await, plain_ledger().await);
     let check = |file: &str| {
         let output = Command::new(env!("CARGO_BIN_EXE_handstamp"))
             .args(["config", "check", file])

@@ -10,7 +10,7 @@ use crate::support::Application;
 
 #[tokio::test]
 async fn the_doctor_says_what_becomes_of_a_captured_message() {
-    let setting = Setting::new(Bootstrap::UserNameForCertificate, true).await;
+    let setting = Setting::new(Bootstrap::Certificate, true).await;
     // A service that answers nothing sensible: what it is asked is the capture.
     let captor = Application::answering(|_| Response::new(String::new())).await;
     setting.write_terminate(captor.address, "", "");

@@ -32,7 +32,7 @@ fn post(headers: &str, body: &[u8]) -> Vec<u8> {
 #[tokio::test]
 async fn sc_14_5_sessions_speak_every_encoding_of_the_binding() {
     for encoding in ["textMessageEncoding", "mtomMessageEncoding", "binaryMessageEncoding"] {
-        let (setting, service) = (Setting::new(Bootstrap::UserNameForCertificate, true).await, plain_ledger().await);
+        let (setting, service) = (Setting::new(Bootstrap::Certificate, true).await, plain_ledger().await);
         let binding = fs::read_to_string(setting.path("binding.xml")).expect("readable");
         fs::write(setting.path("binding.xml"), binding.replace("textMessageEncoding", encoding)).expect("written");
         let secured = setting.terminate(service.address, "", "").await;
@@ -48,7 +48,7 @@ async fn sc_14_5_sessions_speak_every_encoding_of_the_binding() {
 
 #[tokio::test]
 async fn local_programs_may_write_mtom_binary_and_gzip() {
-    let (setting, service) = (Setting::new(Bootstrap::UserNameForCertificate, true).await, plain_ledger().await);
+    let (setting, service) = (Setting::new(Bootstrap::Certificate, true).await, plain_ledger().await);
     let secured = setting.terminate(service.address, "", "").await;
     let plain = setting.initiate(&format!("http://{}/ledger", secured.address), AS_ADA).await;
     let text = request(SOAP_12, "Balance", "");
@@ -86,7 +86,7 @@ async fn local_programs_may_write_mtom_binary_and_gzip() {
 
 #[tokio::test]
 async fn compression_is_bounded_and_comes_back_where_it_is_wanted() {
-    let (setting, service) = (Setting::new(Bootstrap::UserNameForCertificate, true).await, plain_ledger().await);
+    let (setting, service) = (Setting::new(Bootstrap::Certificate, true).await, plain_ledger().await);
     let secured = setting.terminate(service.address, "", "max_message_size = \"64KiB\"").await;
     let mut bomb = Vec::new();
     GzEncoder::new(vec![b' '; 1 << 20].as_slice(), Compression::fast()).read_to_end(&mut bomb).expect("compressed");

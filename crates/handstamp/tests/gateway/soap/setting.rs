@@ -23,11 +23,12 @@ pub(super) struct Setting {
     pub(super) folder: TempDir,
 }
 
-/// Which binding both ends have.
+/// What protects the name and the password with which a session is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Bootstrap {
-    UserNameForCertificate,
-    UserNameOverTransport,
+    Certificate,
+    Transport,
+    Negotiated,
 }
 
 impl Setting {
@@ -136,8 +137,9 @@ fn write_private(path: &Path, text: &str) {
 
 fn binding(bootstrap: Bootstrap, stateful: bool) -> String {
     let (mode, transport) = match bootstrap {
-        Bootstrap::UserNameForCertificate => ("UserNameForCertificate", "httpTransport"),
-        Bootstrap::UserNameOverTransport => ("UserNameOverTransport", "httpsTransport"),
+        Bootstrap::Certificate => ("UserNameForCertificate", "httpTransport"),
+        Bootstrap::Transport => ("UserNameOverTransport", "httpsTransport"),
+        Bootstrap::Negotiated => ("UserNameForSslNegotiated", "httpTransport"),
     };
     format!(
         r#"<customBinding><binding name="ledger">

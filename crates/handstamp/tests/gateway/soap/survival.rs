@@ -118,7 +118,7 @@ async fn run(setting: &Setting, file: &str, nodes: [SocketAddr; 2], asked: Vec<S
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sessions_outlive_the_gateway_that_ends_them() {
-    let (setting, service) = (Setting::new(Bootstrap::UserNameForCertificate, true).await, plain_ledger().await);
+    let (setting, service) = (Setting::new(Bootstrap::Certificate, true).await, plain_ledger().await);
     let nodes = [free_address(), free_address()];
     setting.write_terminate(service.address, "", "jwt_header = \"X-Token\"\n[jwt]\nissuer = \"urn:test\"");
     let servers = format!("[\"http://{}/ledger\", \"http://{}/ledger\"]", nodes[0], nodes[1]);
@@ -133,7 +133,7 @@ async fn sessions_outlive_the_gateway_that_ends_them() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_that_begins_sessions_can_be_killed() {
-    let (setting, service) = (Setting::new(Bootstrap::UserNameForCertificate, true).await, plain_ledger().await);
+    let (setting, service) = (Setting::new(Bootstrap::Certificate, true).await, plain_ledger().await);
     let secured = setting.terminate(service.address, "", "").await;
     let nodes = [free_address(), free_address()];
     let route = format!("{AS_ADA}\nlost_session = \"repeat\"");
