@@ -98,8 +98,16 @@ fn configurations_that_cannot_work_are_refused_at_the_start() {
     assert_eq!(code(settings(), vec![party(), party()]), "HST-WSFED-CONFIG");
     assert_eq!(code(IssuerSettings::new("", STS), vec![]), "HST-WSFED-CONFIG");
     assert_eq!(code(IssuerSettings::new("urn:sts", "/wsfed"), vec![]), "HST-WSFED-CONFIG");
-    for replies in [vec![], vec!["/relative"], vec!["javascript:alert(1)"], vec![REPLY, "mailto:a@b"]] {
+    for replies in [vec!["/relative"], vec!["javascript:alert(1)"], vec![REPLY, "mailto:a@b"]] {
         assert_eq!(code(settings(), vec![RelyingPartyTrust::new("urn:a", replies)]), "HST-WSFED-CONFIG");
     }
     assert_eq!(code(settings(), vec![RelyingPartyTrust::new("", [REPLY])]), "HST-WSFED-CONFIG");
+
+    // A party of programs only: no browser is ever sent anywhere with its tokens.
+    let nowhere: [&str; 0] = [];
+    let issuer = Issuer::new(settings(), Arc::clone(&signing), vec![RelyingPartyTrust::new("urn:a", nowhere)]).unwrap();
+    for query in ["wa=wsignin1.0&wtrealm=urn:a".to_owned(), format!("wa=wsignin1.0&wtrealm=urn:a&wreply={REPLY}")] {
+        let request = query_of(&format!("https://sts/?{query}"));
+        assert_eq!(Pair::code(issuer.receive_sign_in_request(&request)), "HST-WSFED-REPLY", "{query}");
+    }
 }

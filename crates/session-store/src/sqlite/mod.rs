@@ -30,7 +30,8 @@ use worker::Worker;
 /// use handstamp_session_store::{SqliteOptions, SqliteStore};
 /// use handstamp_session_token::native::NativeFormat;
 /// use handstamp_time::{Clock, SystemClock};
-/// ///
+/// use std::sync::Arc;
+///
 /// # let folder = tempfile::tempdir()?;
 /// # let path = folder.path().join("sessions.db");
 /// let ring = Arc::new(KeyRing::in_memory(RotationPolicy::default(), SystemClock.now(), &SystemRandom)?);

@@ -82,12 +82,19 @@ fn prefixes_of_content(element: Element<'_>, canonical: &str) -> Vec<String> {
     let mut prefixes: Vec<String> = Vec::new();
     for (prefix, _) in std::iter::once(element).chain(element.ancestors()).flat_map(Element::namespace_declarations) {
         let name = if prefix.is_empty() { "#default" } else { prefix };
-        let may_be_used = prefix.is_empty() || canonical.contains(&format!("{prefix}:"));
+        let may_be_used = prefix.is_empty() || mentions(canonical, prefix);
         if may_be_used && !prefixes.iter().any(|known| known == name) {
             prefixes.push(name.to_owned());
         }
     }
     prefixes
+}
+
+/// Whether the prefix stands anywhere before a colon, and not just the end of a longer name, as `s` does in `xmlns:`.
+fn mentions(canonical: &str, prefix: &str) -> bool {
+    let is_of_name = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.') || !c.is_ascii();
+    let mut places = canonical.match_indices(prefix);
+    places.any(|(at, _)| canonical[at + prefix.len()..].starts_with(':') && !canonical[..at].ends_with(is_of_name))
 }
 
 #[cfg(test)]
@@ -101,6 +108,14 @@ mod tests {
         let standalone = Standalone::of(document.root().child("urn:d", "a").unwrap());
         assert_eq!(standalone.xml(), r#"<a xmlns="urn:d" xmlns:p="urn:p" t="p:T"><p:b></p:b></a>"#);
         assert_eq!(standalone.digested(), r#"<a xmlns="urn:d" t="p:T"><p:b xmlns:p="urn:p"></p:b></a>"#);
+    }
+
+    #[test]
+    fn a_prefix_that_only_ends_another_name_is_not_needed() {
+        let xml = r#"<e xmlns:s="urn:s" xmlns:x="urn:x"><x:a t="as:b">x-s:y</x:a></e>"#;
+        let document = Document::parse(xml, &ParseOptions::default()).unwrap();
+        let standalone = Standalone::of(document.root().child("urn:x", "a").unwrap());
+        assert_eq!(standalone.xml(), r#"<x:a xmlns:x="urn:x" t="as:b">x-s:y</x:a>"#);
     }
 
     #[test]
