@@ -195,14 +195,13 @@ impl Metrics {
     }
 
     fn render_issuers(&self, text: &mut Exposition) {
-        let now = SystemClock.now().unix_seconds();
+        let now = SystemClock.now();
         let name = "handstamp_metadata_age_seconds";
         text.family(name, "gauge", "Time since an issuer's metadata was last found good.");
         self.issuers.each(|issuer, metrics| {
             // Without any, there is no age.
-            let fetched = metrics.metadata_fetched_at.value();
-            if fetched > 0 {
-                text.sample(name, &[("issuer", issuer)], (now - fetched).max(0));
+            if let Some(at) = metrics.metadata_found_good() {
+                text.sample(name, &[("issuer", issuer)], now.saturating_duration_since(at).as_secs());
             }
         });
         let name = "handstamp_metadata_refreshes_total";
@@ -273,6 +272,13 @@ pub struct IssuerMetrics {
     pub metadata_failures: Counter,
     /// When it was last fetched and held, in seconds of Unix time; 0 before.
     pub metadata_fetched_at: Gauge,
+}
+
+impl IssuerMetrics {
+    /// When its metadata was last found good, if ever.
+    pub fn metadata_found_good(&self) -> Option<Timestamp> {
+        Some(self.metadata_fetched_at.value()).filter(|at| *at > 0).and_then(Timestamp::from_unix_seconds)
+    }
 }
 
 /// What is counted for an operation of the store.

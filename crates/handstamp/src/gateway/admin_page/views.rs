@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::plot::{HEIGHT, Plot, WIDTH};
 use super::{AdminPage, END_SESSION, END_USER, fingerprint, user_of};
-use crate::admin::FederationMetrics;
+use crate::admin::{FederationMetrics, Metrics};
 use crate::config::{Config, SessionMode, StoreKind, format_duration};
 
 /// Everything at a glance.
@@ -124,7 +124,12 @@ impl<'a> Overview<'a> {
             in_memory: page.config.store.kind == StoreKind::Memory,
             next_rotation: next_rotation(&keys, page.keys.policy().rotate_after, now),
             keys: keys.iter().rev().map(|key| KeyRow::of(key, now)).collect(),
-            issuers: page.config.issuer.keys().map(|name| IssuerRow::of(name, &page.config)).collect(),
+            issuers: page
+                .config
+                .issuer
+                .keys()
+                .map(|name| IssuerRow::of(name, &page.config, &page.metrics, now))
+                .collect(),
             rejections: latest
                 .iter()
                 .map(|rejection| RejectionRow {
@@ -203,16 +208,21 @@ impl KeyRow {
 }
 
 impl IssuerRow {
-    fn of(name: &str, config: &Config) -> Self {
+    fn of(name: &str, config: &Config, metrics: &Metrics, now: Timestamp) -> Self {
         let issuer = &config.issuer[name];
         let kinds = [
             (issuer.certificates.len(), "certificate file(s)"),
             (issuer.fingerprints.len(), "SHA-256 fingerprint(s)"),
             (issuer.thumbprints.len(), "SHA-1 thumbprint(s)"),
-            (usize::from(issuer.metadata.is_some()), "metadata address"),
         ];
-        let trust: Vec<String> =
+        let mut trust: Vec<String> =
             kinds.iter().filter(|(count, _)| *count > 0).map(|(count, kind)| format!("{count} {kind}")).collect();
+        if issuer.metadata.is_some() {
+            trust.push(match metrics.issuer(name).metadata_found_good() {
+                Some(at) => format!("its metadata, found good {}", ago(at, now)),
+                None => "its metadata, which was never found good".to_owned(),
+            });
+        }
         let url = issuer.sign_in_url.as_ref().or(issuer.metadata.as_ref());
         let sign_in_url = url.map_or_else(String::new, |url| url.as_str().to_owned());
         Self { name: name.to_owned(), sign_in_url, trust: trust.join(", ") }
