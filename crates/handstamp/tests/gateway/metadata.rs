@@ -8,6 +8,7 @@ use http::Response;
 
 use super::browser::{Browser, REALM, STS, Site};
 use super::support::{Application, Running, exchange};
+use super::tls;
 
 /// Where an issuer publishes its metadata.
 struct Publisher {
@@ -50,7 +51,13 @@ fn fingerprint(site: &Site) -> String {
 
 /// A gateway that knows of its issuer only where it publishes.
 async fn gateway(site: &Site, publisher: &Publisher, application: &Application, issuer: &str) -> Running {
-    let (folder, address) = (site.folder.path().display(), publisher.server.address);
+    let origin = format!("http://{}", publisher.server.address);
+    gateway_of(site, &origin, application, issuer).await
+}
+
+/// The same, for an issuer that publishes at this origin.
+async fn gateway_of(site: &Site, origin: &str, application: &Application, issuer: &str) -> Running {
+    let folder = site.folder.path().display();
     Running::from_toml(&format!(
         r#"
         [listener.public]
@@ -61,7 +68,7 @@ async fn gateway(site: &Site, publisher: &Publisher, application: &Application, 
         [keys]
         path = "{folder}/keys.json"
         [issuer.sts]
-        metadata = "http://{address}/FederationMetadata/2007-06/FederationMetadata.xml"
+        metadata = "{origin}/FederationMetadata/2007-06/FederationMetadata.xml"
         {issuer}
         [federation.shop]
         realm = "{REALM}"
@@ -109,6 +116,30 @@ async fn an_issuer_is_known_by_its_metadata_alone_sm_42() {
     let metrics = metrics(&gateway).await;
     assert!(metrics.contains("handstamp_metadata_age_seconds{issuer=\"sts\"}"), "{metrics}");
     assert!(metrics.contains("handstamp_metadata_refreshes_total{issuer=\"sts\",result=\"ok\"} 1"), "{metrics}");
+}
+
+#[tokio::test]
+async fn metadata_comes_over_tls_from_whom_the_authorities_vouch_for_sm_42() {
+    let (site, application) = (Site::new(), Application::hello().await);
+    let publisher = Publisher::of(metadata(&site)).await;
+    let issuers = tls::certificate(site.folder.path(), "issuer.pem", "localhost");
+    let strangers = tls::certificate(site.folder.path(), "stranger.pem", "localhost");
+    // A gateway of ours ends TLS in front of the issuer, too.
+    let front = Running::from_toml(&tls::toml(publisher.server.address, &issuers, "", "")).await;
+    let origin = format!("https://localhost:{}", front.address.port());
+
+    let authorities = format!("metadata_authorities = [\"{}\"]", issuers.display());
+    let trusting = gateway_of(&site, &origin, &application, &authorities).await;
+    known(&trusting).await;
+
+    let asked = publisher.asked();
+    let authorities = format!("metadata_authorities = [\"{}\"]", strangers.display());
+    let wary = gateway_of(&site, &origin, &application, &authorities).await;
+    let failed = "handstamp_metadata_refreshes_total{issuer=\"sts\",result=\"failed\"} 1";
+    until("the handshake fails", async || metrics(&wary).await.contains(failed)).await;
+    let answer = Browser::default().open(&wary, "/").await;
+    assert!(answer.status == 503 && answer.body.contains("HST-METADATA-NONE"), "{answer:?}");
+    assert_eq!(publisher.asked(), asked, "nothing was asked of a server that nobody vouches for");
 }
 
 #[tokio::test]

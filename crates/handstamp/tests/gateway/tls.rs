@@ -21,7 +21,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 use super::support::{Application, Running, status};
 
 /// A certificate that vouches for itself, and its key, in one file.
-fn certificate(folder: &Path, file: &str, name: &str) -> PathBuf {
+pub(crate) fn certificate(folder: &Path, file: &str, name: &str) -> PathBuf {
     let made = rcgen::generate_simple_self_signed([name.to_owned()]).expect("a certificate");
     let path = folder.join(file);
     write_private(&path, &format!("{}{}", made.cert.pem(), made.signing_key.serialize_pem()));
@@ -71,7 +71,7 @@ async fn get(stream: TlsStream<TcpStream>) -> Result<Response<Bytes>, hyper::Err
 }
 
 /// A gateway with the certificate of `shop.example` on its listener, and further lines in the listener's table.
-fn toml(application: SocketAddr, certificate: &Path, tls: &str, route: &str) -> String {
+pub(crate) fn toml(application: SocketAddr, certificate: &Path, tls: &str, route: &str) -> String {
     let pem = certificate.display();
     format!(
         r#"
