@@ -13,6 +13,7 @@ pub struct RedisServer {
     process: Option<Child>,
     port: u16,
     folder: TempDir,
+    tls: bool,
 }
 
 impl RedisServer {
@@ -21,15 +22,33 @@ impl RedisServer {
     /// # Panics
     /// When it is installed and does not start.
     pub fn start() -> Option<Self> {
+        Self::start_with(None)
+    }
+
+    /// The same, speaking nothing but TLS with the certificate for `localhost` and the key of this PEM text.
+    ///
+    /// # Panics
+    /// When it is installed and does not start.
+    pub fn start_with_tls(identity: &str) -> Option<Self> {
+        Self::start_with(Some(identity))
+    }
+
+    fn start_with(identity: Option<&str>) -> Option<Self> {
         let program = installed("redis-server", &["/usr/bin"])?;
-        let mut server = Self { process: None, port: free_port(), folder: folder() };
+        let mut server = Self { process: None, port: free_port(), folder: folder(), tls: identity.is_some() };
+        if let Some(identity) = identity {
+            fs::write(server.folder.path().join(IDENTITY), identity).expect("written");
+        }
         server.run(&program);
         Some(server)
     }
 
     /// Its address.
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}/0", self.port)
+        match self.tls {
+            true => format!("rediss://localhost:{}/0", self.port),
+            false => format!("redis://127.0.0.1:{}/0", self.port),
+        }
     }
 
     /// Ends it with SIGKILL.
@@ -46,7 +65,17 @@ impl RedisServer {
 
     fn run(&mut self, program: &Path) {
         let mut command = Command::new(program);
-        command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port", &self.port.to_string()]);
+        command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
+        let port = self.port.to_string();
+        match self.tls {
+            true => {
+                command.args(["--port", "0", "--tls-auth-clients", "no", "--tls-port", &port]);
+                for option in ["--tls-cert-file", "--tls-key-file"] {
+                    command.arg(option).arg(self.folder.path().join(IDENTITY));
+                }
+            }
+            false => drop(command.args(["--port", &port])),
+        }
         command.arg("--dir").arg(self.folder.path());
         self.process = Some(started(command, self.port));
     }
@@ -64,6 +93,7 @@ pub struct PostgresServer {
     process: Option<Child>,
     port: u16,
     folder: TempDir,
+    tls: bool,
 }
 
 impl PostgresServer {
@@ -72,6 +102,18 @@ impl PostgresServer {
     /// # Panics
     /// When it is installed and does not start.
     pub fn start() -> Option<Self> {
+        Self::start_with(None)
+    }
+
+    /// The same, with TLS for those who ask for it: with the certificate for `localhost` and the key of this PEM text.
+    ///
+    /// # Panics
+    /// When it is installed and does not start.
+    pub fn start_with_tls(identity: &str) -> Option<Self> {
+        Self::start_with(Some(identity))
+    }
+
+    fn start_with(identity: Option<&str>) -> Option<Self> {
         let init = Self::program("initdb")?;
         let folder = folder();
         if is_root() {
@@ -88,7 +130,16 @@ impl PostgresServer {
             "--pgdata",
         ]);
         succeed(command.arg(folder.path().join("data")));
-        let mut server = Self { process: None, port: free_port(), folder };
+        if let Some(identity) = identity {
+            let file = folder.path().join(IDENTITY);
+            fs::write(&file, identity).expect("written");
+            // It takes keys of its own only, which nobody else can read.
+            succeed(Command::new("chmod").arg("600").arg(&file));
+            if is_root() {
+                succeed(Command::new("chown").arg("postgres").arg(&file));
+            }
+        }
+        let mut server = Self { process: None, port: free_port(), folder, tls: identity.is_some() };
         server.run();
         server.administer("CREATE DATABASE handstamp", "postgres");
         Some(server)
@@ -96,7 +147,10 @@ impl PostgresServer {
 
     /// Its address.
     pub fn url(&self) -> String {
-        format!("postgresql://handstamp@127.0.0.1:{}/handstamp", self.port)
+        match self.tls {
+            true => format!("postgresql://handstamp@localhost:{}/handstamp?sslmode=require", self.port),
+            false => format!("postgresql://handstamp@127.0.0.1:{}/handstamp", self.port),
+        }
     }
 
     /// Removes all that is in the database.
@@ -129,6 +183,13 @@ impl PostgresServer {
         let mut command = unprivileged(&program);
         command.args(["-c", "listen_addresses=127.0.0.1", "-c", &sockets, "-c", "fsync=off", "-p"]);
         command.arg(self.port.to_string()).arg("-D").arg(self.folder.path().join("data"));
+        if self.tls {
+            let identity = self.folder.path().join(IDENTITY);
+            command.args(["-c", "ssl=on"]);
+            for option in ["ssl_cert_file", "ssl_key_file"] {
+                command.arg("-c").arg(format!("{option}={}", identity.display()));
+            }
+        }
         self.process = Some(started(command, self.port));
         self.wait();
     }
@@ -159,6 +220,9 @@ impl Drop for PostgresServer {
         self.kill();
     }
 }
+
+/// Certificate and key of a server that speaks TLS, in its folder.
+const IDENTITY: &str = "server.pem";
 
 /// Only ever reached by a server that hangs.
 const PATIENCE: Duration = Duration::from_secs(60);

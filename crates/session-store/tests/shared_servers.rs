@@ -81,6 +81,46 @@ async fn st_35_nodes_on_one_postgresql_are_a_farm() {
     farm(here, there).await;
 }
 
+/// A certificate for `localhost` that vouches for itself, with its key, and a file with the certificate alone.
+fn identity(folder: &std::path::Path, name: &str) -> (String, std::path::PathBuf) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let file = folder.join(name);
+    std::fs::write(&file, made.cert.pem()).unwrap();
+    (format!("{}{}", made.cert.pem(), made.signing_key.serialize_pem()), file)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_redis_is_reached_over_tls_and_only_one_that_the_authorities_vouch_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (own, authority) = identity(folder.path(), "own.crt");
+    let (_, stranger) = identity(folder.path(), "stranger.crt");
+    let Some(server) = RedisServer::start_with_tls(&own) else { return };
+    let ring = ring();
+    let open = async |authority: &std::path::Path| {
+        let mut options = RedisOptions::new(server.url());
+        options.authorities = vec![authority.to_owned()];
+        RedisStore::open(NativeFormat::new(Arc::clone(&ring)), options).await
+    };
+    assert_eq!(open(&stranger).await.err().map(|error| error.kind()), Some(ErrorKind::StoreUnavailable));
+    farm(open(&authority).await.unwrap(), open(&authority).await.unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_postgresql_is_reached_over_tls_and_only_one_that_the_authorities_vouch_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (own, authority) = identity(folder.path(), "own.crt");
+    let (_, stranger) = identity(folder.path(), "stranger.crt");
+    let Some(server) = PostgresServer::start_with_tls(&own) else { return };
+    let ring = ring();
+    let open = async |authority: &std::path::Path| {
+        let mut options = PostgresOptions::new(server.url());
+        options.authorities = vec![authority.to_owned()];
+        PostgresStore::open(NativeFormat::new(Arc::clone(&ring)), options).await
+    };
+    assert_eq!(open(&stranger).await.err().map(|error| error.kind()), Some(ErrorKind::StoreUnavailable));
+    farm(open(&authority).await.unwrap(), open(&authority).await.unwrap()).await;
+}
+
 async fn farm(here: impl Store + 'static, there: impl Store + 'static) {
     conformance::nodes_of_a_farm_agree(&here, &there).await;
 
