@@ -6,7 +6,6 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::net::IpAddr;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +18,7 @@ use serde::{Serialize, Serializer};
 
 use crate::Error;
 use crate::admin::{Counter, Readiness};
+use crate::config::Audit;
 use crate::gateway::request_id::RequestId;
 
 /// What happened.
@@ -132,7 +132,7 @@ impl AuditLog {
     ///
     /// # Errors
     /// It cannot be written.
-    pub(crate) fn open(path: &Path, lost: &Arc<Counter>) -> Result<Self, Error> {
+    fn open(path: &Path, lost: &Arc<Counter>) -> Result<Self, Error> {
         let cannot = |source: io::Error| Error::Setup {
             code: "HST-AUDIT-FILE",
             message: format!("audit.path: {} cannot be written: {source}", path.display()),
@@ -144,6 +144,14 @@ impl AuditLog {
         let writer = Writer { file, lost: Arc::clone(lost), failing };
         std::thread::Builder::new().name("audit".to_owned()).spawn(move || writer.run(&received)).map_err(cannot)?;
         Ok(Self(Some(Arc::new(queue))))
+    }
+
+    /// The log that the configuration names, or nothing.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(crate) fn configured(settings: Option<&Audit>, lost: &Arc<Counter>) -> Result<Self, Error> {
+        settings.map_or_else(|| Ok(Self::default()), |settings| Self::open(&settings.path, lost))
     }
 
     /// Adds a line, with the time.
@@ -225,15 +233,30 @@ struct LogFile {
 
 impl LogFile {
     fn open(path: PathBuf) -> io::Result<Self> {
-        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(&path)?;
+        let mut options = OpenOptions::new();
+        options.append(true).create(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path)?;
         Ok(Self { path, file })
     }
 
-    fn write(&mut self, line: &[u8]) -> io::Result<()> {
+    /// Whether the name leads elsewhere by now, or nowhere.
+    #[cfg(unix)]
+    fn is_moved(&self) -> io::Result<bool> {
+        use std::os::unix::fs::MetadataExt as _;
         let own = self.file.metadata()?;
-        let moved =
-            std::fs::metadata(&self.path).map_or(true, |there| there.ino() != own.ino() || there.dev() != own.dev());
-        if moved {
+        Ok(std::fs::metadata(&self.path).map_or(true, |there| there.ino() != own.ino() || there.dev() != own.dev()))
+    }
+
+    /// Whether the name leads nowhere by now.
+    #[cfg(not(unix))]
+    fn is_moved(&self) -> io::Result<bool> {
+        Ok(!self.path.exists())
+    }
+
+    fn write(&mut self, line: &[u8]) -> io::Result<()> {
+        if self.is_moved()? {
             *self = Self::open(self.path.clone())?;
         }
         self.file.write_all(line)
@@ -264,8 +287,12 @@ mod tests {
         assert_eq!((first[0]["event"].as_str(), first[0]["user"].as_str()), (Some("sign-in"), Some("al\"ice\n")));
         assert!(first[0].get("code").is_none() && first[0]["at"].as_str().is_some_and(|at| at.ends_with('Z')));
         assert_eq!((second.len(), second[0]["code"].as_str()), (1, Some("ID4243")));
-        let mode = std::fs::metadata(&path).expect("metadata").mode();
-        assert_eq!(mode & 0o777, 0o600);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt as _;
+            let mode = std::fs::metadata(&path).expect("metadata").mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
     }
 
     #[test]

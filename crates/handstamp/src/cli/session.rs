@@ -153,10 +153,7 @@ impl Desk {
         }
         let keys = Arc::new(KeyRing::open(&config.keys.path, config.rotation_policy())?);
         let store = store::open(&config.store, &keys).await?;
-        let audit = match &config.audit {
-            Some(audit) => AuditLog::open(&audit.path, &Arc::default())?,
-            None => AuditLog::default(),
-        };
+        let audit = AuditLog::configured(config.audit.as_ref(), &Arc::default())?;
         let sessions = SessionDesk::new(
             &config,
             Arc::clone(&store) as Arc<dyn SessionDirectory>,

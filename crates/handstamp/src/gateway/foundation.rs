@@ -53,10 +53,7 @@ impl Foundation {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let stores = Stores::open(config, &keys, metrics).await?;
         stores.revocations.poll(clock.now()).await.map_err(|error| setup_error(&error))?;
-        let audit = match &config.audit {
-            Some(audit) => AuditLog::open(&audit.path, &metrics.audit_lost)?,
-            None => AuditLog::default(),
-        };
+        let audit = AuditLog::configured(config.audit.as_ref(), &metrics.audit_lost)?;
         Ok(Self { keys, stores, clock, store_fails: Arc::default(), audit, metadata: MetadataShelf::default() })
     }
 
