@@ -4,7 +4,7 @@ use crate::{SessionDirectory, SessionFilter, StoredSession};
 use async_trait::async_trait;
 use handstamp_session_token::{
     CachedToken, ContextId, EndpointScope, Error, MruCache, NewEntry, ReplayCache, Revision, Revocation,
-    RevocationCursor, RevocationStore, SessionTokenCache, SessionTokenCacheKey, StoreError,
+    RevocationCursor, RevocationStore, SessionTokenCache, SessionTokenCacheKey, StoreError, WriteCondition,
 };
 use handstamp_time::Timestamp;
 use std::collections::HashMap;
@@ -52,31 +52,14 @@ impl MemoryStore {
 
 #[async_trait]
 impl SessionTokenCache for MemoryStore {
-    async fn add(&self, key: &SessionTokenCacheKey, entry: NewEntry, now: Timestamp) -> Result<Revision, Error> {
-        self.tokens.add(key, entry, now).await
-    }
-
-    async fn update(&self, key: &SessionTokenCacheKey, entry: NewEntry, now: Timestamp) -> Result<Revision, Error> {
-        self.tokens.update(key, entry, now).await
-    }
-
-    async fn add_or_update(
+    async fn write(
         &self,
         key: &SessionTokenCacheKey,
         entry: NewEntry,
-        now: Timestamp,
-    ) -> Result<Revision, Error> {
-        self.tokens.add_or_update(key, entry, now).await
-    }
-
-    async fn compare_and_set(
-        &self,
-        key: &SessionTokenCacheKey,
-        expected: Revision,
-        entry: NewEntry,
+        condition: WriteCondition,
         now: Timestamp,
     ) -> Result<Option<Revision>, Error> {
-        self.tokens.compare_and_set(key, expected, entry, now).await
+        self.tokens.write(key, entry, condition, now).await
     }
 
     async fn get(&self, key: &SessionTokenCacheKey, now: Timestamp) -> Result<Option<CachedToken>, Error> {
@@ -94,10 +77,6 @@ impl SessionTokenCache for MemoryStore {
 
     async fn remove(&self, key: &SessionTokenCacheKey) -> Result<(), Error> {
         self.tokens.remove(key).await
-    }
-
-    async fn remove_session(&self, endpoint: &EndpointScope, context_id: &ContextId) -> Result<(), Error> {
-        self.tokens.remove_session(endpoint, context_id).await
     }
 
     async fn remove_endpoint(&self, endpoint: &EndpointScope) -> Result<(), Error> {

@@ -107,19 +107,6 @@ impl EntryKey {
     }
 }
 
-/// What has to be there for a write to happen.
-#[derive(Clone, Copy)]
-pub(crate) enum Condition {
-    /// Nothing that has not expired.
-    Absent,
-    /// Something that has not expired.
-    Present,
-    /// Whatever it is.
-    Anything,
-    /// The write of this revision, not expired.
-    Revision(u64),
-}
-
 /// Ticks as stores keep them.
 pub(crate) fn time(ticks: i64) -> Timestamp {
     Timestamp::from_ticks(ticks).unwrap_or(Timestamp::MIN)

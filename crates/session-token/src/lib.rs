@@ -32,7 +32,9 @@ mod unique_id;
 pub mod wif;
 
 pub use builder::SessionSecurityTokenBuilder;
-pub use cache::{CachedToken, MruCache, NewEntry, Revision, SessionTokenCache, SessionTokenCacheKey, TwoLevelCache};
+pub use cache::{
+    CachedToken, MruCache, NewEntry, Revision, SessionTokenCache, SessionTokenCacheKey, TwoLevelCache, WriteCondition,
+};
 pub use endpoint::EndpointScope;
 pub use error::{ArgumentError, Error, ErrorKind, Malformed, Misconfigured, Quoted, StoreError};
 pub use format::{Carrier, Expected, Opened, TextEncoding, TokenFormat};

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use handstamp_session_store::Store;
 use handstamp_session_token::{
     CachedToken, ContextId, EndpointScope, Error, NewEntry, ReplayCache, Revision, Revocation, RevocationCursor,
-    RevocationStore, SessionTokenCache, SessionTokenCacheKey,
+    RevocationStore, SessionTokenCache, SessionTokenCacheKey, WriteCondition,
 };
 use handstamp_time::Timestamp;
 
@@ -50,31 +50,14 @@ async fn timed<T>(metrics: &StoreMetrics, operation: impl Future<Output = Result
 
 #[async_trait]
 impl SessionTokenCache for MeasuredStore {
-    async fn add(&self, key: &SessionTokenCacheKey, entry: NewEntry, now: Timestamp) -> Result<Revision, Error> {
-        timed(&self.writes, self.store.add(key, entry, now)).await
-    }
-
-    async fn update(&self, key: &SessionTokenCacheKey, entry: NewEntry, now: Timestamp) -> Result<Revision, Error> {
-        timed(&self.writes, self.store.update(key, entry, now)).await
-    }
-
-    async fn add_or_update(
+    async fn write(
         &self,
         key: &SessionTokenCacheKey,
         entry: NewEntry,
-        now: Timestamp,
-    ) -> Result<Revision, Error> {
-        timed(&self.writes, self.store.add_or_update(key, entry, now)).await
-    }
-
-    async fn compare_and_set(
-        &self,
-        key: &SessionTokenCacheKey,
-        expected: Revision,
-        entry: NewEntry,
+        condition: WriteCondition,
         now: Timestamp,
     ) -> Result<Option<Revision>, Error> {
-        timed(&self.writes, self.store.compare_and_set(key, expected, entry, now)).await
+        timed(&self.writes, self.store.write(key, entry, condition, now)).await
     }
 
     async fn get(&self, key: &SessionTokenCacheKey, now: Timestamp) -> Result<Option<CachedToken>, Error> {
@@ -92,10 +75,6 @@ impl SessionTokenCache for MeasuredStore {
 
     async fn remove(&self, key: &SessionTokenCacheKey) -> Result<(), Error> {
         timed(&self.removals, self.store.remove(key)).await
-    }
-
-    async fn remove_session(&self, endpoint: &EndpointScope, context_id: &ContextId) -> Result<(), Error> {
-        timed(&self.removals, self.store.remove_session(endpoint, context_id)).await
     }
 
     async fn remove_endpoint(&self, endpoint: &EndpointScope) -> Result<(), Error> {

@@ -2,12 +2,12 @@
 
 use super::PostgresStore;
 use super::rows::{column, count, digest};
-use crate::sealing::{Condition, EntryKey, StoredToken, time};
+use crate::sealing::{EntryKey, StoredToken, time};
 use crate::{SessionDirectory, SessionFilter, StoredSession};
 use async_trait::async_trait;
 use handstamp_session_token::{
     CachedToken, ContextId, EndpointScope, Error, NewEntry, Revision, SessionTokenCache, SessionTokenCacheKey,
-    SubjectId,
+    SubjectId, WriteCondition,
 };
 use handstamp_time::Timestamp;
 use tokio_postgres::Row;
@@ -49,31 +49,37 @@ const PURGE: &str = "DELETE FROM handstamp_session WHERE expires < $1";
 
 #[async_trait]
 impl SessionTokenCache for PostgresStore {
-    async fn add(&self, key: &SessionTokenCacheKey, entry: NewEntry, now: Timestamp) -> Result<Revision, Error> {
-        self.write_if(key, entry, Condition::Absent, now).await?.ok_or(Error::AlreadyCached)
-    }
-
-    async fn update(&self, key: &SessionTokenCacheKey, entry: NewEntry, now: Timestamp) -> Result<Revision, Error> {
-        self.write_if(key, entry, Condition::Present, now).await?.ok_or(Error::NotCached)
-    }
-
-    async fn add_or_update(
+    async fn write(
         &self,
         key: &SessionTokenCacheKey,
         entry: NewEntry,
-        now: Timestamp,
-    ) -> Result<Revision, Error> {
-        self.write_if(key, entry, Condition::Anything, now).await?.ok_or(Error::NotCached)
-    }
-
-    async fn compare_and_set(
-        &self,
-        key: &SessionTokenCacheKey,
-        expected: Revision,
-        entry: NewEntry,
+        condition: WriteCondition,
         now: Timestamp,
     ) -> Result<Option<Revision>, Error> {
-        self.write_if(key, entry, Condition::Revision(expected.0), now).await
+        let entry = self.sealing.seal(key, &entry, now)?;
+        let (subject, now) = (entry.subject.as_ref().map(<[u8; 32]>::as_slice), now.ticks());
+        let expected = match condition {
+            WriteCondition::Revision(revision) => Some(revision.0.cast_signed()),
+            _ => None,
+        };
+        let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![];
+        let context = entry.key.context.as_slice();
+        parameters.extend([&entry.key.endpoint as &(dyn ToSql + Sync), &context, &entry.key.generation]);
+        parameters.extend([&entry.signed_in_at as &(dyn ToSql + Sync), &entry.expires, &subject, &entry.sealed]);
+        let sql = match condition {
+            WriteCondition::Anything => PUT,
+            WriteCondition::Absent => {
+                parameters.push(&now);
+                CREATE
+            }
+            WriteCondition::Present | WriteCondition::Revision(_) => {
+                parameters.extend([&now as &(dyn ToSql + Sync), &expected]);
+                REPLACE
+            }
+        };
+        let rows = self.connections.query(WRITE_ACTION, sql, &parameters).await?;
+        let revision = rows.first().map(|row| column::<i64>(row, "revision", WRITE_ACTION)).transpose()?;
+        Ok(revision.map(|revision| Revision(revision.cast_unsigned())))
     }
 
     async fn get(&self, key: &SessionTokenCacheKey, now: Timestamp) -> Result<Option<CachedToken>, Error> {
@@ -95,10 +101,6 @@ impl SessionTokenCache for PostgresStore {
         self.delete(&EntryKey::of(key)).await
     }
 
-    async fn remove_session(&self, endpoint: &EndpointScope, context_id: &ContextId) -> Result<(), Error> {
-        self.delete(&EntryKey::all_of(endpoint, context_id)).await
-    }
-
     async fn remove_endpoint(&self, endpoint: &EndpointScope) -> Result<(), Error> {
         let action = "remove the tokens of an endpoint";
         self.connections.execute(action, REMOVE_ENDPOINT, &[&endpoint.as_str()]).await.map(|_| ())
@@ -110,39 +112,6 @@ impl SessionTokenCache for PostgresStore {
 }
 
 impl PostgresStore {
-    async fn write_if(
-        &self,
-        key: &SessionTokenCacheKey,
-        entry: NewEntry,
-        condition: Condition,
-        now: Timestamp,
-    ) -> Result<Option<Revision>, Error> {
-        let entry = self.sealing.seal(key, &entry, now)?;
-        let (subject, now) = (entry.subject.as_ref().map(<[u8; 32]>::as_slice), now.ticks());
-        let expected = match condition {
-            Condition::Revision(revision) => Some(revision.cast_signed()),
-            _ => None,
-        };
-        let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![];
-        let context = entry.key.context.as_slice();
-        parameters.extend([&entry.key.endpoint as &(dyn ToSql + Sync), &context, &entry.key.generation]);
-        parameters.extend([&entry.signed_in_at as &(dyn ToSql + Sync), &entry.expires, &subject, &entry.sealed]);
-        let sql = match condition {
-            Condition::Anything => PUT,
-            Condition::Absent => {
-                parameters.push(&now);
-                CREATE
-            }
-            Condition::Present | Condition::Revision(_) => {
-                parameters.extend([&now as &(dyn ToSql + Sync), &expected]);
-                REPLACE
-            }
-        };
-        let rows = self.connections.query(WRITE_ACTION, sql, &parameters).await?;
-        let revision = rows.first().map(|row| column::<i64>(row, "revision", WRITE_ACTION)).transpose()?;
-        Ok(revision.map(|revision| Revision(revision.cast_unsigned())))
-    }
-
     async fn read(&self, key: &EntryKey, now: Timestamp) -> Result<Vec<StoredToken>, Error> {
         let context = key.context.as_slice();
         let rows = self

@@ -3,12 +3,12 @@
 use super::RedisStore;
 use super::scripts::PURGE_STEP;
 use super::text::{digits, hexadecimal, milliseconds, ticks};
-use crate::sealing::{Condition, EntryKey, StoredToken, failed, time};
+use crate::sealing::{EntryKey, StoredToken, failed, time};
 use crate::{SessionDirectory, SessionFilter, StoredSession};
 use async_trait::async_trait;
 use handstamp_session_token::{
     CachedToken, ContextId, EndpointScope, Error, NewEntry, Revision, SessionTokenCache, SessionTokenCacheKey,
-    SubjectId,
+    SubjectId, WriteCondition,
 };
 use handstamp_time::Timestamp;
 use redis::Script;
@@ -16,82 +16,19 @@ use std::cmp::Reverse;
 
 #[async_trait]
 impl SessionTokenCache for RedisStore {
-    async fn add(&self, key: &SessionTokenCacheKey, entry: NewEntry, now: Timestamp) -> Result<Revision, Error> {
-        self.write_if(key, entry, Condition::Absent, now).await?.ok_or(Error::AlreadyCached)
-    }
-
-    async fn update(&self, key: &SessionTokenCacheKey, entry: NewEntry, now: Timestamp) -> Result<Revision, Error> {
-        self.write_if(key, entry, Condition::Present, now).await?.ok_or(Error::NotCached)
-    }
-
-    async fn add_or_update(
+    async fn write(
         &self,
         key: &SessionTokenCacheKey,
         entry: NewEntry,
-        now: Timestamp,
-    ) -> Result<Revision, Error> {
-        self.write_if(key, entry, Condition::Anything, now).await?.ok_or(Error::NotCached)
-    }
-
-    async fn compare_and_set(
-        &self,
-        key: &SessionTokenCacheKey,
-        expected: Revision,
-        entry: NewEntry,
-        now: Timestamp,
-    ) -> Result<Option<Revision>, Error> {
-        self.write_if(key, entry, Condition::Revision(expected.0), now).await
-    }
-
-    async fn get(&self, key: &SessionTokenCacheKey, now: Timestamp) -> Result<Option<CachedToken>, Error> {
-        let tokens = self.read(&EntryKey::of(key), now).await?;
-        Ok(tokens.into_iter().next().and_then(|found| self.sealing.open(found.token, now)))
-    }
-
-    async fn get_all(
-        &self,
-        endpoint: &EndpointScope,
-        context_id: &ContextId,
-        now: Timestamp,
-    ) -> Result<Vec<CachedToken>, Error> {
-        let tokens = self.read(&EntryKey::all_of(endpoint, context_id), now).await?;
-        Ok(tokens.into_iter().filter_map(|found| self.sealing.open(found.token, now)).collect())
-    }
-
-    async fn remove(&self, key: &SessionTokenCacheKey) -> Result<(), Error> {
-        let key = EntryKey::of(key);
-        self.end("remove a token", &Chosen::of(&key), &format!("={}", key.endpoint), EVERYTHING).await.map(|_| ())
-    }
-
-    async fn remove_session(&self, endpoint: &EndpointScope, context_id: &ContextId) -> Result<(), Error> {
-        let key = EntryKey::all_of(endpoint, context_id);
-        self.end("remove a token", &Chosen::of(&key), &format!("={}", key.endpoint), EVERYTHING).await.map(|_| ())
-    }
-
-    async fn remove_endpoint(&self, endpoint: &EndpointScope) -> Result<(), Error> {
-        let chosen = Chosen { kind: "endpoint", value: endpoint.as_str().to_owned() };
-        self.end("remove the tokens of an endpoint", &chosen, ANY_ENDPOINT, EVERYTHING).await.map(|_| ())
-    }
-
-    async fn purge(&self, now: Timestamp) -> Result<usize, Error> {
-        self.purge_by("purge tokens", &self.scripts.purge, now).await
-    }
-}
-
-impl RedisStore {
-    async fn write_if(
-        &self,
-        key: &SessionTokenCacheKey,
-        entry: NewEntry,
-        condition: Condition,
+        condition: WriteCondition,
         now: Timestamp,
     ) -> Result<Option<Revision>, Error> {
         let entry = self.sealing.seal(key, &entry, now)?;
         let (condition, expected) = match condition {
-            Condition::Absent => ("absent", String::new()),
-            Condition::Present => ("present", String::new()),
-            Condition::Anything => ("anything", String::new()),
-            Condition::Revision(revision) => ("revision", revision.to_string()),
+            WriteCondition::Absent => ("absent", String::new()),
+            WriteCondition::Present => ("present", String::new()),
+            WriteCondition::Anything => ("anything", String::new()),
+            WriteCondition::Revision(revision) => ("revision", revision.0.to_string()),
         };
         let subject = entry.subject.map_or_else(String::new, |subject| hexadecimal(&subject));
         let (expires, signed_in) = (time(entry.expires), time(entry.signed_in_at));
@@ -114,6 +51,37 @@ impl RedisStore {
         Ok(revision.map(Revision))
     }
 
+    async fn get(&self, key: &SessionTokenCacheKey, now: Timestamp) -> Result<Option<CachedToken>, Error> {
+        let tokens = self.read(&EntryKey::of(key), now).await?;
+        Ok(tokens.into_iter().next().and_then(|found| self.sealing.open(found.token, now)))
+    }
+
+    async fn get_all(
+        &self,
+        endpoint: &EndpointScope,
+        context_id: &ContextId,
+        now: Timestamp,
+    ) -> Result<Vec<CachedToken>, Error> {
+        let tokens = self.read(&EntryKey::all_of(endpoint, context_id), now).await?;
+        Ok(tokens.into_iter().filter_map(|found| self.sealing.open(found.token, now)).collect())
+    }
+
+    async fn remove(&self, key: &SessionTokenCacheKey) -> Result<(), Error> {
+        let key = EntryKey::of(key);
+        self.end("remove a token", &Chosen::of(&key), &format!("={}", key.endpoint), EVERYTHING).await.map(|_| ())
+    }
+
+    async fn remove_endpoint(&self, endpoint: &EndpointScope) -> Result<(), Error> {
+        let chosen = Chosen { kind: "endpoint", value: endpoint.as_str().to_owned() };
+        self.end("remove the tokens of an endpoint", &chosen, ANY_ENDPOINT, EVERYTHING).await.map(|_| ())
+    }
+
+    async fn purge(&self, now: Timestamp) -> Result<usize, Error> {
+        self.purge_by("purge tokens", &self.scripts.purge, now).await
+    }
+}
+
+impl RedisStore {
     /// The tokens at a place, the one that was written last first.
     async fn read(&self, key: &EntryKey, now: Timestamp) -> Result<Vec<Found>, Error> {
         let mut found = self.find("read a token", &Chosen::of(key), now, usize::MAX).await?;

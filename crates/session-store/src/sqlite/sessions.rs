@@ -1,36 +1,18 @@
 //! Tokens and who they belong to.
 
 use super::SqliteStore;
-use crate::sealing::{Condition, EntryKey, SealedEntry, StoredToken, time};
+use crate::sealing::{EntryKey, SealedEntry, StoredToken, time};
 use crate::{SessionDirectory, SessionFilter, StoredSession};
 use async_trait::async_trait;
 use handstamp_session_token::{
     CachedToken, ContextId, EndpointScope, Error, NewEntry, Revision, SessionTokenCache, SessionTokenCacheKey,
-    SubjectId,
+    SubjectId, WriteCondition,
 };
 use handstamp_time::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, Transaction, TransactionBehavior, named_params};
 
 impl SqliteStore {
-    async fn write_if(
-        &self,
-        key: &SessionTokenCacheKey,
-        entry: NewEntry,
-        condition: Condition,
-        now: Timestamp,
-    ) -> Result<Option<Revision>, Error> {
-        let sealed = self.sealing.seal(key, &entry, now)?;
-        let write = move |connection: &mut Connection| match try_write(connection, &sealed, condition, now) {
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
-                drop_expired(connection, now)?;
-                try_write(connection, &sealed, condition, now)
-            }
-            result => result,
-        };
-        self.writer.run("write a token", write).await
-    }
-
     async fn rows(&self, key: EntryKey, now: Timestamp) -> Result<Vec<StoredToken>, Error> {
         let read = move |connection: &mut Connection| {
             let mut statement = connection.prepare_cached(
@@ -71,31 +53,22 @@ impl SqliteStore {
 
 #[async_trait]
 impl SessionTokenCache for SqliteStore {
-    async fn add(&self, key: &SessionTokenCacheKey, entry: NewEntry, now: Timestamp) -> Result<Revision, Error> {
-        self.write_if(key, entry, Condition::Absent, now).await?.ok_or(Error::AlreadyCached)
-    }
-
-    async fn update(&self, key: &SessionTokenCacheKey, entry: NewEntry, now: Timestamp) -> Result<Revision, Error> {
-        self.write_if(key, entry, Condition::Present, now).await?.ok_or(Error::NotCached)
-    }
-
-    async fn add_or_update(
+    async fn write(
         &self,
         key: &SessionTokenCacheKey,
         entry: NewEntry,
-        now: Timestamp,
-    ) -> Result<Revision, Error> {
-        self.write_if(key, entry, Condition::Anything, now).await?.ok_or(Error::NotCached)
-    }
-
-    async fn compare_and_set(
-        &self,
-        key: &SessionTokenCacheKey,
-        expected: Revision,
-        entry: NewEntry,
+        condition: WriteCondition,
         now: Timestamp,
     ) -> Result<Option<Revision>, Error> {
-        self.write_if(key, entry, Condition::Revision(expected.0), now).await
+        let sealed = self.sealing.seal(key, &entry, now)?;
+        let write = move |connection: &mut Connection| match try_write(connection, &sealed, condition, now) {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
+                drop_expired(connection, now)?;
+                try_write(connection, &sealed, condition, now)
+            }
+            result => result,
+        };
+        self.writer.run("write a token", write).await
     }
 
     async fn get(&self, key: &SessionTokenCacheKey, now: Timestamp) -> Result<Option<CachedToken>, Error> {
@@ -115,10 +88,6 @@ impl SessionTokenCache for SqliteStore {
 
     async fn remove(&self, key: &SessionTokenCacheKey) -> Result<(), Error> {
         self.delete(EntryKey::of(key)).await
-    }
-
-    async fn remove_session(&self, endpoint: &EndpointScope, context_id: &ContextId) -> Result<(), Error> {
-        self.delete(EntryKey::all_of(endpoint, context_id)).await
     }
 
     async fn remove_endpoint(&self, endpoint: &EndpointScope) -> Result<(), Error> {
@@ -191,18 +160,12 @@ fn stored_token(row: &Row<'_>) -> Result<StoredToken, rusqlite::Error> {
 fn try_write(
     connection: &mut Connection,
     entry: &SealedEntry,
-    condition: Condition,
+    condition: WriteCondition,
     now: Timestamp,
 ) -> Result<Option<Revision>, rusqlite::Error> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let existing = existing_revision(&transaction, &entry.key, now)?;
-    let admitted = match condition {
-        Condition::Absent => existing.is_none(),
-        Condition::Present => existing.is_some(),
-        Condition::Anything => true,
-        Condition::Revision(expected) => existing == Some(expected),
-    };
-    if !admitted {
+    if !condition.holds(existing) {
         return Ok(None);
     }
     let revision: i64 = transaction
@@ -232,7 +195,7 @@ fn existing_revision(
     transaction: &Transaction<'_>,
     key: &EntryKey,
     now: Timestamp,
-) -> Result<Option<u64>, rusqlite::Error> {
+) -> Result<Option<Revision>, rusqlite::Error> {
     let revision: Option<i64> = transaction
         .prepare_cached(
             "SELECT revision FROM session
@@ -240,7 +203,7 @@ fn existing_revision(
         )?
         .query_row((&key.endpoint, key.context, &key.generation, now.ticks()), |row| row.get(0))
         .optional()?;
-    Ok(revision.map(i64::cast_unsigned))
+    Ok(revision.map(|revision| Revision(revision.cast_unsigned())))
 }
 
 fn drop_expired(connection: &mut Connection, now: Timestamp) -> Result<usize, rusqlite::Error> {

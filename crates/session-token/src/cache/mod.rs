@@ -20,17 +20,34 @@ use std::sync::Arc;
 /// bring back what a sign-out removed. A store that goes over a network bounds each call by its own timeout (ST-35).
 #[async_trait]
 pub trait SessionTokenCache: Send + Sync {
+    /// Writes an entry where `condition` holds of what has not expired under its key. None: it does not, and nothing
+    /// changed.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    async fn write(
+        &self,
+        key: &SessionTokenCacheKey,
+        entry: NewEntry,
+        condition: WriteCondition,
+        now: Timestamp,
+    ) -> Result<Option<Revision>, Error>;
+
     /// Creates an entry.
     ///
     /// # Errors
     /// [`Error::AlreadyCached`] when the key is taken by an entry that has not expired; [`Error::Store`].
-    async fn add(&self, key: &SessionTokenCacheKey, entry: NewEntry, now: Timestamp) -> Result<Revision, Error>;
+    async fn add(&self, key: &SessionTokenCacheKey, entry: NewEntry, now: Timestamp) -> Result<Revision, Error> {
+        self.write(key, entry, WriteCondition::Absent, now).await?.ok_or(Error::AlreadyCached)
+    }
 
     /// Replaces an entry that exists.
     ///
     /// # Errors
     /// [`Error::NotCached`] when there is none that has not expired; [`Error::Store`].
-    async fn update(&self, key: &SessionTokenCacheKey, entry: NewEntry, now: Timestamp) -> Result<Revision, Error>;
+    async fn update(&self, key: &SessionTokenCacheKey, entry: NewEntry, now: Timestamp) -> Result<Revision, Error> {
+        self.write(key, entry, WriteCondition::Present, now).await?.ok_or(Error::NotCached)
+    }
 
     /// Creates or replaces an entry.
     ///
@@ -41,7 +58,9 @@ pub trait SessionTokenCache: Send + Sync {
         key: &SessionTokenCacheKey,
         entry: NewEntry,
         now: Timestamp,
-    ) -> Result<Revision, Error>;
+    ) -> Result<Revision, Error> {
+        self.write(key, entry, WriteCondition::Anything, now).await?.ok_or(Error::NotCached)
+    }
 
     /// Replaces an entry if it still is what the caller read; none when it changed or went away meanwhile.
     ///
@@ -53,7 +72,9 @@ pub trait SessionTokenCache: Send + Sync {
         expected: Revision,
         entry: NewEntry,
         now: Timestamp,
-    ) -> Result<Option<Revision>, Error>;
+    ) -> Result<Option<Revision>, Error> {
+        self.write(key, entry, WriteCondition::Revision(expected), now).await
+    }
 
     /// The entry of a key. A key that [ignores the generation](SessionTokenCacheKey::ignoring_generation) finds the entry
     /// that was written last.
@@ -83,7 +104,10 @@ pub trait SessionTokenCache: Send + Sync {
     ///
     /// # Errors
     /// [`Error::Store`].
-    async fn remove_session(&self, endpoint: &EndpointScope, context_id: &ContextId) -> Result<(), Error>;
+    async fn remove_session(&self, endpoint: &EndpointScope, context_id: &ContextId) -> Result<(), Error> {
+        let all = SessionTokenCacheKey::new(endpoint.clone(), context_id.clone(), None).ignoring_generation();
+        self.remove(&all).await
+    }
 
     /// Removes all sessions of one endpoint, or all unscoped ones.
     ///
@@ -96,6 +120,31 @@ pub trait SessionTokenCache: Send + Sync {
     /// # Errors
     /// [`Error::Store`].
     async fn purge(&self, now: Timestamp) -> Result<usize, Error>;
+}
+
+/// What has to be under the key for a write to happen. Entries that have expired count as absent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriteCondition {
+    /// Nothing.
+    Absent,
+    /// An entry.
+    Present,
+    /// An entry or nothing.
+    Anything,
+    /// The entry that this write made.
+    Revision(Revision),
+}
+
+impl WriteCondition {
+    /// Whether it holds where this entry is, or none.
+    pub fn holds(self, existing: Option<Revision>) -> bool {
+        match self {
+            Self::Absent => existing.is_none(),
+            Self::Present => existing.is_some(),
+            Self::Anything => true,
+            Self::Revision(expected) => existing == Some(expected),
+        }
+    }
 }
 
 /// What to put into a cache.

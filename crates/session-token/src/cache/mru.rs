@@ -1,6 +1,6 @@
 //! The in-memory cache (ST §5.3), without the original's single lock and with an eye on expiry.
 
-use crate::cache::{CachedToken, NewEntry, Revision, SessionTokenCache};
+use crate::cache::{CachedToken, NewEntry, Revision, SessionTokenCache, WriteCondition};
 use crate::{ContextId, EndpointScope, Error, KeyGeneration, Misconfigured, SessionTokenCacheKey};
 use async_trait::async_trait;
 use handstamp_time::Timestamp;
@@ -136,29 +136,6 @@ impl MruCache {
         }
     }
 
-    /// Writes if `admit` agrees with what is there, all under one lock.
-    fn write_if<T>(
-        &self,
-        key: &SessionTokenCacheKey,
-        entry: NewEntry,
-        now: Timestamp,
-        admit: impl FnOnce(Option<&CachedToken>) -> Result<(), T>,
-    ) -> Result<Revision, T> {
-        self.make_room(now);
-        let session = SessionKey::of(key);
-        let mut map = write(self.shard(&session));
-        let existing = map
-            .get(&session)
-            .and_then(|slots| slots.iter().find(|slot| slot.generation.as_ref() == key.key_generation()))
-            .filter(|slot| slot.visible_until >= now);
-        admit(existing.map(|slot| &slot.entry))?;
-        let revision = Revision(self.revisions.fetch_add(1, Ordering::Relaxed));
-        let visible_until = entry.expires;
-        let entry = CachedToken { token: entry.token, expires: entry.expires, revision };
-        self.place(map.entry(session).or_default(), key, entry, visible_until);
-        Ok(revision)
-    }
-
     fn place(&self, slots: &mut Vec<Slot>, key: &SessionTokenCacheKey, entry: CachedToken, visible_until: Timestamp) {
         let used = AtomicU64::new(self.uses.fetch_add(1, Ordering::Relaxed));
         let slot = Slot { generation: key.key_generation().cloned(), entry, visible_until, used };
@@ -251,33 +228,28 @@ impl fmt::Debug for MruCache {
 
 #[async_trait]
 impl SessionTokenCache for MruCache {
-    async fn add(&self, key: &SessionTokenCacheKey, entry: NewEntry, now: Timestamp) -> Result<Revision, Error> {
-        self.write_if(key, entry, now, |existing| existing.map_or(Ok(()), |_| Err(Error::AlreadyCached)))
-    }
-
-    async fn update(&self, key: &SessionTokenCacheKey, entry: NewEntry, now: Timestamp) -> Result<Revision, Error> {
-        self.write_if(key, entry, now, |existing| existing.map(|_| ()).ok_or(Error::NotCached))
-    }
-
-    async fn add_or_update(
+    async fn write(
         &self,
         key: &SessionTokenCacheKey,
         entry: NewEntry,
-        now: Timestamp,
-    ) -> Result<Revision, Error> {
-        self.write_if(key, entry, now, |_| Ok(()))
-    }
-
-    async fn compare_and_set(
-        &self,
-        key: &SessionTokenCacheKey,
-        expected: Revision,
-        entry: NewEntry,
+        condition: WriteCondition,
         now: Timestamp,
     ) -> Result<Option<Revision>, Error> {
-        let unchanged =
-            |existing: Option<&CachedToken>| existing.filter(|entry| entry.revision == expected).map(|_| ()).ok_or(());
-        Ok(self.write_if(key, entry, now, unchanged).ok())
+        self.make_room(now);
+        let session = SessionKey::of(key);
+        let mut map = write(self.shard(&session));
+        let existing = map
+            .get(&session)
+            .and_then(|slots| slots.iter().find(|slot| slot.generation.as_ref() == key.key_generation()))
+            .filter(|slot| slot.visible_until >= now);
+        if !condition.holds(existing.map(|slot| slot.entry.revision)) {
+            return Ok(None);
+        }
+        let revision = Revision(self.revisions.fetch_add(1, Ordering::Relaxed));
+        let visible_until = entry.expires;
+        let entry = CachedToken { token: entry.token, expires: entry.expires, revision };
+        self.place(map.entry(session).or_default(), key, entry, visible_until);
+        Ok(Some(revision))
     }
 
     async fn get(&self, key: &SessionTokenCacheKey, now: Timestamp) -> Result<Option<CachedToken>, Error> {
@@ -298,11 +270,6 @@ impl SessionTokenCache for MruCache {
 
     async fn remove(&self, key: &SessionTokenCacheKey) -> Result<(), Error> {
         self.evict(key);
-        Ok(())
-    }
-
-    async fn remove_session(&self, endpoint: &EndpointScope, context_id: &ContextId) -> Result<(), Error> {
-        self.retain_in(SessionKey { endpoint: endpoint.clone(), context_id: context_id.clone() }, |_| false);
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! A remote store with a short memory in front of it (SM §5).
 
-use crate::cache::{CachedToken, MruCache, NewEntry, Revision, SessionTokenCache};
+use crate::cache::{CachedToken, MruCache, NewEntry, Revision, SessionTokenCache, WriteCondition};
 use crate::{ContextId, EndpointScope, Error, SessionTokenCacheKey};
 use async_trait::async_trait;
 use handstamp_time::Timestamp;
@@ -73,31 +73,14 @@ impl<S: SessionTokenCache> TwoLevelCache<S> {
 
 #[async_trait]
 impl<S: SessionTokenCache> SessionTokenCache for TwoLevelCache<S> {
-    async fn add(&self, key: &SessionTokenCacheKey, entry: NewEntry, now: Timestamp) -> Result<Revision, Error> {
-        self.around(|cache| cache.invalidate(key), self.store.add(key, entry, now)).await
-    }
-
-    async fn update(&self, key: &SessionTokenCacheKey, entry: NewEntry, now: Timestamp) -> Result<Revision, Error> {
-        self.around(|cache| cache.invalidate(key), self.store.update(key, entry, now)).await
-    }
-
-    async fn add_or_update(
+    async fn write(
         &self,
         key: &SessionTokenCacheKey,
         entry: NewEntry,
-        now: Timestamp,
-    ) -> Result<Revision, Error> {
-        self.around(|cache| cache.invalidate(key), self.store.add_or_update(key, entry, now)).await
-    }
-
-    async fn compare_and_set(
-        &self,
-        key: &SessionTokenCacheKey,
-        expected: Revision,
-        entry: NewEntry,
+        condition: WriteCondition,
         now: Timestamp,
     ) -> Result<Option<Revision>, Error> {
-        self.around(|cache| cache.invalidate(key), self.store.compare_and_set(key, expected, entry, now)).await
+        self.around(|cache| cache.invalidate(key), self.store.write(key, entry, condition, now)).await
     }
 
     async fn get(&self, key: &SessionTokenCacheKey, now: Timestamp) -> Result<Option<CachedToken>, Error> {
@@ -132,11 +115,6 @@ impl<S: SessionTokenCache> SessionTokenCache for TwoLevelCache<S> {
 
     async fn remove(&self, key: &SessionTokenCacheKey) -> Result<(), Error> {
         self.around(|cache| cache.invalidate(key), self.store.remove(key)).await
-    }
-
-    async fn remove_session(&self, endpoint: &EndpointScope, context_id: &ContextId) -> Result<(), Error> {
-        let all = SessionTokenCacheKey::new(endpoint.clone(), context_id.clone(), None).ignoring_generation();
-        self.around(|cache| cache.invalidate(&all), self.store.remove_session(endpoint, context_id)).await
     }
 
     async fn remove_endpoint(&self, endpoint: &EndpointScope) -> Result<(), Error> {

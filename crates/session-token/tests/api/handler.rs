@@ -9,7 +9,7 @@ use handstamp_session_token::{
     CachedToken, Carrier, ContextId, EndpointScope, Error, ErrorKind, Expected, Malformed, Misconfigured, MruCache,
     NewEntry, Opened, Revision, Revocation, RevocationList, SessionSecurityToken, SessionSecurityTokenBuilder,
     SessionSecurityTokenHandler, SessionSecurityTokenHandlerBuilder, SessionTokenCache, SessionTokenCacheKey,
-    SubjectId, TextEncoding, TokenFormat,
+    SubjectId, TextEncoding, TokenFormat, WriteCondition,
 };
 use handstamp_testkit::principals::{ISSUER, alice};
 use handstamp_time::Timestamp;
@@ -201,26 +201,14 @@ struct Watched {
 
 #[async_trait]
 impl SessionTokenCache for Watched {
-    async fn add(&self, _: &SessionTokenCacheKey, _: NewEntry, _: Timestamp) -> Result<Revision, Error> {
-        Ok(Revision(1))
-    }
-
-    async fn update(&self, _: &SessionTokenCacheKey, _: NewEntry, _: Timestamp) -> Result<Revision, Error> {
-        Ok(Revision(1))
-    }
-
-    async fn add_or_update(&self, _: &SessionTokenCacheKey, _: NewEntry, _: Timestamp) -> Result<Revision, Error> {
-        Ok(Revision(1))
-    }
-
-    async fn compare_and_set(
+    async fn write(
         &self,
         _: &SessionTokenCacheKey,
-        _: Revision,
         _: NewEntry,
+        _: WriteCondition,
         _: Timestamp,
     ) -> Result<Option<Revision>, Error> {
-        Ok(None)
+        Ok(Some(Revision(1)))
     }
 
     async fn get(&self, _: &SessionTokenCacheKey, _: Timestamp) -> Result<Option<CachedToken>, Error> {
@@ -233,10 +221,6 @@ impl SessionTokenCache for Watched {
     }
 
     async fn remove(&self, _: &SessionTokenCacheKey) -> Result<(), Error> {
-        Ok(())
-    }
-
-    async fn remove_session(&self, _: &EndpointScope, _: &ContextId) -> Result<(), Error> {
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use handstamp_session_token::wif::WifFormat;
 use handstamp_session_token::wif::transforms::{CookieTransforms, Deflate, MachineKey, MachineKeyTransform};
 use handstamp_session_token::{
     CachedToken, Carrier, ContextId, EndpointScope, Error as TokenError, NewEntry, Revision, SessionSecurityToken,
-    SessionSecurityTokenHandler, SessionTokenCache, SessionTokenCacheKey, StoreError, TokenFormat,
+    SessionSecurityTokenHandler, SessionTokenCache, SessionTokenCacheKey, StoreError, TokenFormat, WriteCondition,
 };
 use handstamp_time::{Timestamp, VirtualClock};
 use handstamp_web_session::cookie::{ChunkedCookieHandler, CookieHandler};
@@ -338,40 +338,15 @@ impl Cache {
 
 #[async_trait::async_trait]
 impl SessionTokenCache for Cache {
-    async fn add(&self, key: &SessionTokenCacheKey, entry: NewEntry, now: Timestamp) -> Result<Revision, TokenError> {
-        self.call("add")?;
-        self.store.add(key, entry, now).await
-    }
-
-    async fn update(
+    async fn write(
         &self,
         key: &SessionTokenCacheKey,
         entry: NewEntry,
-        now: Timestamp,
-    ) -> Result<Revision, TokenError> {
-        self.call("update")?;
-        self.store.update(key, entry, now).await
-    }
-
-    async fn add_or_update(
-        &self,
-        key: &SessionTokenCacheKey,
-        entry: NewEntry,
-        now: Timestamp,
-    ) -> Result<Revision, TokenError> {
-        self.call("add or update")?;
-        self.store.add_or_update(key, entry, now).await
-    }
-
-    async fn compare_and_set(
-        &self,
-        key: &SessionTokenCacheKey,
-        expected: Revision,
-        entry: NewEntry,
+        condition: WriteCondition,
         now: Timestamp,
     ) -> Result<Option<Revision>, TokenError> {
-        self.call("compare and set")?;
-        self.store.compare_and_set(key, expected, entry, now).await
+        self.call("write")?;
+        self.store.write(key, entry, condition, now).await
     }
 
     async fn get(&self, key: &SessionTokenCacheKey, now: Timestamp) -> Result<Option<CachedToken>, TokenError> {
@@ -392,11 +367,6 @@ impl SessionTokenCache for Cache {
     async fn remove(&self, key: &SessionTokenCacheKey) -> Result<(), TokenError> {
         self.call("remove")?;
         self.store.remove(key).await
-    }
-
-    async fn remove_session(&self, endpoint: &EndpointScope, context_id: &ContextId) -> Result<(), TokenError> {
-        self.call("remove session")?;
-        self.store.remove_session(endpoint, context_id).await
     }
 
     async fn remove_endpoint(&self, endpoint: &EndpointScope) -> Result<(), TokenError> {
