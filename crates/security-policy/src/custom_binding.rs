@@ -1,34 +1,69 @@
 //! `<binding>` of a `<customBinding>`: the stack of elements (SC 14.1), and the rules between them (SC 14.9).
 
+use crate::attributes::attributes;
+use crate::binding_builder::CustomBindingBuilder;
+use crate::encoding::{Encoding, EncodingElement, MessageVersion};
 use crate::error::Error;
 use crate::reader::{Reader, error_at};
 use crate::security::SecurityElement;
-use crate::transport::{self, Encoding, MessageVersion, TransferMode, Transport, TransportElement};
+use crate::transport::{self, HttpAuthentication, HttpTransport, TransferMode, Transport};
 use handstamp_ws_security::SecurityBinding;
 use handstamp_xml::{Document, Element, ParseOptions};
 use std::time::Duration;
 
 /// A custom binding of WCF: message security, encoding and transport.
+///
+/// ```
+/// use handstamp_security_policy::CustomBinding;
+///
+/// let binding = CustomBinding::parse(r#"
+///     <binding name="ledger">
+///       <security authenticationMode="SecureConversation">
+///         <secureConversationBootstrap authenticationMode="MutualCertificate"/>
+///       </security>
+///       <textMessageEncoding messageVersion="Soap11WSAddressing10"/>
+///       <httpTransport/>
+///     </binding>"#)?;
+/// assert_eq!(CustomBinding::parse(binding.to_xml()?)?, binding);
+/// # Ok::<(), handstamp_security_policy::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct CustomBinding {
     name: Option<String>,
+    timeouts: BindingTimeouts,
     security: SecurityBinding,
-    encoding: Encoding,
-    message_version: MessageVersion,
+    encoding: EncodingElement,
     transport: Transport,
-    timeouts: Timeouts,
+    http: HttpTransport,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Timeouts {
-    send: Option<Duration>,
-    receive: Option<Duration>,
+attributes! {
+    /// How long things may take under a binding; none is forever (SC 14.1).
+    pub struct BindingTimeouts {
+        /// `openTimeout`: opening a channel. Default 1 minute.
+        open: Option<Duration> = minutes(1), "openTimeout";
+        /// `closeTimeout`: closing it. Default 1 minute.
+        close: Option<Duration> = minutes(1), "closeTimeout";
+        /// `sendTimeout`: a call. Default 1 minute.
+        send: Option<Duration> = minutes(1), "sendTimeout";
+        /// `receiveTimeout`: how long an active session may be idle. Default 10 minutes.
+        receive: Option<Duration> = minutes(10), "receiveTimeout";
+    }
+}
+
+const fn minutes(count: u64) -> Option<Duration> {
+    Some(Duration::from_secs(count * 60))
 }
 
 const ENCODINGS: [&str; 3] = ["textMessageEncoding", "mtomMessageEncoding", "binaryMessageEncoding"];
 const TRANSPORTS: [&str; 2] = ["httpTransport", "httpsTransport"];
 
 impl CustomBinding {
+    /// A binding in code, in the words of the XML.
+    pub fn builder(security: SecurityElement) -> CustomBindingBuilder {
+        CustomBindingBuilder::new(security)
+    }
+
     /// Reads a `<binding>`, or the only `<binding>` inside a `<customBinding>`, or inside a larger piece of configuration that
     /// holds exactly one `<customBinding>`.
     ///
@@ -55,13 +90,8 @@ impl CustomBinding {
     pub fn read(element: Element<'_>) -> Result<Self, Error> {
         let mut reader = Reader::new(element);
         let name = reader.text("name").map(str::to_owned);
-        reader.span_or_infinite("openTimeout")?;
-        reader.span_or_infinite("closeTimeout")?;
-        let minutes = |count: u64| Some(Duration::from_secs(count * 60));
-        let timeouts = Timeouts {
-            send: reader.span_or_infinite("sendTimeout")?.unwrap_or(minutes(1)),
-            receive: reader.span_or_infinite("receiveTimeout")?.unwrap_or(minutes(10)),
-        };
+        let timeouts = BindingTimeouts::read(&mut reader)?;
+        refuse_unavailable(element)?;
         let known: Vec<&str> = ["security"].into_iter().chain(ENCODINGS).chain(TRANSPORTS).collect();
         let children = reader.children(&known)?;
         reader.finish()?;
@@ -86,21 +116,42 @@ impl CustomBinding {
             let problem = format!("<{}> is a second encoding besides <{}>", second.local_name(), first.local_name());
             return Err(error_at(*second, problem));
         }
-        let (encoding, message_version) =
-            first.map(|child| transport::encoding(*child)).transpose()?.unwrap_or_default();
-        let carrier = transport::transport(*last)?;
-        let security = above.iter().find(|child| child.local_name() == "security");
-        let security =
-            security.ok_or_else(|| error_at(element, "<binding> has no <security>, so nothing protects messages"))?;
-        let security = SecurityElement::read(*security)?;
-        let binding = security.build()?;
-        check(&security, &binding, message_version, &carrier)?;
-        Ok(Self { name, security: binding, encoding, message_version, transport: carrier.transport, timeouts })
+        let encoding = first.map(|child| EncodingElement::read(*child)).transpose()?.unwrap_or_default();
+        let (transport, http) = transport::read(*last)?;
+        let element_of_security = above.iter().find(|child| child.local_name() == "security");
+        let element_of_security = element_of_security
+            .ok_or_else(|| error_at(element, "<binding> has no <security>, so nothing protects messages"))?;
+        let written = SecurityElement::read(*element_of_security)?;
+        let security = written.build()?;
+        let binding = Self { name, timeouts, security, encoding, transport, http };
+        binding.check(&written)?;
+        Ok(binding)
+    }
+
+    /// Writes a `<customBinding>` that [`parse`](Self::parse) reads as this binding. Defaults are not written.
+    ///
+    /// # Errors
+    /// [`Error::Binding`] for security that no `<security>` has words for. Bindings that were read or built have them.
+    pub fn to_xml(&self) -> Result<String, Error> {
+        let parts = CustomBindingBuilder {
+            name: self.name.clone(),
+            timeouts: self.timeouts.clone(),
+            security: SecurityElement::of(&self.security)?,
+            encoding: self.encoding.clone(),
+            transport: self.transport,
+            http: self.http.clone(),
+        };
+        Ok(parts.to_xml())
     }
 
     /// `name`.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
+    }
+
+    /// How long things may take.
+    pub fn timeouts(&self) -> &BindingTimeouts {
+        &self.timeouts
     }
 
     /// What protects messages.
@@ -110,17 +161,27 @@ impl CustomBinding {
 
     /// How messages are written on the wire. Without an encoding element, as text.
     pub fn encoding(&self) -> Encoding {
-        self.encoding
+        self.encoding.encoding
+    }
+
+    /// The encoding with all that it says.
+    pub fn encoding_element(&self) -> &EncodingElement {
+        &self.encoding
     }
 
     /// SOAP and addressing.
     pub fn message_version(&self) -> MessageVersion {
-        self.message_version
+        self.encoding.message_version
     }
 
     /// What carries messages.
     pub fn transport(&self) -> Transport {
         self.transport
+    }
+
+    /// The attributes of the transport.
+    pub fn http(&self) -> &HttpTransport {
+        &self.http
     }
 
     /// `sendTimeout`: how long a call may take; none is forever. Default 1 minute.
@@ -132,41 +193,71 @@ impl CustomBinding {
     pub fn receive_timeout(&self) -> Option<Duration> {
         self.timeouts.receive
     }
-}
 
-/// The rules between security, encoding and transport.
-fn check(
-    security: &SecurityElement<'_>,
-    binding: &SecurityBinding,
-    version: MessageVersion,
-    carrier: &TransportElement,
-) -> Result<(), Error> {
-    let by_message = !binding.is_transport();
-    if by_message && carrier.transfer_mode != TransferMode::Buffered {
-        return Err(security.error(
+    /// The rules between security, encoding and transport.
+    fn check(&self, security: &SecurityElement) -> Result<(), Error> {
+        let (binding, version) = (&self.security, self.message_version());
+        let by_message = !binding.is_transport();
+        if by_message && self.http.transfer_mode != TransferMode::Buffered {
+            return Err(security.error(
             "message security, which this authenticationMode of <security> means, needs transferMode=\"Buffered\" on the \
              transport",
         ));
-    }
-    if by_message && carrier.manual_addressing {
-        return Err(security.error(
+        }
+        if by_message && self.http.manual_addressing {
+            return Err(security.error(
             "message security, which this authenticationMode of <security> means, cannot work with manualAddressing=\"true\" \
              on the transport",
         ));
-    }
-    let bootstrap = binding.session().map(|session| &session.bootstrap);
-    let bare = |part: &SecurityBinding| part.is_transport() && !part.allow_insecure_transport;
-    if carrier.transport == Transport::Http && (bare(binding) || bootstrap.is_some_and(bare)) {
-        return Err(security.error(
+        }
+        let bootstrap = binding.session().map(|session| &session.bootstrap);
+        let bare = |part: &SecurityBinding| part.is_transport() && !part.allow_insecure_transport;
+        if self.transport == Transport::Http && (bare(binding) || bootstrap.is_some_and(bare)) {
+            return Err(security.error(
             "authenticationMode leaves protection to TLS, and <httpTransport> has none: use <httpsTransport>, or set \
              allowInsecureTransport=\"true\" on <security> and on <secureConversationBootstrap> where a proxy ends TLS",
         ));
-    }
-    if binding.session().is_some() && version.addressing.is_none() {
-        return Err(security.error(
+        }
+        if binding.session().is_some() && version.addressing.is_none() {
+            return Err(security.error(
             "authenticationMode=\"SecureConversation\" needs WS-Addressing, and messageVersion of the encoding has none: choose \
              one like Soap12WSAddressing10",
         ));
+        }
+        if self.http.authentication_scheme != HttpAuthentication::Anonymous {
+            return Err(security.error(
+            "authenticationScheme of the transport asks for authentication of HTTP, which is not available: write Anonymous, \
+             since authenticationMode of <security> says who authenticates how",
+        ));
+        }
+        if version.soap.is_none() {
+            return Err(security.error(
+            "authenticationMode needs a SOAP header to put tokens into, and messageVersion=\"None\" of the encoding has none: choose \
+             one like Soap12WSAddressing10",
+        ));
+        }
+        Ok(())
+    }
+}
+
+/// Elements of WCF's stack that mean something that is not available.
+fn refuse_unavailable(element: Element<'_>) -> Result<(), Error> {
+    for child in element.children() {
+        let why = match child.local_name() {
+            "reliableSession" => "is reliable messaging, which is not available: turn it off on both sides",
+            "transactionFlow" => "is a distributed transaction, which is not available: turn it off on both sides",
+            "compositeDuplex" | "oneWay" => "is for duplex and one-way channels, which are not available over HTTP",
+            "tcpTransport" | "namedPipeTransport" | "msmqTransport" | "msmqIntegration" | "peerTransport"
+            | "udpTransport" => "is not HTTP: only <httpTransport> and <httpsTransport> are available",
+            "sslStreamSecurity" | "windowsStreamSecurity" => {
+                "protects a stream, and messages of HTTP are none: use <httpsTransport>"
+            }
+            "webMessageEncoding" | "byteStreamMessageEncoding" => {
+                "is no SOAP: use <textMessageEncoding>, <mtomMessageEncoding> or <binaryMessageEncoding>"
+            }
+            _ => continue,
+        };
+        return Err(error_at(child, format!("<{}> {why}", child.local_name())));
     }
     Ok(())
 }

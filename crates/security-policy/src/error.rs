@@ -17,6 +17,12 @@ pub enum Error {
         /// What is wrong, and what to do.
         problem: String,
     },
+    /// A binding made in code is wrong.
+    #[error("{problem}")]
+    Binding {
+        /// What is wrong, and what to do.
+        problem: String,
+    },
     /// A WSDL or a policy in it is wrong, or asks for what is not available.
     #[error("{}line {line}: {problem}", document.as_ref().map(|name| format!("{name}, ")).unwrap_or_default())]
     Policy {
@@ -42,11 +48,20 @@ impl Error {
         Self::Policy { document, line: line_of(element), problem: problem.into() }
     }
 
+    /// The same about a text that nobody has seen.
+    pub(crate) fn without_line(self) -> Self {
+        match self {
+            Self::Configuration { problem, .. } => Self::Binding { problem },
+            Self::Xml(error) => Self::Binding { problem: format!("the binding cannot be written: {error}") },
+            other => other,
+        }
+    }
+
     /// A stable code for logs and scripts.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Xml(error) => error.code(),
-            Self::Configuration { .. } => "HST-BINDING-CONFIG",
+            Self::Configuration { .. } | Self::Binding { .. } => "HST-BINDING-CONFIG",
             Self::Policy { .. } => "HST-BINDING-POLICY",
             Self::Import { .. } => "HST-BINDING-IMPORT",
         }

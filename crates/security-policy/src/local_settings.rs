@@ -1,13 +1,22 @@
 //! `localServiceSettings` and `localClientSettings` (SC 14.3, 14.4).
 
 use crate::error::Error;
+use crate::markup::Markup;
 use crate::reader::Reader;
 use handstamp_ws_security::{LocalClientSettings, LocalServiceSettings};
 use handstamp_xml::Element;
+use std::time::Duration;
 
 /// Sets what is written.
 macro_rules! set {
     ($($field:expr => $value:expr;)+) => { $(if let Some(value) = $value? { $field = value; })+ };
+}
+
+/// Writes what differs from the default.
+macro_rules! differing {
+    ($out:expr, $settings:expr, $default:expr; $($($field:ident).+ => $name:literal;)+) => {
+        $($out.attribute_unless(&$default.$($field).+, $name, &$settings.$($field).+);)+
+    };
 }
 
 pub(crate) fn service(element: Element<'_>) -> Result<LocalServiceSettings, Error> {
@@ -36,6 +45,31 @@ pub(crate) fn service(element: Element<'_>) -> Result<LocalServiceSettings, Erro
     Ok(settings)
 }
 
+pub(crate) fn write_service(settings: &LocalServiceSettings, out: &mut Markup) {
+    let default = LocalServiceSettings::default();
+    if *settings == default {
+        return;
+    }
+    out.start("localServiceSettings");
+    differing! { out, settings, default;
+        detect_replays => "detectReplays";
+        issued_cookie_lifetime => "issuedCookieLifetime";
+        max_stateful_negotiations => "maxStatefulNegotiations";
+        replay_cache_size => "replayCacheSize";
+        negotiation_timeout => "negotiationTimeout";
+        freshness.replay_window => "replayWindow";
+        inactivity_timeout => "inactivityTimeout";
+        session_key_renewal_interval => "sessionKeyRenewalInterval";
+        session_key_rollover_interval => "sessionKeyRolloverInterval";
+        reconnect_transport_on_failure => "reconnectTransportOnFailure";
+        max_pending_sessions => "maxPendingSessions";
+        max_cached_cookies => "maxCachedCookies";
+        timestamp_validity => "timestampValidityDuration";
+    }
+    write_skew(settings.freshness.max_clock_skew, default.freshness.max_clock_skew, out);
+    out.end();
+}
+
 pub(crate) fn client(element: Element<'_>) -> Result<LocalClientSettings, Error> {
     let mut reader = Reader::new(element);
     let mut settings = LocalClientSettings::default();
@@ -61,5 +95,33 @@ pub(crate) fn client(element: Element<'_>) -> Result<LocalClientSettings, Error>
     Ok(settings)
 }
 
+pub(crate) fn write_client(settings: &LocalClientSettings, out: &mut Markup) {
+    let default = LocalClientSettings::default();
+    if *settings == default {
+        return;
+    }
+    out.start("localClientSettings");
+    differing! { out, settings, default;
+        cache_cookies => "cacheCookies";
+        detect_replays => "detectReplays";
+        replay_cache_size => "replayCacheSize";
+        max_cookie_caching_time => "maxCookieCachingTime";
+        freshness.replay_window => "replayWindow";
+        session_key_renewal_interval => "sessionKeyRenewalInterval";
+        session_key_rollover_interval => "sessionKeyRolloverInterval";
+        reconnect_transport_on_failure => "reconnectTransportOnFailure";
+        timestamp_validity => "timestampValidityDuration";
+    }
+    write_skew(settings.freshness.max_clock_skew, default.freshness.max_clock_skew, out);
+    let percentages = [&default, settings].map(|settings| u64::from(settings.cookie_renewal_threshold_percentage));
+    out.attribute_unless(&percentages[0], "cookieRenewalThresholdPercentage", &percentages[1]);
+    out.end();
+}
+
+fn write_skew(skew: Duration, default: Duration, out: &mut Markup) {
+    let finite = |skew: Duration| (skew != FOREVER).then_some(skew);
+    out.attribute_unless(&finite(default), "maxClockSkew", &finite(skew));
+}
+
 /// What `Infinite` means for a skew: the largest span of .NET, cut to seconds. Adding it to an instant saturates.
-const FOREVER: std::time::Duration = std::time::Duration::from_secs(922_337_203_685);
+const FOREVER: Duration = Duration::from_secs(922_337_203_685);

@@ -1,8 +1,8 @@
 //! What the assertions of an endpoint, or of a bootstrap policy, come to.
 
+use crate::Encoding;
 use crate::error::Error;
 use crate::policy::{Alternative, Assertion, Parts, Sources, binding, ns, supporting, tokens};
-use crate::transport::Encoding;
 use handstamp_ws_security::{
     AddressingVersion, Generation, KeyEntropyMode, MessageSecurityVersion, SecurityBinding, WssVersion,
 };

@@ -1,8 +1,8 @@
 //! Writes policies as WCF does (SC 16.2): what a client generator of WCF or CXF reads.
 
+use crate::Encoding;
 use crate::error::Error;
 use crate::policy::ns;
-use crate::transport::Encoding;
 use crate::wsdl::MessageProtection;
 use handstamp_ws_security::addressing::SIGNED_HEADERS;
 use handstamp_ws_security::{

@@ -2,9 +2,9 @@
 
 use crate::error::Error;
 use crate::policy::EndpointPolicy;
-use crate::transport::{Encoding, MessageVersion, Transport};
 use crate::wsdl::components::{Components, FoundPort};
 use crate::wsdl::{Operation, QName, is_soap, operation};
+use crate::{Encoding, MessageVersion, Transport};
 use handstamp_ws_security::soap::SoapVersion;
 use handstamp_ws_security::{AddressingVersion, SecurityBinding};
 

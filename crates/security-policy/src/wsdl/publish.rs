@@ -3,10 +3,10 @@
 use crate::error::Error;
 use crate::policy::ns;
 use crate::policy::write::{self, EndpointTerms};
-use crate::transport::{Encoding, MessageVersion};
 use crate::wsdl::components::{Components, FoundPort};
 use crate::wsdl::edit::Edits;
 use crate::wsdl::{Definitions, Endpoint, MessageProtection, SOAP_11, SOAP_12, WSDL, endpoint, is_soap};
+use crate::{Encoding, MessageVersion};
 use handstamp_ws_security::soap::SoapVersion;
 use handstamp_ws_security::{ProtectionLevel, SecurityBinding};
 use handstamp_xml::{Document, Element, Writer, names};

@@ -99,15 +99,7 @@ fn sc_97_the_endpoint_policy_has_wcf_s_order() {
     let mut security = SecurityBinding::secure_conversation(bootstrap, version);
     security.session_mut().unwrap().require_cancellation = false;
     security.protect_tokens = true;
-    let text = backend().publish(&publication(&security), str::to_owned).unwrap().remove(0).text;
-    let policy = &text[text.find("<wsp:Policy ").unwrap()..text.find("Handstamp_message").unwrap()];
-    let mut names: Vec<&str> = policy
-        .split('<')
-        .filter(|tag| !tag.starts_with('/') && !tag.starts_with("wsp:"))
-        .filter_map(|tag| tag.split([' ', '>', '/']).next())
-        .filter(|name| !name.is_empty() && *name != "sp:Header")
-        .collect();
-    names.dedup();
+    let policy = endpoint_policy(&publication(&security));
     let expected = "sp:SymmetricBinding sp:ProtectionToken sp:SecureConversationToken sp:RequireDerivedKeys mssp:MustNotSendCancel \
         sp:BootstrapPolicy sp:SignedParts sp:Body sp:EncryptedParts sp:Body \
         sp:SymmetricBinding sp:ProtectionToken sp:X509Token sp:RequireDerivedKeys sp:RequireThumbprintReference sp:WssX509V3Token10 \
@@ -119,8 +111,88 @@ fn sc_97_the_endpoint_policy_has_wcf_s_order() {
         sp:OnlySignEntireHeadersAndBody \
         sp:Wss11 sp:MustSupportRefKeyIdentifier sp:MustSupportRefIssuerSerial sp:MustSupportRefThumbprint sp:MustSupportRefEncryptedKey \
         sp:Trust10 sp:MustSupportIssuedTokens sp:RequireClientEntropy sp:RequireServerEntropy wsaw:UsingAddressing";
-    assert_eq!(names.join(" "), expected.split_whitespace().collect::<Vec<_>>().join(" "));
+    assert_order(&policy, expected);
     assert!(policy.contains("http://schemas.xmlsoap.org/ws/2005/07/securitypolicy/IncludeToken/AlwaysToRecipient"));
+}
+
+#[test]
+fn sc_97_the_endpoint_policy_of_1_2_says_what_is_never_sent() {
+    let version = MessageSecurityVersion::WSS11_13_BSP;
+    let bootstrap = SecurityBinding::for_mode(AuthenticationMode::MutualSslNegotiated, version).unwrap();
+    let mut security = SecurityBinding::secure_conversation(bootstrap, version);
+    let properties = "sp:AlgorithmSuite sp:Basic256 sp:Layout sp:Strict sp:IncludeTimestamp sp:EncryptSignature \
+        sp:OnlySignEntireHeadersAndBody \
+        sp:Wss11 sp:MustSupportRefKeyIdentifier sp:MustSupportRefIssuerSerial sp:MustSupportRefThumbprint sp:MustSupportRefEncryptedKey \
+        sp:Trust13 sp:MustSupportIssuedTokens sp:RequireClientEntropy sp:RequireServerEntropy";
+    for (cancels, renews, before, behind) in [
+        (true, true, "", "sp:MustNotSendAmend"),
+        (true, false, "", "sp:MustNotSendAmend sp:MustNotSendRenew"),
+        (false, true, "sp:MustNotSendCancel", "sp:MustNotSendAmend sp:MustNotSendRenew"),
+    ] {
+        let session = security.session_mut().unwrap();
+        (session.require_cancellation, session.can_renew) = (cancels, renews);
+        let expected = format!(
+            "sp:SymmetricBinding sp:ProtectionToken sp:SecureConversationToken sp:RequireDerivedKeys {before} \
+             sp:BootstrapPolicy sp:SignedParts sp:Body sp:EncryptedParts sp:Body \
+             sp:SymmetricBinding sp:ProtectionToken mssp:SslContextToken sp:RequireDerivedKeys mssp:RequireClientCertificate \
+             sp:MustNotSendAmend sp:MustNotSendRenew {properties} {behind} {properties} wsaw:UsingAddressing"
+        );
+        let policy = endpoint_policy(&publication(&security));
+        assert_order(&policy, &expected);
+        assert!(
+            policy.contains("http://docs.oasis-open.org/ws-sx/ws-securitypolicy/200702/IncludeToken/AlwaysToRecipient")
+        );
+    }
+}
+
+#[test]
+fn sc_97_the_endpoint_policy_over_tls_endorses() {
+    for (version, user, https) in [
+        (MessageSecurityVersion::WSS11_FEBRUARY2005, "sp:SignedSupportingTokens", "sp:HttpsToken"),
+        (
+            MessageSecurityVersion::WSS11_13,
+            "sp:SignedEncryptedSupportingTokens",
+            "sp:HttpsToken sp:RequireClientCertificate",
+        ),
+    ] {
+        let bootstrap = SecurityBinding::user_name_over_transport(version);
+        let security = SecurityBinding::secure_conversation(bootstrap, version);
+        let publication = Publication { require_client_certificate: true, ..publication(&security) };
+        let binding = format!(
+            "sp:TransportBinding sp:TransportToken {https} sp:AlgorithmSuite sp:Basic256 sp:Layout sp:Strict sp:IncludeTimestamp"
+        );
+        let is_13 = version.generation == handstamp_ws_security::Generation::V13;
+        let (trust, amend) = if is_13 { ("sp:Trust13", "sp:MustNotSendAmend") } else { ("sp:Trust10", "") };
+        let protocols = format!(
+            "sp:Wss11 sp:MustSupportRefKeyIdentifier sp:MustSupportRefIssuerSerial sp:MustSupportRefThumbprint \
+             sp:MustSupportRefEncryptedKey {trust} sp:MustSupportIssuedTokens sp:RequireClientEntropy sp:RequireServerEntropy"
+        );
+        let expected = format!(
+            "{binding} sp:EndorsingSupportingTokens sp:SecureConversationToken \
+             sp:BootstrapPolicy sp:SignedParts sp:Body sp:EncryptedParts sp:Body {binding} {user} sp:UsernameToken \
+             sp:WssUsernameToken10 {protocols} {amend} {protocols} wsaw:UsingAddressing"
+        );
+        assert_order(&endpoint_policy(&publication), &expected);
+    }
+}
+
+/// The policy of the endpoint in a published WSDL.
+fn endpoint_policy(publication: &Publication<'_>) -> String {
+    let text = backend().publish(publication, str::to_owned).unwrap().remove(0).text;
+    let start = text.find("<wsp:Policy ").unwrap();
+    text[start..start + text[start..].find("</wsp:All>").unwrap()].to_owned()
+}
+
+/// The assertions of a policy, without the headers that they name, are these in this order.
+fn assert_order(policy: &str, expected: &str) {
+    let mut names: Vec<&str> = policy
+        .split('<')
+        .filter(|tag| !tag.starts_with('/') && !tag.starts_with("wsp:"))
+        .filter_map(|tag| tag.split([' ', '>', '/']).next())
+        .filter(|name| !name.is_empty() && *name != "sp:Header")
+        .collect();
+    names.dedup();
+    assert_eq!(names, expected.split_whitespace().collect::<Vec<_>>());
 }
 
 /// A binding as a policy can say it: sets without the profile flag where the policy has no word for it.

@@ -1,0 +1,176 @@
+//! The binding that a `<security>` element stands for, and the rules within one element (SC 14.9).
+
+use super::SecurityElement;
+use crate::error::Error;
+use handstamp_ws_security::{
+    AuthenticationMode, IssuedKeyType, Protection, SecurityBinding, TokenKind, TokenParameters, WssVersion,
+};
+
+impl SecurityElement {
+    /// The binding that the element stands for, after the rules of SC 14.9 that concern it alone.
+    pub(crate) fn build(&self) -> Result<SecurityBinding, Error> {
+        let mut binding = self.of_mode()?;
+        self.apply(&mut binding);
+        self.check(&binding)?;
+        Ok(binding)
+    }
+
+    fn of_mode(&self) -> Result<SecurityBinding, Error> {
+        let Some(mode) = self.mode else {
+            return Err(self.error(format!(
+                "<{}> has no authenticationMode, which means SspiNegotiated, and that needs the Windows security provider: \
+                 write authenticationMode",
+                self.name()
+            )));
+        };
+        let (version, issued) = (self.version(), || self.issued_token_parameters.clone().unwrap_or_default());
+        let built = match mode {
+            AuthenticationMode::SecureConversation => return self.secure_conversation(),
+            AuthenticationMode::IssuedToken => SecurityBinding::issued_token(version, issued()),
+            AuthenticationMode::IssuedTokenForCertificate => {
+                SecurityBinding::issued_token_for_certificate(version, issued())
+            }
+            AuthenticationMode::IssuedTokenForSslNegotiated => {
+                Ok(SecurityBinding::issued_token_for_ssl_negotiated(version, issued()))
+            }
+            AuthenticationMode::IssuedTokenOverTransport => {
+                Ok(SecurityBinding::issued_token_over_transport(version, issued()))
+            }
+            mode => SecurityBinding::for_mode(mode, version),
+        };
+        let mut binding = built.map_err(|error| self.error(error.to_string()))?;
+        for supporting in &mut binding.supporting_tokens {
+            let TokenParameters { kind, require_derived_keys, .. } = &mut supporting.parameters;
+            *require_derived_keys &= has_shared_key(kind);
+        }
+        Ok(binding)
+    }
+
+    fn secure_conversation(&self) -> Result<SecurityBinding, Error> {
+        if self.place.is_bootstrap {
+            return Err(self.error(
+                "authenticationMode=\"SecureConversation\" of <secureConversationBootstrap> would need another bootstrap: \
+                 choose a mode that authenticates",
+            ));
+        }
+        let Some(bootstrap) = &self.bootstrap else {
+            return Err(self.error(
+                "authenticationMode=\"SecureConversation\" without <secureConversationBootstrap> means a bootstrap with \
+                 authenticationMode=\"SspiNegotiated\", which needs the Windows security provider: write a bootstrap",
+            ));
+        };
+        Ok(SecurityBinding::secure_conversation(bootstrap.build()?, self.version()))
+    }
+
+    fn apply(&self, binding: &mut SecurityBinding) {
+        fn set<T: Copy>(field: &mut T, written: Option<T>) {
+            *field = written.unwrap_or(*field);
+        }
+        set(&mut binding.suite, self.default_algorithm_suite);
+        set(&mut binding.layout, self.security_header_layout);
+        set(&mut binding.protection_order, self.message_protection_order);
+        set(&mut binding.include_timestamp, self.include_timestamp);
+        set(&mut binding.require_signature_confirmation, self.require_signature_confirmation);
+        set(&mut binding.protect_tokens, self.protect_tokens);
+        set(&mut binding.key_entropy, self.key_entropy_mode);
+        set(&mut binding.allow_insecure_transport, self.allow_insecure_transport);
+        set(&mut binding.enable_unsecured_response, self.enable_unsecured_response);
+        set(&mut binding.allow_serialized_signing_token_on_reply, self.allow_serialized_signing_token_on_reply);
+        if let Some(settings) = &self.local_service_settings {
+            binding.local_service = settings.clone();
+        }
+        if let Some(settings) = &self.local_client_settings {
+            binding.local_client = settings.clone();
+        }
+        if let Some(require) = self.require_derived_keys {
+            require_derived_keys(binding, require);
+        }
+        if let Some(session) = binding.session_mut() {
+            session.can_renew = self.can_renew_security_context_token.unwrap_or(true);
+            set(&mut session.require_cancellation, self.require_security_context_cancellation);
+        }
+        if let Protection::Symmetric { token } = &mut binding.protection
+            && let TokenKind::SslNegotiated { require_cancellation, .. } = &mut token.kind
+        {
+            set(require_cancellation, self.require_security_context_cancellation);
+        }
+    }
+
+    /// The binding, whether WCF opens with it or not.
+    pub(super) fn unchecked(&self) -> Result<SecurityBinding, Error> {
+        let mut binding = self.of_mode()?;
+        self.apply(&mut binding);
+        Ok(binding)
+    }
+
+    /// The combinations of SC 14.9 within one element.
+    fn check(&self, binding: &SecurityBinding) -> Result<(), Error> {
+        if binding.require_signature_confirmation && binding.version.wss == WssVersion::V10 {
+            return Err(self.error(
+                "requireSignatureConfirmation=\"true\", written or of this authenticationMode, needs WS-Security 1.1, and \
+                 messageSecurityVersion is a WSSecurity10 set: change one of them",
+            ));
+        }
+        let detects = binding.local_service.detect_replays || binding.local_client.detect_replays;
+        if !binding.include_timestamp && detects && !binding.is_transport() {
+            return Err(self.error(
+                "includeTimestamp=\"false\" leaves detectReplays=\"true\" of localServiceSettings or localClientSettings without \
+                 a timestamp, and every message would be refused: change one of them",
+            ));
+        }
+        if let Some(issued) = &self.issued_token_parameters
+            && let Some(size) = issued.key_size
+            && issued.key_type == IssuedKeyType::Symmetric
+            && !binding.suite.key_lengths().contains(&(size as usize / 8))
+        {
+            return Err(self.error(format!(
+                "keySize=\"{size}\" of <issuedTokenParameters> is not possible with defaultAlgorithmSuite=\"{}\"",
+                binding.suite.name()
+            )));
+        }
+        let Some(session) = binding.session() else { return Ok(()) };
+        let (service, client) = (&binding.local_service, &binding.local_client);
+        let rollovers = [
+            ("localServiceSettings", service.session_key_rollover_interval, service.session_key_renewal_interval),
+            ("localClientSettings", client.session_key_rollover_interval, client.session_key_renewal_interval),
+        ];
+        for (element, rollover, renewal) in rollovers {
+            if renewal.is_some_and(|renewal| rollover > renewal) {
+                return Err(self.error(format!(
+                    "sessionKeyRolloverInterval of <{element}> is longer than its sessionKeyRenewalInterval"
+                )));
+            }
+        }
+        if service.max_cached_cookies == 0 && !session.require_cancellation {
+            return Err(self.error(
+                "maxCachedCookies=\"0\" is not possible with requireSecurityContextCancellation=\"false\": write 1 or more",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// As WCF does: tokens with private keys never have derived keys, and those that only are signed do not matter.
+fn require_derived_keys(binding: &mut SecurityBinding, require: bool) {
+    match &mut binding.protection {
+        Protection::Symmetric { token } => token.require_derived_keys = require,
+        Protection::Asymmetric { initiator, recipient } => {
+            initiator.require_derived_keys = require;
+            recipient.require_derived_keys = require;
+        }
+        Protection::Transport => {}
+    }
+    let endorsing = binding.supporting_tokens.iter_mut().filter(|supporting| supporting.role.endorses());
+    for supporting in endorsing {
+        let TokenParameters { kind, require_derived_keys, .. } = &mut supporting.parameters;
+        *require_derived_keys = require && has_shared_key(kind);
+    }
+}
+
+fn has_shared_key(kind: &TokenKind) -> bool {
+    match kind {
+        TokenKind::Issued(issued) => issued.key_type == IssuedKeyType::Symmetric,
+        TokenKind::SecureConversation(_) | TokenKind::SslNegotiated { .. } => true,
+        TokenKind::X509 | TokenKind::UserName => false,
+    }
+}
