@@ -24,6 +24,8 @@ use std::time::Duration;
 
 const ADDRESS: &str = "127.0.0.1:8088";
 const NAMESPACE: &str = "urn:example:ledger";
+/// How long the content of a request may take.
+const SLOWEST_SENDER: Duration = Duration::from_secs(20);
 
 /// Two people and one password. A real service asks its directory.
 struct Accounts;
@@ -67,7 +69,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let total = Arc::clone(&total);
         async move { serve(&request, &mut total.lock().unwrap_or_else(PoisonError::into_inner)) }
     };
-    let soap = SoapService::new(Arc::new(service), ledger);
+    let soap = SoapService::new(Arc::new(service), ledger).with_content_limit(SLOWEST_SENDER, tokio::time::sleep);
     let listener = tokio::net::TcpListener::bind(ADDRESS).await?;
     println!("the ledger is at {address}; its certificate is in {}", folder.join("certificate.pem").display());
     axum::serve(listener, axum::Router::new().fallback_service(soap)).await?;

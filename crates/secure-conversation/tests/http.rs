@@ -19,6 +19,7 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tower_service::Service;
 
 const ADDRESS: &str = "http://echo.example/";
@@ -133,6 +134,47 @@ async fn sc_14_5_requests_that_are_not_soap_are_told_so() {
     ] {
         assert_eq!(world.send(post(media_type, content)).await.status(), status);
     }
+}
+
+/// Over a socket: one sender stops, another dawdles, and neither holds up the third.
+#[tokio::test]
+async fn sc_19_slow_senders_are_cut_off() {
+    let limit = Duration::from_millis(150);
+    let world = world(false);
+    let soap = SoapService::new(world.service.clone(), echo).with_content_limit(limit, tokio::time::sleep);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback_service(soap)).await });
+    let head = format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Type: {SOAP_12}\r\nContent-Length: 10000\r\n\r\n<");
+    let begin = async || {
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream
+    };
+    let cut_off = async |mut stream: tokio::net::tcp::OwnedReadHalf| {
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    };
+    let started = tokio::time::Instant::now();
+    let (stopped, _still_open) = begin().await.into_split();
+    let (dawdler, mut octets) = begin().await.into_split();
+    let dawdling = tokio::spawn(async move {
+        // Each octet comes in time, all of them never would.
+        while octets.write_all(b" ").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    let honest = head.replace("10000", "1").replace("Host: a", "Host: a\r\nConnection: close");
+    let (mut answered, mut sending) = tokio::net::TcpStream::connect(address).await.unwrap().into_split();
+    sending.write_all(honest.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    answered.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400 ") && started.elapsed() < limit, "{answer}");
+    cut_off(stopped).await;
+    cut_off(dawdler).await;
+    assert!(started.elapsed() >= limit);
+    dawdling.abort();
 }
 
 #[tokio::test]

@@ -55,6 +55,9 @@ impl SecureConversationClient {
             }
             return Err(Error::Fault { fault: Fault::parse(content)?, is_authenticated: false });
         }
+        if let Some(header) = envelope.header_not_understood() {
+            return Err(handstamp_ws_security::Error::NotUnderstood { header, request: Box::default() }.into());
+        }
         let relates_to = envelope.header().and_then(|header| unverified_header(header, "RelatesTo"));
         if relates_to.as_deref() != exchange.request.message_id.as_deref() {
             return Err(refused("RelatesTo", "the message is not the answer to this request"));

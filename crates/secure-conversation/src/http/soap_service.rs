@@ -4,6 +4,7 @@ use super::{media_type, soap_action};
 use crate::error::Error;
 use crate::service::{Answer, ApplicationRequest, Event, Handled, Incoming, SecureConversationService};
 use bytes::Bytes;
+use futures_util::future::{BoxFuture, Either, select};
 use handstamp_keys::{SecureRandom, SystemRandom};
 use handstamp_time::{Clock, SystemClock};
 use handstamp_ws_security::Body;
@@ -15,9 +16,10 @@ use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tower_service::Service;
 
 /// What an application answers.
@@ -74,6 +76,13 @@ struct Shared<A> {
     random: Arc<dyn SecureRandom>,
     behind_tls: bool,
     max_message_size: usize,
+    content_limit: Option<TimeLimit>,
+}
+
+/// How long something may take, and who wakes us.
+struct TimeLimit {
+    limit: Duration,
+    sleep: Box<dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync>,
 }
 
 impl<A: Application> SoapService<A> {
@@ -87,6 +96,7 @@ impl<A: Application> SoapService<A> {
             random: Arc::new(SystemRandom),
             behind_tls: false,
             max_message_size,
+            content_limit: None,
         };
         Self { shared: Arc::new(shared), address: None }
     }
@@ -96,6 +106,27 @@ impl<A: Application> SoapService<A> {
     pub fn behind_tls(mut self) -> Self {
         if let Some(shared) = Arc::get_mut(&mut self.shared) {
             shared.behind_tls = true;
+        }
+        self
+    }
+
+    /// Cuts off senders who take longer than `limit` from the head of a request to the end of its content: they are told 408, and
+    /// their connection ends. `sleep` is the timer of the runtime, such as `tokio::time::sleep`; there is none in this crate.
+    ///
+    /// Use it wherever the server in front does not limit that itself: a message is kept until it is whole, so whoever sends one
+    /// octet a minute holds a connection and its memory for days (SC §19).
+    #[must_use]
+    pub fn with_content_limit<F>(
+        mut self,
+        limit: Duration,
+        sleep: impl Fn(Duration) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            let sleep = Box::new(move |time| -> BoxFuture<'static, ()> { Box::pin(sleep(time)) });
+            shared.content_limit = Some(TimeLimit { limit, sleep });
         }
         self
     }
@@ -168,10 +199,14 @@ impl<A: Application> Shared<A> {
         if !["text/xml", "application/soap+xml"].iter().any(|known| media_type.eq_ignore_ascii_case(known)) {
             return empty(StatusCode::UNSUPPORTED_MEDIA_TYPE);
         }
-        let Ok(body) = Limited::new(body, self.max_message_size).collect().await else {
-            return empty(StatusCode::PAYLOAD_TOO_LARGE);
+        let content = match self.content(body).await {
+            Ok(content) => content,
+            Err(status) => {
+                tracing::info!(%status, "the content of a request was not read to its end");
+                return ending(status);
+            }
         };
-        let incoming = Incoming::new(body.to_bytes()).with_soap_action(soap_action(&head.headers));
+        let incoming = Incoming::new(content).with_soap_action(soap_action(&head.headers));
         let incoming = incoming.from_address(address);
         let incoming = if self.behind_tls { incoming.over_protected_channel() } else { incoming };
         let request = match self.service.handle(incoming, self.clock.now(), self.random.as_ref()) {
@@ -185,6 +220,23 @@ impl<A: Application> Shared<A> {
         };
         let reply = self.application.call(Arc::clone(&request)).await;
         self.reply(&request, reply).unwrap_or_else(|error| dropped(&error))
+    }
+
+    /// All of it, or the status that says why not.
+    async fn content<B>(&self, body: B) -> Result<Bytes, StatusCode>
+    where
+        B: http_body::Body + Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let reading = pin!(Limited::new(body, self.max_message_size).collect());
+        let read = match &self.content_limit {
+            None => reading.await,
+            Some(TimeLimit { limit, sleep }) => match select(reading, sleep(*limit)).await {
+                Either::Left((read, _)) => read,
+                Either::Right(_) => return Err(StatusCode::REQUEST_TIMEOUT),
+            },
+        };
+        Ok(read.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?.to_bytes())
     }
 
     fn reply(&self, request: &ApplicationRequest, reply: Reply) -> Result<Response<Full<Bytes>>, Error> {
@@ -222,7 +274,12 @@ fn answered(answer: Answer) -> Response<Full<Bytes>> {
 
 fn dropped(error: &Error) -> Response<Full<Bytes>> {
     tracing::warn!(code = error.code(), %error, "message dropped");
-    let mut response = empty(StatusCode::INTERNAL_SERVER_ERROR);
+    ending(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// An answer after which nothing more is read from the connection.
+fn ending(status: StatusCode) -> Response<Full<Bytes>> {
+    let mut response = empty(status);
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }

@@ -19,7 +19,7 @@ use handstamp_keys::tls::{TlsPeer, TlsRecords};
 use handstamp_keys::{CertificateTrust, SecureRandom, SymmetricKey};
 use handstamp_session_token::{ContextId, SessionSecurityToken};
 use handstamp_time::Timestamp;
-use handstamp_ws_security::soap::Envelope;
+use handstamp_ws_security::soap::{Envelope, SecurityFault};
 use handstamp_ws_security::token::{ContextReference, SecurityContextToken};
 use handstamp_ws_security::{Body, Message, SecurityBinding};
 use handstamp_xml::{Document, Element};
@@ -73,6 +73,12 @@ impl SecureConversationService {
         now: Timestamp,
         random: &dyn SecureRandom,
     ) -> Handled {
+        // Nobody stands behind the message, but SOAP wants to be heard first.
+        if let Some(header) = Envelope::of(document).ok().and_then(|envelope| envelope.header_not_understood()) {
+            let request = Box::default();
+            let error = handstamp_ws_security::Error::NotUnderstood { header, request };
+            return self.refuse(head, SecurityFault::MustUnderstand, error.into());
+        }
         let step = match leg {
             Leg::First => self.begin_negotiation(negotiations, document, head.address, now, random),
             Leg::Next => self.go_on_negotiating(negotiations, document, now, random),

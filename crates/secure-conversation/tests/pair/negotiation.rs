@@ -240,6 +240,39 @@ fn sc_12_2_what_is_no_good_leg_is_refused_without_protection() {
 }
 
 #[test]
+fn sc_9_step_15_a_leg_with_a_header_that_nobody_understands_is_told_so_on_both_ends() {
+    for version in VERSIONS {
+        let mut pair = pair(&stateless(bootstrap(AuthenticationMode::UserNameForSslNegotiated, version)));
+        let with_header =
+            |envelope: &str, header: &str| envelope.replace("</s:Header>", &format!("{header}</s:Header>"));
+        let mandatory = "<x:Strange xmlns:x='urn:x' s:mustUnderstand='1'>1</x:Strange>";
+        let optional = "<x:Strange xmlns:x='urn:x'>1</x:Strange>";
+        let refused = |pair: &Pair, exchange: &Exchange| {
+            let wire = pair.deliver(&with_header(exchange.envelope(), mandatory));
+            let fault = wire.fault.as_ref().unwrap();
+            assert_eq!((fault.code, &fault.subcode), (FaultCode::MustUnderstand, &None));
+            assert!(!wire.is_secured() && wire.refusal().contains("Strange"), "{}", wire.refusal());
+        };
+        // The request, and the answer to it.
+        let first = next(&mut pair);
+        refused(&pair, &first);
+        let answer = pair.deliver(&with_header(first.envelope(), optional)).envelope.unwrap();
+        let error = pair.client.receive(first, with_header(&answer, mandatory), pair.now).unwrap_err();
+        assert_eq!(error.code(), "HST-WSS-MUST-UNDERSTAND");
+        // The second leg; what was refused costs the negotiation nothing.
+        let first = next(&mut pair);
+        let answer = pair.deliver(first.envelope()).envelope.unwrap();
+        pair.client.receive(first, answer, pair.now).unwrap();
+        let second = next(&mut pair);
+        refused(&pair, &second);
+        let answer = pair.deliver(second.envelope()).envelope.unwrap();
+        pair.client.receive(second, answer, pair.now).unwrap();
+        let request = next(&mut pair);
+        assert!(issued(&pair.deliver(request.envelope())));
+    }
+}
+
+#[test]
 fn sc_7_1_with_a_security_header_it_is_no_negotiation() {
     let mut pair = pair(&stateful(user_name()));
     let header = format!("<o:Security xmlns:o='{}'/></s:Header>", names::WSSE);

@@ -1,6 +1,6 @@
 //! What has to be signed and encrypted, and which tokens have to be there (SC §9 steps 10, 12 and 14).
 
-use crate::addressing::{AddressingVersion, is_addressing_header};
+use crate::addressing::is_addressing_header;
 use crate::binding::{Protection, ProtectionLevel, ProtectionOrder, TokenKind};
 use crate::error::Error;
 use crate::receive::header::{EntryKind, quoted};
@@ -17,15 +17,8 @@ impl Expectation<'_> {
     pub(super) fn header_not_understood(&self, message: &Unprotected) -> Option<QualifiedName> {
         let Understood::These(understood) = self.understood else { return None };
         let envelope = Envelope::of(message.document()).ok()?;
-        let is_understood = |block: &Element<'_>| {
-            let ours = block.is(names::WSSE, "Security")
-                || (is_addressing_header(*block)
-                    && message.addressing_version().map(AddressingVersion::namespace) == Some(block.namespace()));
-            ours || understood.iter().any(|(namespace, local_name)| block.is(namespace, local_name))
-        };
-        let mut blocks = envelope.header().into_iter().flat_map(header_blocks);
-        let block = blocks.find(|block| envelope.has_to_be_understood(*block) && !is_understood(block))?;
-        Some(QualifiedName::new(block.namespace(), block.local_name()))
+        let blocks = envelope.header().into_iter().flat_map(header_blocks);
+        envelope.not_understood_among(blocks, message.addressing_version(), understood)
     }
 }
 

@@ -4,6 +4,7 @@ mod fault;
 
 pub use fault::{Fault, FaultCode, QualifiedName, SecurityFault};
 
+use crate::addressing::{AddressingVersion, is_addressing_header};
 use crate::error::Error;
 use handstamp_xml::{Document, Element, names};
 
@@ -88,8 +89,31 @@ impl<'d> Envelope<'d> {
         }
     }
 
+    /// The first header block that has to be understood here and is not one of addressing or security (SC 9 step 15): for messages
+    /// that nothing protects. A [`Receiver`](crate::Receiver) looks itself.
+    pub fn header_not_understood(&self) -> Option<QualifiedName> {
+        let addressing = self.header.and_then(AddressingVersion::of_header);
+        self.not_understood_among(self.header_blocks(), addressing, &[])
+    }
+
+    pub(crate) fn not_understood_among<'e>(
+        &self,
+        mut blocks: impl Iterator<Item = Element<'e>>,
+        addressing: Option<AddressingVersion>,
+        understood: &[(&str, &str)],
+    ) -> Option<QualifiedName> {
+        let is_understood = |block: Element<'_>| {
+            block.is(names::WSSE, "Security")
+                || (is_addressing_header(block)
+                    && addressing.map(AddressingVersion::namespace) == Some(block.namespace()))
+                || understood.iter().any(|(namespace, local_name)| block.is(namespace, local_name))
+        };
+        let block = blocks.find(|block| self.has_to_be_understood(*block) && !is_understood(*block))?;
+        Some(QualifiedName::new(block.namespace(), block.local_name()))
+    }
+
     /// Whether whoever reads the message here has to understand this header block.
-    pub(crate) fn has_to_be_understood(&self, block: Element<'_>) -> bool {
+    fn has_to_be_understood(&self, block: Element<'_>) -> bool {
         let must_understand = block.attribute_ns(self.version.namespace(), "mustUnderstand").map(str::trim);
         let for_whoever_is_next =
             ["http://schemas.xmlsoap.org/soap/actor/next", "http://www.w3.org/2003/05/soap-envelope/role/next"];
@@ -133,6 +157,22 @@ mod tests {
         assert!(refusal("<s:Header/><s:Body/><s:Body/>").contains("follows the Body"));
         assert!(refusal("<s:Body/><s:Header/>").contains("follows the Body"));
         assert!(refusal("<x/><s:Body/>").contains("Body"));
+    }
+
+    #[test]
+    fn sc_9_step_15_headers_of_others_have_to_be_understood_when_they_say_so() {
+        let not_understood = |block: &str| {
+            let (soap, wsa, wsse) = (names::SOAP12, names::WSA, names::WSSE);
+            let text = format!(
+                "<s:Envelope xmlns:s='{soap}' xmlns:a='{wsa}' xmlns:o='{wsse}'><s:Header><a:Action \
+                 s:mustUnderstand='1'>urn:a</a:Action><o:Security s:mustUnderstand='1'/>{block}</s:Header><s:Body/></s:Envelope>"
+            );
+            let document = Document::parse(text, &ParseOptions::default()).unwrap();
+            Envelope::of(&document).unwrap().header_not_understood().map(|name| name.local_name)
+        };
+        assert_eq!(not_understood("<x xmlns='urn:x' s:mustUnderstand='1'/>").as_deref(), Some("x"));
+        assert_eq!(not_understood("<x xmlns='urn:x' s:mustUnderstand='0'/>"), None);
+        assert_eq!(not_understood("<x xmlns='urn:x' s:mustUnderstand='1' s:role='urn:other'/>"), None);
     }
 
     #[test]

@@ -13,7 +13,6 @@ pub(super) use sessions::{LiveSession, LiveSessions};
 use crate::Error;
 use crate::sts::{AccountStore, PasswordCost, PasswordHasher, PasswordText, UserName, load_or_create_signing_identity};
 use book::Cents;
-use bytes::Bytes;
 use handstamp_keys::{KeyRing, SystemRandom};
 use handstamp_secure_conversation::http::{Reply, SoapService};
 use handstamp_secure_conversation::{
@@ -24,8 +23,7 @@ use handstamp_time::{Clock as _, SystemClock, Timestamp};
 use handstamp_ws_security::soap::{Fault, FaultCode};
 use handstamp_ws_security::{Body, UserNameValidator};
 use handstamp_xml::Writer;
-use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http::Request;
 use hyper::body::Incoming;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -34,7 +32,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::time::timeout;
 
 /// The binding of both ends, which the demo writes beside its configuration.
 pub(super) const BINDING: &str = r#"<customBinding>
@@ -55,8 +52,6 @@ pub(super) const REMEMBERED_BINDING_FILE: &str = "ledger-remembered.xml";
 pub(super) const CERTIFICATE_FILE: &str = "ledger.crt";
 const IDENTITY_FILE: &str = "ledger.pem";
 const BOOK_FILE: &str = "ledger.db";
-/// What a message may have, in bytes: as much as the service reads.
-const MAX_CONTENT: usize = 65_536;
 const NAMESPACE: &str = "urn:handstamp:ledger";
 /// What the sessions are scoped to: they open nothing else that the ring seals.
 const SCOPE: &str = "urn:handstamp:demo:ledger";
@@ -64,7 +59,7 @@ const SCOPE: &str = "urn:handstamp:demo:ledger";
 /// Behind which path sessions are remembered.
 const REMEMBERED_PATH: &str = "/ledger/remembered";
 /// How long the content of a request may take: so slow is no honest sender of 64 KiB.
-const CONTENT_TIMEOUT: Duration = Duration::from_secs(20);
+const CONTENT_LIMIT: Duration = Duration::from_secs(20);
 
 /// The binding of sessions that the service remembers.
 pub(super) fn remembered_binding() -> String {
@@ -131,8 +126,11 @@ impl Ledger {
                 answer(&book, &request, now)
             }
         };
-        let sealed = SoapService::new(Arc::new(sealed), application.clone());
-        let remembered = SoapService::new(Arc::new(remembered), application);
+        let soap = |service| {
+            SoapService::new(Arc::new(service), application.clone())
+                .with_content_limit(CONTENT_LIMIT, tokio::time::sleep)
+        };
+        let (sealed, remembered) = (soap(sealed), soap(remembered));
         loop {
             let Ok((stream, peer)) = socket.accept().await else { continue };
             let (sealed, remembered) =
@@ -141,13 +139,7 @@ impl Ledger {
                 let is_remembered = request.uri().path() == REMEMBERED_PATH;
                 let soap = if is_remembered { remembered.clone() } else { sealed.clone() };
                 let soap = TowerToHyperService::new(soap);
-                async move {
-                    match timeout(CONTENT_TIMEOUT, content(request)).await {
-                        Ok(Ok(request)) => soap.call(request).await,
-                        Ok(Err(response)) => Ok(response),
-                        Err(_) => Ok(status(StatusCode::REQUEST_TIMEOUT)),
-                    }
-                }
+                soap.call(request)
             });
             tokio::spawn(async move {
                 let mut server = hyper::server::conn::http1::Builder::new();
@@ -156,25 +148,6 @@ impl Ledger {
             });
         }
     }
-}
-
-/// A request with its content.
-async fn content<B>(request: Request<B>) -> Result<Request<Full<Bytes>>, Response<Full<Bytes>>>
-where
-    B: hyper::body::Body,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    let (head, body) = request.into_parts();
-    match Limited::new(body, MAX_CONTENT).collect().await {
-        Ok(content) => Ok(Request::from_parts(head, Full::from(content.to_bytes()))),
-        Err(_) => Err(status(StatusCode::PAYLOAD_TOO_LARGE)),
-    }
-}
-
-fn status(status: StatusCode) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::default());
-    *response.status_mut() = status;
-    response
 }
 
 /// Serves one verified request.
@@ -259,12 +232,5 @@ mod tests {
             binding.security().session().is_some_and(|session| session.require_cancellation)
         };
         assert!(!is_remembered(BINDING) && is_remembered(&remembered_binding()));
-    }
-
-    #[tokio::test]
-    async fn a_content_that_is_too_long_is_not_read() {
-        let of = |length| Request::new(Full::new(Bytes::from(vec![b'x'; length])));
-        assert!(content(of(MAX_CONTENT)).await.is_ok());
-        assert_eq!(content(of(MAX_CONTENT + 1)).await.unwrap_err().status(), StatusCode::PAYLOAD_TOO_LARGE);
     }
 }
