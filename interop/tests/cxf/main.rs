@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking, and a program has to speak")]
 
 mod endpoints;
+mod gateway;
 mod ours;
 mod page;
 mod peer;
@@ -12,6 +13,7 @@ mod trial;
 mod wsdl;
 
 use endpoints::{ENDPOINTS, Endpoint};
+use gateway::{Gateways, PlainService};
 use ours::Identities;
 use peer::Peer;
 use std::path::Path;
@@ -35,11 +37,12 @@ fn main() -> ExitCode {
     let folder = tempfile::tempdir().unwrap();
     Identities::generate(folder.path());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let mut peer = Peer::start(folder.path());
+    runtime.block_on(gateway::prepare(folder.path()));
+    let (mut peer, plain) = (Peer::start(folder.path()), PlainService::start());
     let mut rows = Vec::new();
     for endpoint in chosen {
         std::fs::write(folder.path().join(format!("{}.wsdl", endpoint.name)), endpoint.wsdl()).unwrap();
-        for row in runtime.block_on(run(endpoint, folder.path(), &mut peer)) {
+        for row in runtime.block_on(run(endpoint, folder.path(), &mut peer, &plain)) {
             println!("{row}");
             rows.push(row);
         }
@@ -65,19 +68,29 @@ fn summary(rows: &[Row], page: Result<(), String>) -> ExitCode {
     if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// Where nobody listens.
+const NOWHERE: &str = "http://127.0.0.1:1/";
+
 /// All that is tried at an endpoint.
-async fn run(endpoint: &Endpoint, folder: &Path, peer: &mut Peer) -> Vec<Row> {
+async fn run(endpoint: &Endpoint, folder: &Path, peer: &mut Peer, plain: &PlainService) -> Vec<Row> {
     let name = endpoint.name;
     let ours = ours::serve(endpoint, folder).await;
     let theirs = [peer.tell(&format!("serve {name} dom")), peer.tell(&format!("serve {name} streaming"))];
+    let gateways = Gateways::start(endpoint, folder, plain, theirs[0].as_deref().unwrap_or(NOWHERE)).await;
     let address = |pair: Pair| match pair {
         Pair::TheirDomClient | Pair::TheirStreamingClient => Ok(ours.address.as_str()),
+        Pair::ThroughTerminate | Pair::ThroughInitiate => Ok(gateways.secured.as_str()),
         Pair::OurClientAtStreaming => theirs[1].as_deref(),
         Pair::OurClientAtDom | Pair::ThemselvesDom | Pair::ThemselvesStreaming => theirs[0].as_deref(),
     };
     let mut row = Row::new(name);
     for pair in Pair::ALL {
         let trials = match (address(pair), pair.sender()) {
+            _ if pair == Pair::ThroughInitiate => gateways.call().into_iter().map(Trial::calls).collect(),
+            (Ok(address), _) if pair == Pair::ThroughTerminate => {
+                let answer = echoed(peer.tell(&format!("call {name} dom {address} ping")));
+                vec![Trial::calls(answer.and_then(|()| gateways.told_caller(endpoint, plain)))]
+            }
             (Err(reason), _) => vec![Trial::calls(Err(format!("it does not serve: {reason}")))],
             (Ok(address), Some(sender)) => their_client(endpoint, sender, address, pair, &ours, peer),
             (Ok(address), None) => our_client(endpoint, folder, address).await,
@@ -91,7 +104,8 @@ async fn run(endpoint: &Endpoint, folder: &Path, peer: &mut Peer) -> Vec<Row> {
     for pair in Pair::ALL {
         if let (Ok(address), Some(sender)) = (address(pair), pair.sender()) {
             let answer = peer.tell(&format!("call {name} {sender} {address} ping empty-action"));
-            without_action.add(pair, vec![Trial::calls(echoed(answer))]);
+            let told = if pair == Pair::ThroughTerminate { gateways.told_caller(endpoint, plain) } else { Ok(()) };
+            without_action.add(pair, vec![Trial::calls(echoed(answer).and(told))]);
         }
     }
     vec![row, without_action]

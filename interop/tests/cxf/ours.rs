@@ -17,6 +17,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::service::TowerToHyperService;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,11 +30,13 @@ pub(crate) const ACTION: &str = "http://xmlsoap.org/Ping";
 pub(crate) struct Identities {
     pub(crate) alice: SigningIdentity,
     pub(crate) bob: SigningIdentity,
+    /// What servers show in TLS.
+    pub(crate) tls: SigningIdentity,
 }
 
 impl Identities {
-    /// Makes both, and leaves them for the peer.
-    pub(crate) fn generate(folder: &Path) -> Self {
+    /// Makes them, and leaves them for the peer.
+    pub(crate) fn generate(folder: &Path) {
         let identity = |name: &str| {
             let now = SystemClock.now();
             let (start, end) =
@@ -41,16 +44,21 @@ impl Identities {
             let identity =
                 SigningIdentity::self_signed(name, KeyKind::Rsa { bits: 2048 }, start, end, &SystemRandom).unwrap();
             identity.create(&folder.join(format!("{name}.pem"))).unwrap();
-            identity
         };
-        Self { alice: identity("alice"), bob: identity("bob") }
+        identity("alice");
+        identity("bob");
+        // TLS wants the name of the server in the certificate.
+        let tls = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap();
+        let file = folder.join("tls.pem");
+        std::fs::write(&file, tls.cert.pem() + &tls.signing_key.serialize_pem()).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
     }
 
     /// Our own copy of what the peer has.
     pub(crate) fn read(folder: &Path) -> Self {
         let read =
             |name: &str| SigningIdentity::read(&folder.join(format!("{name}.pem")), "", &KeyPolicy::default()).unwrap();
-        Self { alice: read("alice"), bob: read("bob") }
+        Self { alice: read("alice"), bob: read("bob"), tls: read("tls") }
     }
 }
 
@@ -58,7 +66,7 @@ struct People;
 
 impl UserNameValidator for People {
     fn validate(&self, name: &str, password: &str, _now: Timestamp) -> Result<(), String> {
-        let known = [("abcd", "dcba"), ("Alice", "ecilA")].contains(&(name, password));
+        let known = [("abcd", "dcba-dcba"), ("Alice", "ecilA-ecilA")].contains(&(name, password));
         known.then_some(()).ok_or_else(|| "unknown name or wrong password".to_owned())
     }
 }
@@ -105,8 +113,8 @@ pub(crate) async fn serve(endpoint: &Endpoint, folder: &Path) -> Service {
         tokio::spawn(accept(listener, soap, None));
         return Service { address: format!("http://{address}/{}", endpoint.name), state };
     }
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(identities.bob.key().to_pkcs8().unwrap().to_vec()));
-    let certificate = CertificateDer::from(identities.bob.certificate().der().to_vec());
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(identities.tls.key().to_pkcs8().unwrap().to_vec()));
+    let certificate = CertificateDer::from(identities.tls.certificate().der().to_vec());
     let tls = rustls::ServerConfig::builder_with_provider(handstamp_keys::tls::provider())
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -155,9 +163,9 @@ pub(crate) type Session = SecureSession<Http>;
 
 /// A session with an endpoint at this address.
 pub(crate) fn session(endpoint: &Endpoint, folder: &Path, address: &str) -> Session {
-    let Identities { alice, bob } = Identities::read(folder);
+    let Identities { alice, bob, tls: shown } = Identities::read(folder);
     let over_transport = endpoint.is_over_transport();
-    let (name, password) = if over_transport { ("Alice", "ecilA") } else { ("abcd", "dcba") };
+    let (name, password) = if over_transport { ("Alice", "ecilA-ecilA") } else { ("abcd", "dcba-dcba") };
     let client = SecureConversationClient::builder(endpoint.binding(), address)
         .message_version(SoapVersion::Soap12, AddressingVersion::August2004)
         .service_certificate(bob.certificate().clone())
@@ -169,7 +177,7 @@ pub(crate) fn session(endpoint: &Endpoint, folder: &Path, address: &str) -> Sess
         .with_safe_default_protocol_versions()
         .unwrap()
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(tls::Pinned(bob.certificate().der().to_vec())))
+        .with_custom_certificate_verifier(Arc::new(tls::Pinned(shown.certificate().der().to_vec())))
         .with_no_client_auth();
     let connector = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
     let mut tcp = HttpConnector::new();

@@ -3,13 +3,13 @@
 use crate::trial::{LIMITS, Pair, Row};
 use std::path::Path;
 
-const BEFORE: &str = "# Interoperability
+const BEFORE: &str = r#"# Interoperability
 
 <!-- Written by the run that it tells of: HANDSTAMP_BLESS=1 cargo xtask test --only interop -->
 
 Secure sessions are tried against Apache CXF VERSION from Maven Central, alive and over HTTP, at the 24 endpoints of the
 public WS-SecureConversation interoperability service of WCF, from WSDLs of our own with the same policies
-(`interop/tests/cxf`). `cargo xtask test --only interop` builds CXF (Java and Maven are needed), runs everything, and fails when
+(`interop/tests/cxf`). `cargo xtask test --only interop` builds CXF (Java, Maven, Python and Node are needed), runs everything, and fails when
 something does not work or this page says otherwise.
 
 At each endpoint and for each pair of client and service:
@@ -18,12 +18,16 @@ At each endpoint and for each pair of client and service:
 * where the endpoint's policy lets clients cancel, a session is cancelled after a call;
 * `AC` once more with an empty `SOAPAction`.
 
+Two columns go through routes of the gateway, which have the same WSDLs: CXF's client calls a Python service that knows nothing of
+security, by `mode = "terminate"`, and the service is told who calls; zeep, npm's soap and curl call CXF's service by
+`mode = "initiate"`, with nothing but the plain WSDL that the route serves (`interop/soap`).
+
 Names of endpoints: `A` anonymous client, `X` client certificate, `UX` user name, all for the service's certificate; `D` derived
 keys; `C` sessions are cookies, and are not cancelled; a leading `_` invites to cancel; `ES` encrypt before signing, `SEES` sign, encrypt,
 and encrypt the signature; `10` WS-Security 1.0. CXF has two implementations of message security, on trees (DOM) and on streams. The
 last two columns are CXF on its own.
 
-";
+"#;
 
 /// Compares the page with what a run found, or writes it.
 pub(crate) fn check(rows: &[Row]) -> Result<(), String> {

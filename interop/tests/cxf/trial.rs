@@ -9,16 +9,20 @@ pub(crate) enum Pair {
     TheirStreamingClient,
     OurClientAtDom,
     OurClientAtStreaming,
+    ThroughTerminate,
+    ThroughInitiate,
     ThemselvesDom,
     ThemselvesStreaming,
 }
 
 impl Pair {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::TheirDomClient,
         Self::TheirStreamingClient,
         Self::OurClientAtDom,
         Self::OurClientAtStreaming,
+        Self::ThroughTerminate,
+        Self::ThroughInitiate,
         Self::ThemselvesDom,
         Self::ThemselvesStreaming,
     ];
@@ -29,6 +33,8 @@ impl Pair {
             Self::TheirStreamingClient => "CXF client, streaming → Handstamp",
             Self::OurClientAtDom => "Handstamp client → CXF, DOM",
             Self::OurClientAtStreaming => "Handstamp client → CXF, streaming",
+            Self::ThroughTerminate => "CXF client, DOM → `terminate` → Python",
+            Self::ThroughInitiate => "zeep, npm's soap, curl → `initiate` → CXF, DOM",
             Self::ThemselvesDom => "CXF client, DOM → CXF, DOM",
             Self::ThemselvesStreaming => "CXF client, streaming → CXF, DOM",
         }
@@ -37,9 +43,9 @@ impl Pair {
     /// Which of the peer's senders is the client.
     pub(crate) fn sender(self) -> Option<&'static str> {
         match self {
-            Self::TheirDomClient | Self::ThemselvesDom => Some("dom"),
+            Self::TheirDomClient | Self::ThroughTerminate | Self::ThemselvesDom => Some("dom"),
             Self::TheirStreamingClient | Self::ThemselvesStreaming => Some("streaming"),
-            Self::OurClientAtDom | Self::OurClientAtStreaming => None,
+            Self::OurClientAtDom | Self::OurClientAtStreaming | Self::ThroughInitiate => None,
         }
     }
 

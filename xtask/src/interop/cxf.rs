@@ -1,5 +1,6 @@
 //! Apache CXF (`interop/cxf`), at the endpoints of the WS-SecureConversation interoperability service.
 
+use super::soap;
 use crate::packages::{self, JAVA, JAVAC, MAVEN};
 use crate::process::{count_tests, succeeds_or_says};
 use crate::report::Outcome;
@@ -7,7 +8,8 @@ use crate::workspace::{cargo, root};
 use std::process::Command;
 
 pub(super) fn run() -> Outcome {
-    if let Err(why) = packages::ensure(&[JAVA, JAVAC, MAVEN]) {
+    // Plain clients call it through the gateway.
+    if let Err(why) = packages::ensure(&[JAVA, JAVAC, MAVEN]).and_then(|()| soap::install()) {
         return Outcome::skipped(format!("Apache CXF; {why}"));
     }
     if let Err(why) = build() {

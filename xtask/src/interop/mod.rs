@@ -7,5 +7,5 @@ mod soap;
 use crate::report::Outcome;
 
 pub(crate) fn run() -> Outcome {
-    npm::run().and(cxf::run()).and(soap::run())
+    npm::run().and(soap::run()).and(cxf::run())
 }

@@ -7,10 +7,15 @@ use crate::workspace::{cargo, root};
 use std::process::Command;
 
 pub(super) fn run() -> Outcome {
-    let skipped = |why: String| Outcome::skipped(format!("plain SOAP clients; {why}"));
-    if let Err(why) = packages::ensure(&[CURL, NODE, NPM, PYTHON]) {
-        return skipped(why);
+    if let Err(why) = install() {
+        return Outcome::skipped(format!("plain SOAP clients; {why}"));
     }
+    count_tests(cargo().args(["test", "--locked", "--workspace", "--test", "soap_clients", "--no-fail-fast"])).into()
+}
+
+/// Puts the clients where tests look for them.
+pub(super) fn install() -> Result<(), String> {
+    packages::ensure(&[CURL, NODE, NPM, PYTHON])?;
     let folder = root().join("interop/soap");
     let failed = |what: &str, why: &str| {
         let last = why.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
@@ -21,7 +26,7 @@ pub(super) fn run() -> Outcome {
     if written("node_modules/.package-lock.json") < written("package-lock.json")
         && let Err(why) = succeeds_or_says(Command::new("npm").arg("ci").current_dir(&folder))
     {
-        return skipped(failed("npm ci", &why));
+        return Err(failed("npm ci", &why));
     }
     if written("venv/pyvenv.cfg") < written("requirements.txt") {
         let steps: [(&str, &[&str]); 2] = [
@@ -33,9 +38,9 @@ pub(super) fn run() -> Outcome {
             if let Err(why) = succeeds_or_says(Command::new(&program).args(arguments).current_dir(&folder)) {
                 // Half an environment is none.
                 let _ = std::fs::remove_dir_all(folder.join("venv"));
-                return skipped(failed(&arguments.join(" "), &why));
+                return Err(failed(&arguments.join(" "), &why));
             }
         }
     }
-    count_tests(cargo().args(["test", "--locked", "--workspace", "--test", "soap_clients", "--no-fail-fast"])).into()
+    Ok(())
 }

@@ -56,10 +56,15 @@ impl Terms {
         let (Some(description), Some(file)) = (description, &route.wsdl) else {
             return Err(setup("HST-SOAP-BINDING", "there is neither binding nor wsdl".to_owned()));
         };
-        let Some(security) = description.endpoint.security.clone() else {
+        let Some(mut security) = description.endpoint.security.clone() else {
             let problem = "the port has no policy, so nothing says what secures messages: name a file in binding";
             return Err(unusable(file, "HST-SOAP-BINDING", &problem));
         };
+        // No policy says whether to write what the Basic Security Profile wants. Everybody reads it, and some insist on it.
+        security.version.basic_security_profile = true;
+        if let Some(session) = security.session_mut() {
+            session.bootstrap.version.basic_security_profile = true;
+        }
         Ok(Self {
             security,
             version: description.endpoint.message_version,

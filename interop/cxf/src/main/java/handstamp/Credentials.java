@@ -23,19 +23,23 @@ import org.apache.wss4j.common.crypto.Crypto;
 import org.apache.wss4j.common.crypto.Merlin;
 import org.apache.wss4j.common.ext.WSPasswordCallback;
 
-/** The own certificate and private key, the peer's certificate, and the passwords of people. */
+/** The own certificate and private key, the peer's certificate, further trusted ones, and the passwords of people. */
 record Credentials(String own, String peer, KeyStore store) {
     private static final String STORE_PASSWORD = "store";
-    private static final Map<String, String> PEOPLE = Map.of("abcd", "dcba", "Alice", "ecilA");
+    private static final Map<String, String> PEOPLE = Map.of("abcd", "dcba-dcba", "Alice", "ecilA-ecilA");
 
-    static Credentials of(Path folder, String own, String peer) throws Exception {
+    static Credentials of(Path folder, String own, String peer, String... trusted) throws Exception {
         KeyStore store = KeyStore.getInstance("PKCS12");
         store.load(null, null);
         String pem = Files.readString(folder.resolve(own + ".pem"));
         PKCS8EncodedKeySpec key = new PKCS8EncodedKeySpec(section(pem, "PRIVATE KEY"));
-        PrivateKey privateKey = KeyFactory.getInstance("RSA").generatePrivate(key);
-        store.setKeyEntry(own, privateKey, STORE_PASSWORD.toCharArray(), new Certificate[] {certificate(pem)});
+        Certificate certificate = certificate(pem);
+        PrivateKey privateKey = KeyFactory.getInstance(certificate.getPublicKey().getAlgorithm()).generatePrivate(key);
+        store.setKeyEntry(own, privateKey, STORE_PASSWORD.toCharArray(), new Certificate[] {certificate});
         store.setCertificateEntry(peer, certificate(Files.readString(folder.resolve(peer + ".pem"))));
+        for (String name : trusted) {
+            store.setCertificateEntry(name, certificate(Files.readString(folder.resolve(name + ".pem"))));
+        }
         return new Credentials(own, peer, store);
     }
 

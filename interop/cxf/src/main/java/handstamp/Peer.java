@@ -19,8 +19,8 @@ import java.nio.file.Path;
  * Options: {@code cancel} the session after the call; {@code empty-action} in the HTTP head; {@code dom-bootstrap} establishes the
  * session with the DOM sender whatever sends in it.
  *
- * The argument is a folder with {@code alice.pem} (the client), {@code bob.pem} (the service), both with certificate and private
- * key, and {@code NAME.wsdl} for each endpoint.
+ * The argument is a folder with {@code alice.pem} (the client), {@code bob.pem} (the service) and {@code tls.pem} (the service's TLS), all with
+ * certificate and private key, and {@code NAME.wsdl} for each endpoint.
  */
 public final class Peer {
     private final Server server;
@@ -29,7 +29,7 @@ public final class Peer {
     private Peer(Path folder) throws Exception {
         Credentials service = Credentials.of(folder, "bob", "alice");
         server = new Server(folder, service);
-        client = new Client(folder, Credentials.of(folder, "alice", "bob"));
+        client = new Client(folder, Credentials.of(folder, "alice", "bob", "tls"));
     }
 
     public static void main(String[] arguments) throws Exception {

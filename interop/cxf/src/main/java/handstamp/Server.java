@@ -23,7 +23,7 @@ final class Server {
         // Replies of asymmetric bindings are for whoever signed the request.
         settings = Settings.of(credentials, "useReqSigCert", false);
         TLSServerParameters tls = new TLSServerParameters();
-        tls.setKeyManagers(credentials.keyManagers());
+        tls.setKeyManagers(Credentials.of(folder, "tls", "alice").keyManagers());
         JettyHTTPServerEngineFactory engines = bus.getExtension(JettyHTTPServerEngineFactory.class);
         engines.setTLSServerParametersForPort("127.0.0.1", tlsPort, tls);
     }
