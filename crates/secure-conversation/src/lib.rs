@@ -64,7 +64,10 @@ mod token_client;
 mod token_service;
 pub mod trust;
 
-pub use client::{Exchange, Outcome, SecureConversationClient, SecureConversationClientBuilder};
+pub use client::{
+    AnswerOpener, Exchange, OpenedAnswer, Outcome, SecureConversationClient, SecureConversationClientBuilder,
+    SessionSender,
+};
 pub use contexts::SessionInfo;
 pub use contract::{Contract, Operation};
 pub use cookie::{ContextCookies, NativeCookies, WcfStateCookies};

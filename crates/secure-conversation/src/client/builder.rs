@@ -1,6 +1,6 @@
 //! Putting a client together.
 
-use super::{Credentials, SecureConversationClient, State};
+use super::{Credentials, SecureConversationClient, Settings, State};
 use crate::contract::Contract;
 use crate::error::Error;
 use crate::requirements::{Requirements, check_binding};
@@ -9,6 +9,7 @@ use handstamp_ws_security::soap::SoapVersion;
 use handstamp_ws_security::{AddressingVersion, IssuedToken, MemoryReplayCache, SecurityBinding, UserNameCredential};
 use handstamp_xml::{Limits, ParseOptions};
 use std::fmt;
+use std::sync::Arc;
 
 /// Builds a [`SecureConversationClient`]. What the binding needs has to be given; [`build`](Self::build) says what is missing.
 #[must_use]
@@ -132,7 +133,7 @@ impl SecureConversationClientBuilder {
         let mut limits = Limits::default();
         // What is decrypted in place counts once more.
         limits.size = self.max_message_size.saturating_mul(3);
-        Ok(SecureConversationClient {
+        let settings = Settings {
             renewal: self.binding.renewal().unwrap_or_else(|| session.bootstrap.clone()),
             bootstrap_replays: MemoryReplayCache::new(session.bootstrap.local_client.replay_cache_size),
             session_replays: MemoryReplayCache::new(settings.replay_cache_size),
@@ -140,7 +141,6 @@ impl SecureConversationClientBuilder {
             generation: self.binding.version.generation,
             is_stateful: !session.require_cancellation,
             can_renew: session.can_renew,
-            credentials: self.credentials,
             protected_channel: self.address.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")),
             address: self.address,
             soap: self.soap,
@@ -150,11 +150,15 @@ impl SecureConversationClientBuilder {
             max_message_size: self.max_message_size,
             reissues: self.reissues,
             negotiates: Requirements::of(&session.bootstrap).negotiation,
+            outer: self.binding,
+        };
+        Ok(SecureConversationClient {
+            settings: Arc::new(settings),
+            credentials: Arc::new(self.credentials),
             negotiation: None,
             negotiated: None,
             session: None,
             state: State::Open,
-            outer: self.binding,
         })
     }
 }

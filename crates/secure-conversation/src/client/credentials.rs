@@ -6,7 +6,7 @@ use handstamp_keys::{Certificate, CertificateTrust, KeyPolicy, SigningIdentity};
 use handstamp_ws_security::{IssuedToken, Receiver, SecurityBinding, Sender, UserNameCredential};
 
 /// What a client is, and whom it believes.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Credentials {
     pub(crate) identity: Option<SigningIdentity>,
     pub(crate) service_certificate: Option<Certificate>,

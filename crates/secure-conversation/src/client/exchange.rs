@@ -82,6 +82,11 @@ impl Exchange {
         &self.envelope
     }
 
+    /// The message to send, taken out: for whoever wants to own it.
+    pub fn take_envelope(&mut self) -> String {
+        std::mem::take(&mut self.envelope)
+    }
+
     /// Whether an answer is to be expected that [`receive`](crate::SecureConversationClient::receive) takes.
     pub fn is_answered(&self) -> bool {
         self.request.message_id.is_some()

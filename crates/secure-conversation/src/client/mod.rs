@@ -6,12 +6,14 @@ mod exchange;
 mod negotiating;
 mod saved;
 mod session;
+mod sharing;
 
 pub use builder::SecureConversationClientBuilder;
 pub(crate) use credentials::Credentials;
 pub use exchange::{Exchange, Outcome};
+pub use sharing::{AnswerOpener, OpenedAnswer, SessionSender};
 
-use crate::contract::Contract;
+use crate::contract::{Contract, Operation};
 use crate::error::Error;
 use crate::negotiation::client::ClientNegotiation;
 use crate::requirements::Negotiates;
@@ -22,10 +24,10 @@ use handstamp_session_token::UniqueId;
 use handstamp_time::Timestamp;
 use handstamp_ws_security::soap::{Envelope, Fault, SoapVersion};
 use handstamp_ws_security::{
-    AddressingVersion, Body, Expectation, Generation, IssuedToken, KeyEntropyMode, MemoryReplayCache, Message,
-    ProtectionLevel, Receiver, SecurityBinding, Sender, Unprotected,
+    AddressingVersion, Body, Generation, IssuedToken, KeyEntropyMode, MemoryReplayCache, Message, ProtectionLevel,
+    SecurityBinding, Sender, Unprotected,
 };
-use handstamp_xml::{Document, ParseOptions, names};
+use handstamp_xml::{ParseOptions, names};
 use session::{ClientKey, ClientSession};
 use std::fmt;
 use std::sync::Arc;
@@ -44,13 +46,23 @@ use std::sync::Arc;
 ///
 /// Before a request ask [`due`](Self::due): it says whether a session has to be obtained or its key renewed first.
 pub struct SecureConversationClient {
+    settings: Arc<Settings>,
+    credentials: Arc<Credentials>,
+    negotiation: Option<Box<ClientNegotiation>>,
+    /// The context that it has made, which protects bootstraps.
+    negotiated: Option<ClientSession>,
+    session: Option<ClientSession>,
+    state: State,
+}
+
+/// What stays the same in all sessions of a client.
+struct Settings {
     outer: SecurityBinding,
     bootstrap: SecurityBinding,
     renewal: SecurityBinding,
     generation: Generation,
     is_stateful: bool,
     can_renew: bool,
-    credentials: Credentials,
     address: String,
     soap: SoapVersion,
     addressing: AddressingVersion,
@@ -63,11 +75,6 @@ pub struct SecureConversationClient {
     reissues: bool,
     /// What TLS has to negotiate before a bootstrap.
     negotiates: Option<Negotiates>,
-    negotiation: Option<Box<ClientNegotiation>>,
-    /// The context that it has made, which protects bootstraps.
-    negotiated: Option<ClientSession>,
-    session: Option<ClientSession>,
-    state: State,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,11 +100,11 @@ impl SecureConversationClient {
             return None;
         }
         let Some(session) = &self.session else { return Some(TrustAction::Issue) };
-        let settings = &self.outer.local_client;
-        if self.is_stateful {
+        let settings = &self.settings.outer.local_client;
+        if self.settings.is_stateful {
             return session.is_replaced(settings, now).then_some(TrustAction::Issue);
         }
-        (self.can_renew && session.is_renewed(settings, now)).then_some(TrustAction::Renew)
+        (self.settings.can_renew && session.is_renewed(settings, now)).then_some(TrustAction::Renew)
     }
 
     /// Obtains a session, or renews the key of the one there is. Where TLS is negotiated first (SC §7) that takes several
@@ -114,16 +121,21 @@ impl SecureConversationClient {
             negotiated.uses += 1;
         }
         match &self.session {
-            Some(session) if !self.is_stateful => {
+            Some(session) if !self.settings.is_stateful => {
                 let current = Arc::clone(&session.current);
                 let target = current.context.context().clone();
-                let rst = RequestSecurityToken::renew(self.generation, self.entropy(random)?, self.key_size(), target);
-                let sender = self.sender(&self.renewal).with_context(&current.context);
+                let rst = RequestSecurityToken::renew(
+                    self.settings.generation,
+                    self.entropy(random)?,
+                    self.key_size(),
+                    target,
+                );
+                let sender = self.sender(&self.settings.renewal).with_context(&current.context);
                 self.exchange(TrustAction::Renew, Some(rst), &sender, Some(Arc::clone(&current)), now, random)
             }
             _ => {
-                let rst = RequestSecurityToken::issue(self.generation, self.entropy(random)?, self.key_size());
-                self.exchange(TrustAction::Issue, Some(rst), &self.sender(&self.bootstrap), None, now, random)
+                let rst = RequestSecurityToken::issue(self.settings.generation, self.entropy(random)?, self.key_size());
+                self.exchange(TrustAction::Issue, Some(rst), &self.sender(&self.settings.bootstrap), None, now, random)
             }
         }
     }
@@ -139,8 +151,9 @@ impl SecureConversationClient {
         now: Timestamp,
         random: &dyn SecureRandom,
     ) -> Result<Exchange, Error> {
-        let message = self.message(action, random)?.with_body(body).with_protection(self.operation(action).request);
-        let retry = (self.reissues && self.is_stateful).then(|| message.clone());
+        let message =
+            self.message(action, random)?.with_body(body).with_protection(self.settings.operation(action).request);
+        let retry = (self.settings.reissues && self.settings.is_stateful).then(|| message.clone());
         Ok(Exchange { retry, ..self.send(message, now, random)? })
     }
 
@@ -155,7 +168,8 @@ impl SecureConversationClient {
         now: Timestamp,
         random: &dyn SecureRandom,
     ) -> Result<Exchange, Error> {
-        let mut message = self.message(action, random)?.with_body(body).with_protection(self.operation(action).request);
+        let mut message =
+            self.message(action, random)?.with_body(body).with_protection(self.settings.operation(action).request);
         (message.message_id, message.reply_to) = (None, None);
         self.send(message, now, random)
     }
@@ -179,20 +193,7 @@ impl SecureConversationClient {
     /// # Errors
     /// As [`request`](Self::request).
     pub fn send(&mut self, message: Message, now: Timestamp, random: &dyn SecureRandom) -> Result<Exchange, Error> {
-        self.check_open()?;
-        let key = self.session_key(random)?;
-        if !self.is_stateful && key.has_expired(now) {
-            return Err(Error::KeyExpired);
-        }
-        if let Some(session) = &mut self.session {
-            session.uses += 1;
-        }
-        let protected = self.sender(&self.outer).with_context(&key.context).protect(&message, random, now)?;
-        Ok(Exchange {
-            request: protected.request,
-            key: Some(key),
-            ..Exchange::new(message.action, protected.envelope, Kind::Request)
-        })
+        self.session_sender(now, random)?.send(&message, now, random)
     }
 
     /// Ends the session. None when there is nothing to tell the service: it has no session of us, keeps none (a cookie), or
@@ -201,14 +202,14 @@ impl SecureConversationClient {
     /// # Errors
     /// [`Error::Security`] when the message cannot be made.
     pub fn close(&mut self, now: Timestamp, random: &dyn SecureRandom) -> Result<Option<Exchange>, Error> {
-        if self.state != State::Open || self.is_stateful || self.session.is_none() {
+        if self.state != State::Open || self.settings.is_stateful || self.session.is_none() {
             self.state = State::Closed;
             self.session = None;
             return Ok(None);
         }
         let key = self.session_key(random)?;
-        let rst = RequestSecurityToken::cancel(self.generation, key.context.context().clone());
-        let sender = self.sender(&self.outer).with_context(&key.context);
+        let rst = RequestSecurityToken::cancel(self.settings.generation, key.context.context().clone());
+        let sender = self.sender(&self.settings.outer).with_context(&key.context);
         self.exchange(TrustAction::Cancel, Some(rst), &sender, Some(Arc::clone(&key)), now, random).map(Some)
     }
 
@@ -224,34 +225,17 @@ impl SecureConversationClient {
         answer: impl Into<Vec<u8>>,
         now: Timestamp,
     ) -> Result<Outcome, Error> {
-        let answer = answer.into();
-        if answer.len() > self.max_message_size {
-            return Err(Error::TooLarge { bytes: answer.len(), limit: self.max_message_size });
-        }
         if exchange.kind == Kind::Negotiation {
+            let answer = self.settings.bounded(answer.into())?;
             return self.negotiated(exchange, answer, now);
         }
-        let size = answer.len();
-        let opened = match self.open(&exchange, answer, now) {
-            Ok(opened) => opened,
-            Err(Error::Security(handstamp_ws_security::Error::UnsecuredFault(fault))) => {
-                return self.unsecured_fault(exchange, fault, size);
-            }
-            Err(error) => return Err(error),
-        };
-        if let Some(fault) = fault_in(&opened)? {
-            return self.secured_fault(&exchange, fault, opened);
-        }
-        match exchange.kind {
-            Kind::Request | Kind::Negotiation => Ok(Outcome::Reply(Box::new(opened))),
-            Kind::Trust(TrustAction::Cancel) => self.closed(&opened),
-            Kind::Trust(action) => self.established(action, &exchange, &opened, now),
-        }
+        let opened = self.opener(&exchange).open(&exchange, answer, now);
+        self.take_in(exchange, opened, now)
     }
 
     /// Shows this token of the token service from here on: before the one there is has expired, and a new session or key is due.
     pub fn replace_issued_token(&mut self, token: IssuedToken) {
-        self.credentials.issued_token = Some(token);
+        Arc::make_mut(&mut self.credentials).issued_token = Some(token);
     }
 
     /// Forgets the session without telling the service; the next request needs a new one.
@@ -277,45 +261,41 @@ impl SecureConversationClient {
 
     /// Where the service is.
     pub fn address(&self) -> &str {
-        &self.address
+        &self.settings.address
     }
 
     /// SOAP 1.1 or 1.2: what media type requests have.
     pub fn soap_version(&self) -> SoapVersion {
-        self.soap
+        self.settings.soap
     }
 
     fn message(&self, action: &str, random: &dyn SecureRandom) -> Result<Message, Error> {
         let id = UniqueId::generate(random)?.to_string();
-        Ok(Message::request(self.soap, self.addressing, action, &*self.address, id))
-    }
-
-    fn operation(&self, action: &str) -> crate::contract::Operation {
-        self.contract.operation(action).unwrap_or_default()
+        Ok(Message::request(self.settings.soap, self.settings.addressing, action, &*self.settings.address, id))
     }
 
     /// The key of the session, with the derived keys that all its messages share when the service remembers it (SC §3).
     fn session_key(&mut self, random: &dyn SecureRandom) -> Result<Arc<ClientKey>, Error> {
-        let shares_derived_keys = !self.is_stateful;
+        let shares_derived_keys = !self.settings.is_stateful;
         let session = self.session.as_mut().ok_or(Error::NoSession)?;
         if shares_derived_keys {
-            session.derive_keys(&self.outer, random)?;
+            session.derive_keys(&self.settings.outer, random)?;
         }
         Ok(Arc::clone(&session.current))
     }
 
     fn entropy(&self, random: &dyn SecureRandom) -> Result<Option<Entropy>, Error> {
-        if self.outer.key_entropy == KeyEntropyMode::Server {
+        if self.settings.outer.key_entropy == KeyEntropyMode::Server {
             return Ok(None);
         }
         let id = UniqueId::generate(random)?.to_string();
         let id = format!("uuid-{}-1", id.trim_start_matches("urn:uuid:"));
-        Entropy::generate(self.outer.suite.default_key_length(), id, random).map(Some)
+        Entropy::generate(self.settings.outer.suite.default_key_length(), id, random).map(Some)
     }
 
     /// In bits.
     fn key_size(&self) -> u32 {
-        u32::try_from(self.outer.suite.default_key_length() * 8).unwrap_or_default()
+        u32::try_from(self.settings.outer.suite.default_key_length() * 8).unwrap_or_default()
     }
 
     fn exchange(
@@ -332,7 +312,7 @@ impl SecureConversationClient {
             TrustAction::Cancel => ProtectionLevel::Sign,
             TrustAction::Issue | TrustAction::Renew => ProtectionLevel::EncryptAndSign,
         };
-        let message = self.message(action.request(self.generation), random)?;
+        let message = self.message(action.request(self.settings.generation), random)?;
         let message = message.with_body(Body::canonical(body)).with_protection(level);
         let protected = sender.protect(&message, random, now)?;
         Ok(Exchange {
@@ -343,29 +323,6 @@ impl SecureConversationClient {
         })
     }
 
-    fn open(&self, exchange: &Exchange, answer: Vec<u8>, now: Timestamp) -> Result<Unprotected, Error> {
-        let document = Document::parse(answer, &self.parse_options)?;
-        let understood = self.contract.understood_headers();
-        let expected = Expectation::reply(&exchange.request).understanding(&understood);
-        let opened = match exchange.kind {
-            Kind::Trust(TrustAction::Issue | TrustAction::Renew) => {
-                let keys = session::AcceptedKeys::of(self.negotiated.as_ref(), None, false);
-                let receiver = self.receiver(&self.bootstrap).with_replay_cache(&self.bootstrap_replays);
-                receiver.with_sessions(&keys).open(document, &expected, now)
-            }
-            kind => {
-                let expected = match kind {
-                    Kind::Request | Kind::Negotiation => expected.with_body(self.operation(&exchange.action).reply),
-                    Kind::Trust(_) => expected.cancel(),
-                };
-                let keys = session::AcceptedKeys::of(self.session.as_ref(), exchange.key.as_ref(), self.is_stateful);
-                let receiver = self.receiver(&self.outer).with_replay_cache(&self.session_replays);
-                receiver.with_sessions(&keys).open(document, &expected, now)
-            }
-        };
-        Ok(opened?)
-    }
-
     fn established(
         &mut self,
         action: TrustAction,
@@ -374,15 +331,15 @@ impl SecureConversationClient {
         now: Timestamp,
     ) -> Result<Outcome, Error> {
         let refused = |problem| Error::trust("SC 4.2", "RequestSecurityTokenResponse", problem);
-        if opened.action().as_deref() != Some(action.response(self.generation)) {
+        if opened.action().as_deref() != Some(action.response(self.settings.generation)) {
             return Err(refused("the action is not that of the answer"));
         }
         let rst = exchange.rst.as_ref().ok_or_else(|| refused("nothing was asked"))?;
         let body = opened.body().ok_or_else(|| refused("its body was not verified"))?;
         let content = body.children().next().ok_or_else(|| refused("its body is empty"))?;
-        let response = RequestSecurityTokenResponse::parse(content.element(), self.generation)?;
-        let issued = IssuedContext::new(rst, response, &self.outer.suite)?;
-        if issued.entropy != self.outer.key_entropy {
+        let response = RequestSecurityTokenResponse::parse(content.element(), self.settings.generation)?;
+        let issued = IssuedContext::new(rst, response, &self.settings.outer.suite)?;
+        if issued.entropy != self.settings.outer.key_entropy {
             return Err(refused("the entropy of the key is not that of keyEntropyMode"));
         }
         let renewed = exchange.key.as_ref().map(|key| &key.context.context().identifier);
@@ -390,7 +347,7 @@ impl SecureConversationClient {
             return Err(refused("it is for another context than the one that was to be renewed"));
         }
         let key = ClientKey::new(&issued)?;
-        let rollover = self.outer.local_client.session_key_rollover_interval;
+        let rollover = self.settings.outer.local_client.session_key_rollover_interval;
         match &mut self.session {
             Some(session) if action == TrustAction::Renew => session.renew(key, now, rollover),
             session => *session = Some(ClientSession::new(key, now)),
@@ -401,7 +358,7 @@ impl SecureConversationClient {
     fn closed(&mut self, opened: &Unprotected) -> Result<Outcome, Error> {
         let body = opened.body().ok_or_else(|| Error::trust("SC 4.4", "Body", "it was not verified"))?;
         let content = body.children().next().ok_or_else(|| Error::trust("SC 4.4", "Body", "it is empty"))?;
-        let response = RequestSecurityTokenResponse::parse(content.element(), self.generation)?;
+        let response = RequestSecurityTokenResponse::parse(content.element(), self.settings.generation)?;
         if !response.cancelled {
             return Err(Error::trust("SC 4.4", "RequestedTokenCancelled", "it is missing: the session was not ended"));
         }
@@ -425,7 +382,7 @@ impl SecureConversationClient {
             self.negotiated = None;
         }
         if exchange.kind == Kind::Request && fault.is_of_security_layer() {
-            if self.is_stateful {
+            if self.settings.is_stateful {
                 if let Some(message) = exchange.retry.filter(|_| says("BadContextToken") || says("InvalidSecurity")) {
                     self.session = None;
                     return Ok(Outcome::Again(Box::new(message)));
@@ -444,7 +401,7 @@ impl SecureConversationClient {
         if exchange.kind != Kind::Request {
             return Err(Error::Fault { fault, is_authenticated: true });
         }
-        if says(self.generation.conversation(), "RenewNeeded") {
+        if says(self.settings.generation.conversation(), "RenewNeeded") {
             if let Some(session) = &mut self.session {
                 session.is_due = true;
             }
@@ -472,15 +429,24 @@ impl SecureConversationClient {
     }
 
     fn sender<'a>(&'a self, binding: &'a SecurityBinding) -> Sender<'a> {
-        let sender = self.credentials.sender(binding, self.protected_channel);
+        let sender = self.credentials.sender(binding, self.settings.protected_channel);
         match &self.negotiated {
             Some(negotiated) => sender.with_negotiated_context(&negotiated.current.context),
             None => sender,
         }
     }
+}
 
-    fn receiver<'a>(&'a self, binding: &'a SecurityBinding) -> Receiver<'a> {
-        self.credentials.receiver(binding, self.protected_channel)
+impl Settings {
+    fn operation(&self, action: &str) -> Operation {
+        self.contract.operation(action).unwrap_or_default()
+    }
+
+    /// # Errors
+    /// [`Error::TooLarge`].
+    fn bounded(&self, answer: Vec<u8>) -> Result<Vec<u8>, Error> {
+        let (bytes, limit) = (answer.len(), self.max_message_size);
+        if bytes > limit { Err(Error::TooLarge { bytes, limit }) } else { Ok(answer) }
     }
 }
 
@@ -488,7 +454,7 @@ impl SecureConversationClient {
 impl fmt::Debug for SecureConversationClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SecureConversationClient")
-            .field("address", &self.address)
+            .field("address", &self.settings.address)
             .field("state", &self.state)
             .field("context_id", &self.context_id())
             .finish_non_exhaustive()

@@ -17,10 +17,10 @@ use handstamp_xml::Document;
 impl SecureConversationClient {
     /// Whether a context has to be negotiated before a session can be asked for.
     pub(super) fn has_to_negotiate(&self, now: Timestamp) -> bool {
-        let settings = &self.bootstrap.local_client;
+        let settings = &self.settings.bootstrap.local_client;
         let is_good =
             |negotiated: &ClientSession| !negotiated.is_replaced(settings, now) && !negotiated.current.has_expired(now);
-        self.negotiates.is_some() && !self.negotiated.as_ref().is_some_and(is_good)
+        self.settings.negotiates.is_some() && !self.negotiated.as_ref().is_some_and(is_good)
     }
 
     /// The first message of a negotiation, or the next one of that under way.
@@ -43,7 +43,7 @@ impl SecureConversationClient {
     pub(super) fn negotiated(&mut self, exchange: Exchange, answer: Vec<u8>, now: Timestamp) -> Result<Outcome, Error> {
         let refused = |element, problem| Error::trust("SC 7.1", element, problem);
         let size = answer.len();
-        let document = Document::parse(answer, &self.parse_options)?;
+        let document = Document::parse(answer, &self.settings.parse_options)?;
         let envelope = Envelope::of(&document)?;
         let mut children = envelope.body().children();
         let (Some(content), None) = (children.next(), children.next()) else {
@@ -63,7 +63,7 @@ impl SecureConversationClient {
             return Err(refused("RelatesTo", "the message is not the answer to this request"));
         }
         let mut negotiation = exchange.negotiation.ok_or_else(|| refused("Context", "nothing was asked"))?;
-        match negotiation.receive(content, &self.bootstrap.suite)? {
+        match negotiation.receive(content, &self.settings.bootstrap.suite)? {
             Some(issued) => self.negotiated = Some(ClientSession::new(ClientKey::new(&issued)?, now)),
             None => self.negotiation = Some(negotiation),
         }
@@ -75,13 +75,13 @@ impl SecureConversationClient {
         let trust = credentials.trust.clone().unwrap_or_default();
         let trust = credentials.service_certificate.iter().fold(trust, CertificateTrust::with_certificate);
         let service = TlsPeer { trust, key_policy: credentials.key_policy };
-        let shows_certificate = self.negotiates.is_some_and(|negotiates| negotiates.client_certificate);
+        let shows_certificate = self.settings.negotiates.is_some_and(|negotiates| negotiates.client_certificate);
         let identity = credentials.identity.as_ref().filter(|_| shows_certificate);
-        let records = TlsRecords::client(host(&self.address), service, identity, now)?;
+        let records = TlsRecords::client(host(&self.settings.address), service, identity, now)?;
         let context = UniqueId::generate(random)?.to_string();
         let context = format!("uuid-{}-1", context.trim_start_matches("urn:uuid:"));
-        let key_size = u32::try_from(self.bootstrap.suite.default_key_length() * 8).unwrap_or_default();
-        ClientNegotiation::begin(self.generation, records, context, key_size).map(Box::new)
+        let key_size = u32::try_from(self.settings.bootstrap.suite.default_key_length() * 8).unwrap_or_default();
+        ClientNegotiation::begin(self.settings.generation, records, context, key_size).map(Box::new)
     }
 }
 

@@ -18,7 +18,7 @@ impl SecureConversationClient {
         let key = Zeroizing::new(base64_simd::STANDARD.encode_to_string(context.key().as_bytes()));
         let saved = json!({
             "version": VERSION,
-            "address": self.address,
+            "address": self.settings.address,
             "token": element,
             "key": key.as_str(),
             "created": lifetime.map(|lifetime| lifetime.created.to_string()),
@@ -38,7 +38,7 @@ impl SecureConversationClient {
         if saved["version"] != VERSION {
             return Err(refused("it is of another version"));
         }
-        if saved["address"] != *self.address {
+        if saved["address"] != *self.settings.address {
             return Err(refused("it is with another service"));
         }
         let text = |name: &str| saved[name].as_str();
@@ -48,11 +48,11 @@ impl SecureConversationClient {
             return Err(refused("a part of it is missing"));
         };
         let lifetime = time("created").zip(time("expires")).map(|(created, expires)| Lifetime { created, expires });
-        if !self.outer.suite.key_lengths().contains(&key.len()) {
+        if !self.settings.outer.suite.key_lengths().contains(&key.len()) {
             return Err(refused("its key is not one of the algorithm suite"));
         }
         let key = ClientKey::from_parts(element.to_owned(), key, lifetime)?;
-        if key.context.context().generation != self.generation {
+        if key.context.context().generation != self.settings.generation {
             return Err(refused("it is of another generation"));
         }
         self.forget();

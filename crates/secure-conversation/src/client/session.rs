@@ -37,10 +37,12 @@ pub(super) struct ClientKey {
 }
 
 /// The keys that a reply may be protected with.
-pub(super) struct AcceptedKeys<'s> {
-    session: Option<&'s ClientSession>,
+#[derive(Debug, Clone)]
+pub(super) struct AcceptedKeys {
+    current: Option<Arc<ClientKey>>,
+    previous: Option<(Arc<ClientKey>, Timestamp)>,
     /// That of the request; a cookie's stays good whatever came after it.
-    asked: Option<&'s Arc<ClientKey>>,
+    asked: Option<Arc<ClientKey>>,
 }
 
 impl ClientKey {
@@ -109,23 +111,25 @@ fn share(lifetime: Lifetime, percent: u8) -> Duration {
     lifetime.expires.saturating_duration_since(lifetime.created) / 100 * u32::from(percent)
 }
 
-impl<'s> AcceptedKeys<'s> {
-    pub(super) fn of(session: Option<&'s ClientSession>, asked: Option<&'s Arc<ClientKey>>, is_stateful: bool) -> Self {
-        Self { session, asked: asked.filter(|_| is_stateful) }
+impl AcceptedKeys {
+    pub(super) fn of(session: Option<&ClientSession>, asked: Option<&Arc<ClientKey>>) -> Self {
+        Self {
+            current: session.map(|session| Arc::clone(&session.current)),
+            previous: session.and_then(|session| session.previous.clone()),
+            asked: asked.cloned(),
+        }
     }
 }
 
-impl SessionKeys for AcceptedKeys<'_> {
+impl SessionKeys for AcceptedKeys {
     /// Replies name the context, they do not include its token; should one, it is the same key.
     fn by_token(&self, token: &SecurityContextToken, now: Timestamp) -> Result<SymmetricKey, SessionKeyError> {
         self.by_reference(&token.context, now)
     }
 
     fn by_reference(&self, context: &ContextReference, now: Timestamp) -> Result<SymmetricKey, SessionKeyError> {
-        let current = self.session.map(|session| &session.current);
-        let previous = self.session.and_then(|session| session.previous.as_ref());
-        let previous = previous.filter(|(_, until)| *until >= now).map(|(key, _)| key);
-        let mut keys = [self.asked, current, previous].into_iter().flatten();
+        let previous = self.previous.as_ref().filter(|(_, until)| *until >= now).map(|(key, _)| key);
+        let mut keys = [self.asked.as_ref(), self.current.as_ref(), previous].into_iter().flatten();
         let key = keys.find(|key| key.context.context() == context);
         key.map(|key| key.context.key().clone()).ok_or(SessionKeyError::Unknown)
     }

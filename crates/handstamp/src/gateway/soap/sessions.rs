@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use handstamp_keys::{DigestAlgorithm, HmacKey, SecureRandom as _, SystemRandom};
 use handstamp_secure_conversation::{Error as SessionError, Exchange, Outcome, SecureConversationClient};
+use handstamp_session_token::UniqueId;
 use handstamp_time::{Clock as _, SystemClock};
 use handstamp_ws_security::Message;
+use handstamp_ws_security::soap::SoapVersion;
 use http::StatusCode;
 use lru::LruCache;
 use zeroize::Zeroizing;
@@ -59,7 +61,9 @@ struct Basis {
 
 /// One session.
 pub(super) struct Session {
+    /// Held for moments only: messages are protected and opened beside it, on all cores.
     client: Mutex<SecureConversationClient>,
+    soap: SoapVersion,
     format: wire::Format,
     /// Held by whoever obtains a session or renews its key, so that one does it for all.
     establishing: Arc<tokio::sync::Mutex<()>>,
@@ -144,6 +148,7 @@ impl InitiateSessions {
         }
         let client = self.client(caller.or(self.configured.as_ref()))?;
         let session = Arc::new(Session {
+            soap: client.soap_version(),
             client: Mutex::new(client),
             format: self.terms.encoding.into(),
             establishing: Arc::default(),
@@ -239,14 +244,13 @@ impl Session {
         repeats: bool,
     ) -> Result<Option<Outcome>, CallError> {
         self.be_ready(way, client).await?;
-        let again = message.clone();
-        let (exchange, context) = self.make(message)?;
+        let (exchange, context) = self.make(&message)?;
         match self.exchange(exchange, way, client).await {
             Err(CallError::Session(SessionError::RenewNeeded)) => {
                 self.establish(way, client).await?;
             }
             Err(CallError::Session(error)) if is_lost(&error) => {
-                self.lose(context.as_deref());
+                self.lose(&context);
                 if !repeats {
                     return Err(CallError::Lost(error));
                 }
@@ -255,16 +259,11 @@ impl Session {
             }
             outcome => return outcome,
         }
-        let exchange = {
-            let mut client = self.client();
-            let is_answered = again.message_id.is_some();
-            let now = SystemClock.now();
-            if is_answered {
-                client.again(again, now, &SystemRandom)?
-            } else {
-                client.send(again, now, &SystemRandom)?
-            }
-        };
+        let mut again = message;
+        if again.message_id.is_some() {
+            again.message_id = Some(UniqueId::generate(&SystemRandom).map_err(SessionError::from)?.to_string());
+        }
+        let (exchange, _) = self.make(&again)?;
         self.exchange(exchange, way, client).await
     }
 
@@ -331,23 +330,23 @@ impl Session {
     }
 
     /// A protected message, and the session it is in.
-    fn make(&self, message: Message) -> Result<(Exchange, Option<String>), CallError> {
-        let mut client = self.client();
-        let context = client.context_id().map(str::to_owned);
-        Ok((client.send(message, SystemClock.now(), &SystemRandom)?, context))
+    fn make(&self, message: &Message) -> Result<(Exchange, String), CallError> {
+        let now = SystemClock.now();
+        let sender = self.client().session_sender(now, &SystemRandom)?;
+        Ok((sender.send(message, now, &SystemRandom)?, sender.context_id().to_owned()))
     }
 
     /// The service does not know this session; whoever asks next obtains one. Somebody may have, meanwhile.
-    fn lose(&self, context: Option<&str>) {
+    fn lose(&self, context: &str) {
         let mut client = self.client();
-        if client.context_id() == context || !client.has_session() {
+        if client.context_id() == Some(context) || !client.has_session() {
             client.forget();
         }
     }
 
-    async fn exchange(&self, exchange: Exchange, way: &Way, address: IpAddr) -> Result<Option<Outcome>, CallError> {
-        let soap = self.client().soap_version();
-        let request = wire::request(self.format, soap, exchange.action(), exchange.envelope().to_owned());
+    async fn exchange(&self, mut exchange: Exchange, way: &Way, address: IpAddr) -> Result<Option<Outcome>, CallError> {
+        let envelope = exchange.take_envelope();
+        let request = wire::request(self.format, self.soap, exchange.action(), envelope);
         let (headers, message) = request.map_err(|error| {
             tracing::error!(%error, "a message cannot be written");
             CallError::Way(Problem::internal("HST-SOAP-INTERNAL"))
@@ -368,8 +367,15 @@ impl Session {
             tracing::warn!(%error, "the service's answer cannot be read");
             CallError::Status(answer.status)
         })?;
+        let now = SystemClock.now();
+        let outcome = if exchange.is_negotiation() {
+            self.client().receive(exchange, text, now)
+        } else {
+            let opener = self.client().opener(&exchange);
+            let opened = opener.open(&exchange, text, now);
+            self.client().take_in(exchange, opened, now)
+        };
         let mut client = self.client();
-        let outcome = client.receive(exchange, text, SystemClock.now());
         if outcome.is_err() && !client.has_session() {
             // A session that ended with a fault is replaced for the next caller.
             client.forget();
