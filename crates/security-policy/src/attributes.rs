@@ -140,10 +140,10 @@ macro_rules! attributes {
 
 /// An enumeration whose values have names in attributes.
 macro_rules! words {
-    ($(#[$doc:meta])* pub enum $name:ident { $($(#[$word_doc:meta])* $word:ident = $text:literal,)+ }) => {
+    ($(#[$doc:meta])* $visibility:vis enum $name:ident { $($(#[$word_doc:meta])* $word:ident = $text:literal,)+ }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-        pub enum $name { $($(#[$word_doc])* $word,)+ }
+        $visibility enum $name { $($(#[$word_doc])* $word,)+ }
 
         impl $crate::attributes::AttributeValue for $name {
             fn read(

@@ -6,6 +6,7 @@
 //! | [`Definitions::publish`], [`Definitions::plain`] | a backend's WSDL with policies, a service's WSDL without |
 //! | [`Explanation`] | what a binding demands, in words |
 //! | [`CustomBinding`] | `<customBinding>` of WCF (SC §14), read and written |
+//! | [`StandardBinding`] | `wsHttpBinding` and its like, as the custom bindings that they stand for (SC §15) |
 //! | [`CustomBindingBuilder`], [`SecurityElement`] | the same in code, in the same words |
 //!
 //! ```
@@ -40,6 +41,7 @@ mod markup;
 mod policy;
 mod reader;
 mod security;
+mod standard_binding;
 mod transport;
 mod wsdl;
 
@@ -51,6 +53,7 @@ pub use encoding::{
 pub use error::Error;
 pub use explain::Explanation;
 pub use security::SecurityElement;
+pub use standard_binding::StandardBinding;
 pub use transport::{HostNameComparison, HttpAuthentication, HttpTransport, TransferMode, Transport};
 pub use wsdl::{
     Definitions, Endpoint, HeaderProtection, MessageProtection, Operation, OperationMessage, Port, Publication,

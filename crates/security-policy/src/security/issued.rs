@@ -5,7 +5,7 @@ use super::words::{KEY_TYPES, word_of};
 use crate::error::Error;
 use crate::markup::Markup;
 use crate::reader::{Reader, error_at};
-use handstamp_ws_security::{ClaimTypeRequirement, IssuedTokenParameters, MessageSecurityVersion};
+use handstamp_ws_security::{ClaimTypeRequirement, IssuedKeyType, IssuedTokenParameters, MessageSecurityVersion};
 use handstamp_xml::{Element, c14n};
 
 /// `issuedTokenParameters` (SC 14.8).
@@ -13,7 +13,7 @@ pub(super) fn read(element: Element<'_>) -> Result<IssuedTokenParameters, Error>
     let mut reader = Reader::new(element);
     reader.word("defaultMessageSecurityVersion", MessageSecurityVersion::from_name, "a message security version")?;
     let key_size = reader.number("keySize", 0..=i32::MAX as u64)?.filter(|size| *size != 0);
-    let key_type = word(&mut reader, "keyType", KEY_TYPES)?.unwrap_or_default();
+    let key_type = key_type(&mut reader, "keyType")?;
     let token_type = reader.text("tokenType").filter(|uri| !uri.is_empty()).map(str::to_owned);
     let use_str_transform = reader.bool("useStrTransform")?.unwrap_or_default();
     let key_size = key_size.and_then(|size| u32::try_from(size).ok());
@@ -31,6 +31,11 @@ pub(super) fn read(element: Element<'_>) -> Result<IssuedTokenParameters, Error>
     }
     reader.finish()?;
     Ok(parameters)
+}
+
+/// `keyType`, or what it is called elsewhere.
+pub(crate) fn key_type(reader: &mut Reader<'_>, name: &'static str) -> Result<IssuedKeyType, Error> {
+    Ok(word(reader, name, KEY_TYPES)?.unwrap_or_default())
 }
 
 /// `issuer`. How the client talks to it, `binding` and `bindingConfiguration`, is its own business.

@@ -12,6 +12,8 @@ use handstamp_ws_security::{
     LocalServiceSettings, MessageSecurityVersion, ProtectionOrder,
 };
 
+pub(crate) use issued::{claim_types, issuer, key_type, standalone};
+
 /// A `<security>` or `<secureConversationBootstrap>`, in code: each attribute and child has a method of its name.
 ///
 /// What is not said keeps the value of the mode, as with an attribute that is not written. [`CustomBinding::builder`] makes a
