@@ -203,7 +203,7 @@ fn wst_4_a_session_opened_with_a_token_outlives_the_token_service_and_a_restart_
     let refused = world.call("wrong", &["--session", "none"]);
     assert!(refused.code == Some(1) && refused.err.contains("FailedAuthentication"), "{}", refused.err);
     let elsewhere = world.call(PASSWORD, &["--session", "none", "--applies-to", "urn:other"]);
-    assert!(elsewhere.code == Some(1) && elsewhere.err.contains("InvalidRequest"), "{}", elsewhere.err);
+    assert!(elsewhere.code == Some(1) && elsewhere.err.contains("InvalidScope"), "{}", elsewhere.err);
     let first = world.call(PASSWORD, &[]);
     assert_eq!((first.code, first.out.contains(">Alice<")), (Some(0), true), "{} {}", first.out, first.err);
     assert!(first.err.contains("/RST/Issue") && first.err.contains("/RST/SCT"), "{}", first.err);

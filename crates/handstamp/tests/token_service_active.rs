@@ -159,7 +159,7 @@ async fn wst_4_every_endpoint_gives_tokens_that_open_sessions_which_survive_a_re
     let sts = Sts::new(true).await;
     let keys = Arc::new(KeyRing::in_memory(RotationPolicy::default(), sts.clock.now(), &SystemRandom).unwrap());
     for endpoint in Endpoint::all() {
-        for key_type in [IssuedKeyType::Symmetric, IssuedKeyType::Bearer] {
+        for key_type in [IssuedKeyType::Symmetric, IssuedKeyType::Asymmetric, IssuedKeyType::Bearer] {
             let obtained = sts.obtain(&endpoint, &wanted(key_type), LEDGER, PASSWORD).await.unwrap();
             let bootstrap = SecurityBinding::issued_token_for_certificate(endpoint.version, wanted(key_type)).unwrap();
             let mut binding = SecurityBinding::secure_conversation(bootstrap, endpoint.version);
@@ -211,11 +211,12 @@ async fn wst_11_whom_the_service_does_not_know_gets_a_fault() {
         let problem = sts.obtain(&endpoint, &symmetric, LEDGER, "wrong").await.unwrap_err();
         assert_eq!(subcode(&problem), "FailedAuthentication");
         let problem = sts.obtain(&endpoint, &symmetric, "https://other.example/", PASSWORD).await.unwrap_err();
-        assert_eq!(subcode(&problem), "InvalidRequest");
+        assert_eq!(subcode(&problem), "InvalidScope");
         // It has no certificate that a proof key could be encrypted for.
         let problem = sts.obtain(&endpoint, &symmetric, "urn:wiki", PASSWORD).await.unwrap_err();
-        assert_eq!(subcode(&problem), "InvalidRequest");
+        assert_eq!(subcode(&problem), "RequestFailed");
         sts.obtain(&endpoint, &wanted(IssuedKeyType::Bearer), "urn:wiki", PASSWORD).await.unwrap();
+        sts.obtain(&endpoint, &wanted(IssuedKeyType::Asymmetric), "urn:wiki", PASSWORD).await.unwrap();
     }
     sts.service.accounts().set_enabled(&UserName::parse("alice").unwrap(), false).unwrap();
     let [endpoint, ..] = Endpoint::all();

@@ -1,7 +1,7 @@
 //! What the presenter of an assertion has to prove to hold.
 
 use crate::{Assertion, Error, TokenDecryption};
-use handstamp_keys::{Certificate, SymmetricKey};
+use handstamp_keys::{Certificate, KeyPolicy, PublicKey, SymmetricKey};
 use handstamp_xml::{Document, ParseOptions};
 use handstamp_xml_security::encryption::EncryptedKey;
 use handstamp_xml_security::key_info::{KeyInfo, KeyInfoClause};
@@ -13,12 +13,18 @@ pub enum ConfirmationKey {
     Symmetric(SymmetricKey),
     /// The private key of this certificate.
     Certificate(Certificate),
+    /// The private key that goes with this RSA key.
+    Public(PublicKey),
     /// None: whoever shows the assertion is its bearer.
     Bearer,
 }
 
 impl ConfirmationKey {
-    pub(crate) fn of(assertion: &Assertion, decryption: Option<&TokenDecryption>) -> Result<Self, Error> {
+    pub(crate) fn of(
+        assertion: &Assertion,
+        decryption: Option<&TokenDecryption>,
+        policy: &KeyPolicy,
+    ) -> Result<Self, Error> {
         let confirmations = assertion.subject.iter().flat_map(|subject| &subject.confirmations);
         let mut keys = confirmations.filter_map(|confirmation| confirmation.key_info.as_ref());
         let Some(key_info) = keys.next() else { return Ok(Self::Bearer) };
@@ -36,7 +42,10 @@ impl ConfirmationKey {
             }
             // The subject's own certificate; a chain may follow.
             [KeyInfoClause::Certificate(der), ..] => Ok(Self::Certificate(Certificate::from_der(der)?)),
-            _ => Err(malformed("its key is neither encrypted for us nor given by a certificate")),
+            [KeyInfoClause::RsaKeyValue { modulus, exponent }] => {
+                Ok(Self::Public(PublicKey::from_rsa_components(modulus, exponent, policy)?))
+            }
+            _ => Err(malformed("its key is neither encrypted for us nor given by itself or a certificate")),
         }
     }
 }

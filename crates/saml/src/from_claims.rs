@@ -5,8 +5,9 @@ use crate::{
     SubjectConfirmation, SubjectConfirmationData, Version, authentication_method,
 };
 use handstamp_claims::{Claim, ClaimsIdentity, DEFAULT_ISSUER, claim_properties, claim_types, value_types};
-use handstamp_keys::SecureRandom;
+use handstamp_keys::{Certificate, PublicKey, SecureRandom};
 use handstamp_time::Timestamp;
+use handstamp_xml::names;
 
 /// What an assertion says besides the claims.
 #[derive(Clone, Debug)]
@@ -79,7 +80,7 @@ impl Assertion {
 
 impl Assertion {
     /// The same assertion for the holder of a key alone. `key_info` says which: see
-    /// [`TokenEncryption::key_info`](crate::TokenEncryption::key_info).
+    /// [`TokenEncryption::key_info`](crate::TokenEncryption::key_info) for a key that the issuer makes.
     #[must_use]
     pub fn for_holder_of_key(mut self, key_info: impl Into<String>) -> Self {
         let (method, key_info) = (self.version.holder_of_key(), key_info.into());
@@ -87,6 +88,33 @@ impl Assertion {
             (confirmation.method, confirmation.key_info) = (method.to_owned(), Some(key_info.clone()));
         }
         self
+    }
+
+    /// The same assertion for the holder of this certificate's key alone.
+    #[must_use]
+    pub fn for_holder_of_certificate(self, certificate: &Certificate) -> Self {
+        self.for_holder_of_key(format!(
+            "<KeyInfo xmlns=\"{}\"><X509Data><X509Certificate>{}</X509Certificate></X509Data></KeyInfo>",
+            names::DSIG,
+            certificate.to_base64()
+        ))
+    }
+
+    /// The same assertion for the holder alone of the private key that goes with this RSA key.
+    ///
+    /// # Errors
+    /// [`Error::Keys`] for a key that is no RSA key.
+    pub fn for_holder_of_public_key(self, key: &PublicKey) -> Result<Self, Error> {
+        let (modulus, exponent) = key.rsa_components().ok_or_else(|| {
+            handstamp_keys::Error::UnusableKey("assertions name RSA keys, and others by a certificate".to_owned())
+        })?;
+        let base64 = |octets: &[u8]| base64_simd::STANDARD.encode_to_string(octets);
+        Ok(self.for_holder_of_key(format!(
+            "<KeyInfo xmlns=\"{}\"><KeyValue><RSAKeyValue><Modulus>{}</Modulus><Exponent>{}</Exponent></RSAKeyValue></KeyValue></KeyInfo>",
+            names::DSIG,
+            base64(modulus),
+            base64(exponent)
+        )))
     }
 }
 

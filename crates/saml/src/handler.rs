@@ -187,7 +187,7 @@ impl SamlTokenHandler {
     /// # Errors
     /// [`Error::Malformed`] for a key that is said in a way that is not known here; [`Error::NoDecryptionKey`], [`Error::Encryption`].
     pub fn confirmation_key(&self, token: &AcceptedToken) -> Result<ConfirmationKey, Error> {
-        ConfirmationKey::of(&token.assertion, self.decryption.as_ref())
+        ConfirmationKey::of(&token.assertion, self.decryption.as_ref(), &self.keys)
     }
 
     fn validate(

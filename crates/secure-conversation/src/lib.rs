@@ -79,4 +79,6 @@ pub use service::{
     SecureConversationServiceBuilder,
 };
 pub use token_client::{ObtainedToken, TokenClient, TokenClientBuilder, TokenExchange};
-pub use token_service::{TokenGrant, TokenHandled, TokenRefusal, TokenService, TokenTask};
+pub use token_service::{
+    Requestor, TokenGrant, TokenHandled, TokenRefusal, TokenService, TokenServiceBuilder, TokenTask,
+};

@@ -56,7 +56,9 @@ impl SamlTokens {
         }
         let (is_kind, kind) = match self.required.key_type {
             IssuedKeyType::Symmetric => (matches!(key, ConfirmationKey::Symmetric(_)), "a symmetric key"),
-            IssuedKeyType::Asymmetric => (matches!(key, ConfirmationKey::Certificate(_)), "the key of a certificate"),
+            IssuedKeyType::Asymmetric => {
+                (matches!(key, ConfirmationKey::Certificate(_) | ConfirmationKey::Public(_)), "a private key")
+            }
             IssuedKeyType::Bearer => (matches!(key, ConfirmationKey::Bearer), "no key"),
         };
         if !is_kind {
@@ -96,6 +98,7 @@ impl IssuedTokenValidator for SamlTokens {
         Ok(match key {
             ConfirmationKey::Symmetric(key) => ProofKey::Symmetric(key),
             ConfirmationKey::Certificate(certificate) => ProofKey::Certificate(certificate),
+            ConfirmationKey::Public(key) => ProofKey::Public(key),
             ConfirmationKey::Bearer => ProofKey::Bearer,
         })
     }

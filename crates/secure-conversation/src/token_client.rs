@@ -3,17 +3,20 @@
 use crate::client::{Credentials, fault_in};
 use crate::error::Error;
 use crate::requirements::Requirements;
-use crate::trust::{Entropy, Lifetime, TokenRequest, TokenResponse};
-use handstamp_keys::{Certificate, CertificateTrust, KeyPolicy, SecureRandom, SigningIdentity};
+use crate::trust::{AskedLifetime, Entropy, Lifetime, TokenRequest, TokenResponse, UseKey};
+use handstamp_keys::{Certificate, CertificateTrust, KeyKind, KeyPolicy, PrivateKey, SecureRandom, SigningIdentity};
 use handstamp_session_token::UniqueId;
 use handstamp_time::Timestamp;
 use handstamp_ws_security::soap::SoapVersion;
 use handstamp_ws_security::{
     AddressingVersion, Body, Expectation, IssuedKeyType, IssuedToken, IssuedTokenParameters, KeyEntropyMode,
-    MemoryReplayCache, Message, RequestContext, SecurityBinding, Unprotected, UserNameCredential,
+    MemoryReplayCache, Message, RequestContext, SecurityBinding, TokenInclusion, TokenKind, TokenParameters, TokenRole,
+    Unprotected, UserNameCredential,
 };
 use handstamp_xml::{Document, Limits, ParseOptions};
+use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 /// Obtains tokens of a token service for services that demand one: WS-Trust of February 2005 and 1.3.
 ///
@@ -28,6 +31,7 @@ pub struct TokenClient {
     credentials: Credentials,
     replays: MemoryReplayCache,
     protected_channel: bool,
+    lifetime: Option<Duration>,
 }
 
 /// Builds a [`TokenClient`]. What the binding needs has to be given; [`build`](Self::build) says what is missing.
@@ -38,6 +42,7 @@ pub struct TokenClientBuilder {
     soap: SoapVersion,
     addressing: AddressingVersion,
     credentials: Credentials,
+    lifetime: Option<Duration>,
 }
 
 /// A request for a token that was made and waits for its answer.
@@ -46,6 +51,8 @@ pub struct TokenExchange {
     envelope: String,
     context: RequestContext,
     request: TokenRequest,
+    /// The key that the token is asked for, when it is the client's own.
+    own_key: Option<PrivateKey>,
 }
 
 /// A token that was obtained.
@@ -69,13 +76,17 @@ impl TokenClient {
             soap: SoapVersion::default(),
             addressing: AddressingVersion::default(),
             credentials: Credentials::default(),
+            lifetime: None,
         }
     }
 
     /// Asks for a token that the service at `applies_to` accepts: one as its binding wants it.
     ///
+    /// A token for the holder of a private key is asked for with the key of the client's [identity](TokenClientBuilder::identity), or,
+    /// when it has none, with an RSA key that is made for this token alone. Making one takes some tenths of a second.
+    ///
     /// # Errors
-    /// [`Error::Configuration`] for an asymmetric key; [`Error::Security`] when the binding lacks something.
+    /// [`Error::Configuration`] for an identity with another key than RSA; [`Error::Security`] when the binding lacks something.
     pub fn request(
         &self,
         wanted: &IssuedTokenParameters,
@@ -84,6 +95,7 @@ impl TokenClient {
         random: &dyn SecureRandom,
     ) -> Result<TokenExchange, Error> {
         let generation = self.binding.version.generation;
+        let mut own_key = None;
         let (entropy, key_size) = match wanted.key_type {
             IssuedKeyType::Bearer => (None, None),
             IssuedKeyType::Symmetric => {
@@ -96,11 +108,16 @@ impl TokenClient {
                 (entropy, Some(bits))
             }
             IssuedKeyType::Asymmetric => {
-                let problem = "tokens for the holder of a private key are not asked for here: set keyType to SymmetricKey or \
-                               BearerKey, or give the client such a token yourself";
-                return Err(Error::Configuration(problem.to_owned()));
+                let key = self.own_key(wanted)?;
+                let bits = match key.kind() {
+                    KeyKind::Rsa { bits } => Some(bits),
+                    _ => None,
+                };
+                own_key = Some(key);
+                (None, bits)
             }
         };
+        let until = |lifetime| AskedLifetime { created: Some(now), expires: Some(now.saturating_add(lifetime)) };
         let request = TokenRequest {
             generation,
             context: None,
@@ -110,15 +127,47 @@ impl TokenClient {
             entropy,
             key_type: wanted.key_type,
             key_size,
+            use_key: own_key.as_ref().map(|key| self.use_key(key)).transpose()?,
+            lifetime: self.lifetime.map(until),
             claim_types: wanted.claim_types.clone(),
             additional: wanted.additional.clone(),
         };
         let (action, id) = (TokenRequest::action(generation), UniqueId::generate(random)?.to_string());
         let message = Message::request(self.soap, self.addressing, action, &*self.address, id);
         let message = message.with_body(Body::canonical(request.to_xml()?));
-        let sender = self.credentials.sender(&self.binding, self.protected_channel);
+        let binding = self.proving_binding(own_key.is_some());
+        let sender = self.credentials.sender(&binding, self.protected_channel);
+        let sender = own_key.as_ref().map_or(sender, |key| sender.with_proof_key(key));
         let protected = sender.protect(&message, random, now)?;
-        Ok(TokenExchange { action, envelope: protected.envelope, context: protected.request, request })
+        Ok(TokenExchange { action, envelope: protected.envelope, context: protected.request, request, own_key })
+    }
+
+    /// The key to ask a token for.
+    fn own_key(&self, wanted: &IssuedTokenParameters) -> Result<PrivateKey, Error> {
+        match &self.credentials.identity {
+            Some(identity) => Ok(identity.key().clone()),
+            None => {
+                let bits = self.credentials.key_policy.min_rsa_bits().max(wanted.key_size.unwrap_or_default());
+                Ok(PrivateKey::generate(KeyKind::Rsa { bits })?)
+            }
+        }
+    }
+
+    fn use_key(&self, key: &PrivateKey) -> Result<UseKey, Error> {
+        if let Some(identity) = &self.credentials.identity {
+            return Ok(UseKey::Certificate(identity.certificate().clone().into()));
+        }
+        UseKey::rsa(key.public_key()).ok_or_else(|| Error::Configuration("an RSA key was made that is none".to_owned()))
+    }
+
+    /// The binding of a request. Where the client does not sign with its key anyway, the key proves itself.
+    fn proving_binding(&self, proves_key: bool) -> Cow<'_, SecurityBinding> {
+        let signs_with_certificate = Requirements::of(&self.binding).client_certificate;
+        if !proves_key || (signs_with_certificate && self.credentials.identity.is_some()) {
+            return Cow::Borrowed(&self.binding);
+        }
+        let key = TokenParameters::new(TokenKind::RsaKey, TokenInclusion::Never).without_derived_keys();
+        Cow::Owned(self.binding.clone().with_supporting(key, TokenRole::Endorsing))
     }
 
     /// Takes in the answer.
@@ -153,10 +202,11 @@ impl TokenClient {
         if let Some(fault) = fault_in(&opened)? {
             return Err(Error::Fault { fault, is_authenticated: true });
         }
-        self.obtained(&exchange.request, &opened)
+        self.obtained(exchange, &opened)
     }
 
-    fn obtained(&self, request: &TokenRequest, opened: &Unprotected) -> Result<ObtainedToken, Error> {
+    fn obtained(&self, exchange: &TokenExchange, opened: &Unprotected) -> Result<ObtainedToken, Error> {
+        let request = &exchange.request;
         let refused = |problem| Error::trust("WS-Trust 1.3 §4.4", "RequestSecurityTokenResponse", problem);
         if opened.action().as_deref() != Some(TokenRequest::response_action(request.generation)) {
             return Err(refused("the action is not that of the answer"));
@@ -164,7 +214,7 @@ impl TokenClient {
         let body = opened.body().ok_or_else(|| refused("its body was not verified"))?;
         let content = body.children().next().ok_or_else(|| refused("its body is empty"))?;
         let response = TokenResponse::parse(content.element(), request.generation)?;
-        let proof = response.issued_proof(request, &self.binding.suite)?;
+        let proof = response.issued_proof(request, exchange.own_key.as_ref(), &self.binding.suite)?;
         let assertion = Document::parse(response.assertion, &ParseOptions::default())?;
         Ok(ObtainedToken { token: IssuedToken::new(assertion.root(), proof)?, lifetime: response.lifetime })
     }
@@ -205,9 +255,15 @@ impl TokenClientBuilder {
         self
     }
 
-    /// The client's own certificate and private key.
+    /// The client's own certificate and private key: to sign with, and to ask tokens for.
     pub fn identity(mut self, identity: SigningIdentity) -> Self {
         self.credentials.identity = Some(identity);
+        self
+    }
+
+    /// How long tokens should be good; the token service may give less. Default: as long as it likes.
+    pub fn lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = Some(lifetime);
         self
     }
 
@@ -236,6 +292,7 @@ impl TokenClientBuilder {
             soap: self.soap,
             addressing: self.addressing,
             credentials: self.credentials,
+            lifetime: self.lifetime,
         })
     }
 }

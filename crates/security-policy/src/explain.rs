@@ -105,6 +105,7 @@ fn token_in_words(kind: &TokenKind) -> String {
     match kind {
         TokenKind::X509 => "the client's certificate".to_owned(),
         TokenKind::UserName => "a user name and a password".to_owned(),
+        TokenKind::RsaKey => "a key of the client's own".to_owned(),
         TokenKind::SecureConversation(_) => "the session's security context".to_owned(),
         TokenKind::SslNegotiated { .. } => "a negotiated security context".to_owned(),
         TokenKind::Issued(issued) => {

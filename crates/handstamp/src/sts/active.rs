@@ -7,7 +7,7 @@ use crate::claim_rules::release_claims;
 use handstamp_claims::ClaimsIdentity;
 use handstamp_keys::SigningIdentity;
 use handstamp_secure_conversation::{
-    Answer, Event, Incoming, TokenGrant, TokenHandled, TokenRefusal, TokenService, TokenTask,
+    Answer, Event, Incoming, Requestor, TokenGrant, TokenHandled, TokenRefusal, TokenService, TokenTask,
 };
 use handstamp_web_session::Transport;
 use handstamp_ws_security::soap::SoapVersion;
@@ -38,7 +38,7 @@ impl ActiveEndpoints {
         ];
         let services = bindings
             .into_iter()
-            .map(|(path, binding)| Ok((path, TokenService::new(binding, issuer, Arc::clone(signing))?)))
+            .map(|(path, binding)| Ok((path, TokenService::builder(binding, issuer, Arc::clone(signing)).build()?)))
             .collect::<Result<_, Error>>()?;
         Ok(Self { services })
     }
@@ -71,7 +71,7 @@ impl Desk {
             return empty(StatusCode::PAYLOAD_TOO_LARGE);
         };
         let action = request.headers.get("SOAPAction").and_then(|value| value.to_str().ok());
-        let incoming = Incoming::new(body.to_bytes()).with_soap_action(action);
+        let incoming = Incoming::new(body.to_bytes()).with_soap_action(action).from_address(Some(client));
         let is_protected = request.extensions.get::<Transport>() == Some(&Transport::Tls);
         let incoming = if is_protected { incoming.over_protected_channel() } else { incoming };
         let handled = match service.receive(incoming, self.clock.now()) {
@@ -103,11 +103,10 @@ impl Desk {
     /// A token for whoever shows the password of an account, for a relying party of this service.
     async fn decide(&self, service: &TokenService, task: &TokenTask, client: IpAddr) -> Result<TokenHandled, Error> {
         let refuse = |refusal, reason: &str| service.refuse(task, refusal, reason, self.clock.now(), &*self.random);
-        let credentials = Credentials {
-            user_name: task.user_name().to_owned(),
-            password: PasswordText::new(task.password()),
-            csrf: None,
+        let Some(Requestor::UserName { name, password }) = task.requestor() else {
+            return Ok(refuse(TokenRefusal::FailedAuthentication, "there is no name and password"));
         };
+        let credentials = Credentials { user_name: name.to_owned(), password: PasswordText::new(password), csrf: None };
         let account = match self.check(&credentials, client.into()).await? {
             Ok(account) => account,
             Err(Alert::TooMany(_) | Alert::Busy) => {
@@ -118,7 +117,7 @@ impl Desk {
         let realm = task.request().applies_to.as_deref().unwrap_or_default();
         let trust = self.issuer.relying_parties().iter().find(|trust| trust.realm == realm);
         let (Some(trust), Some(party)) = (trust, self.party(realm)) else {
-            return Ok(refuse(TokenRefusal::InvalidRequest, "AppliesTo is the realm of no relying party"));
+            return Ok(refuse(TokenRefusal::InvalidScope, "AppliesTo is the realm of no relying party"));
         };
         let now = self.clock.now();
         let claims: Vec<_> = account.all_claims(&self.issuer_name).collect();

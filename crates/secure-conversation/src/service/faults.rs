@@ -161,7 +161,7 @@ pub(super) fn access_denied() -> Fault {
 }
 
 /// A credential turned out to be invalid while a token was issued: in the trust namespace of February 2005 (SC 12.2).
-pub(crate) fn failed_authentication() -> Fault {
+pub(super) fn failed_authentication() -> Fault {
     Fault {
         code: FaultCode::Sender,
         subcode: Some(QualifiedName::new(names::WST_2005, "FailedAuthentication")),

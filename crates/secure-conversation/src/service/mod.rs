@@ -5,7 +5,7 @@ mod answer;
 mod builder;
 pub(crate) mod faults;
 mod issue;
-mod limits;
+pub(crate) mod limits;
 mod negotiate;
 mod session;
 

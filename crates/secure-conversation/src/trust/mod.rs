@@ -13,14 +13,16 @@ mod response;
 mod secret;
 mod token_request;
 mod token_response;
+mod use_key;
 
 pub use binary_exchange::BinaryExchange;
 pub use issued::IssuedContext;
 pub use request::{AppliesTo, RequestSecurityToken, RequestType};
 pub use response::{Lifetime, Proof, RequestSecurityTokenResponse, RequestedToken};
 pub use secret::{Entropy, ServiceEntropy};
-pub use token_request::TokenRequest;
+pub use token_request::{AskedLifetime, TokenRequest};
 pub use token_response::TokenResponse;
+pub use use_key::UseKey;
 
 pub(crate) use request::canonical;
 pub(crate) use secret::key_length;

@@ -3,7 +3,9 @@
 use crate::error::Error;
 use crate::trust::request::RequestType;
 use crate::trust::secret::Entropy;
+use crate::trust::use_key::UseKey;
 use crate::trust::{computed_key_algorithm, prefix, read, written};
+use handstamp_time::Timestamp;
 use handstamp_ws_security::{AddressingVersion, ClaimTypeRequirement, Generation, IssuedKeyType};
 use handstamp_xml::{Element, Writer, names};
 
@@ -26,10 +28,23 @@ pub struct TokenRequest {
     pub key_type: IssuedKeyType,
     /// The length of the key in bits.
     pub key_size: Option<u32>,
+    /// The key that the client has and wants the token for, when the key type is asymmetric.
+    pub use_key: Option<UseKey>,
+    /// From when to when the token should be good.
+    pub lifetime: Option<AskedLifetime>,
     /// What the token should say of its subject.
     pub claim_types: Vec<ClaimTypeRequirement>,
     /// `additionalRequestParameters`: elements as canonical XML. Written, not read.
     pub additional: Vec<String>,
+}
+
+/// `Lifetime` of a request, of which each half may be missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AskedLifetime {
+    /// From when.
+    pub created: Option<Timestamp>,
+    /// To when.
+    pub expires: Option<Timestamp>,
 }
 
 impl TokenRequest {
@@ -67,6 +82,8 @@ impl TokenRequest {
             entropy: None,
             key_type: IssuedKeyType::default(),
             key_size: None,
+            use_key: None,
+            lifetime: None,
             claim_types: Vec::new(),
             additional: Vec::new(),
         };
@@ -74,6 +91,9 @@ impl TokenRequest {
             match child.local_name() {
                 "AppliesTo" if matches!(child.namespace(), names::WSP | names::WSP_15) => {
                     request.read_applies_to(child)?;
+                }
+                "ActAs" if child.namespace() == names::WST_14 => {
+                    return Err(refused("ActAs", "tokens are issued for whoever asks, and for nobody else"));
                 }
                 _ if child.namespace() != trust => {}
                 "TokenType" => request.token_type = Some(child.text().trim().to_owned()),
@@ -83,6 +103,12 @@ impl TokenRequest {
                 "Entropy" => request.entropy = Some(read::entropy(child)?),
                 "KeyType" => request.key_type = key_type(child, generation)?,
                 "KeySize" => request.key_size = read::key_size(child)?,
+                "UseKey" => request.use_key = Some(UseKey::parse(child)?),
+                "Lifetime" => request.lifetime = Some(AskedLifetime::parse(child)?),
+                // A token that speaks of somebody else than the client expects is worse than none.
+                "OnBehalfOf" | "DelegateTo" => {
+                    return Err(refused("OnBehalfOf", "tokens are issued for whoever asks, and for nobody else"));
+                }
                 "ComputedKeyAlgorithm" if child.text().trim() != computed_key_algorithm(generation) => {
                     return Err(refused(
                         "ComputedKeyAlgorithm",
@@ -138,6 +164,18 @@ impl TokenRequest {
             if self.entropy.is_some() {
                 writer.element(t, trust, "ComputedKeyAlgorithm", computed_key_algorithm(self.generation));
             }
+            if let Some(use_key) = &self.use_key {
+                use_key.write(writer, self.generation);
+            }
+            if let Some(AskedLifetime { created, expires }) = &self.lifetime {
+                writer.start(t, trust, "Lifetime");
+                for (name, time) in [("Created", created), ("Expires", expires)] {
+                    if let Some(time) = time {
+                        writer.element("u", names::WSU, name, &time.milliseconds().to_string());
+                    }
+                }
+                writer.end();
+            }
             if !self.claim_types.is_empty() {
                 writer.start(t, trust, "Claims").attribute("Dialect", names::WSID);
                 for claim in &self.claim_types {
@@ -154,6 +192,16 @@ impl TokenRequest {
             }
             writer.end();
         })
+    }
+}
+
+impl AskedLifetime {
+    fn parse(element: Element<'_>) -> Result<Self, Error> {
+        let time = |name| {
+            let time = element.child(names::WSU, name).map(|time| time.text().trim().parse()).transpose();
+            time.map_err(|_| refused("Lifetime", "Created or Expires is no time in UTC"))
+        };
+        Ok(Self { created: time("Created")?, expires: time("Expires")? })
     }
 }
 
@@ -225,6 +273,8 @@ mod tests {
             entropy: Some(Entropy { id: Some("e".into()), secret: SymmetricKey::from_bytes(&[7; 32]) }),
             key_type,
             key_size: Some(256),
+            use_key: Some(UseKey::RsaKey { modulus: vec![0xc5; 256], exponent: vec![1, 0, 1] }),
+            lifetime: Some(AskedLifetime { created: None, expires: Some("2030-01-01T00:00:00Z".parse().unwrap()) }),
             claim_types: vec![claim("urn:name", false), claim("urn:role", true)],
             additional: Vec::new(),
         }
@@ -274,6 +324,9 @@ mod tests {
             "<KeySize>7</KeySize>",
             "<ComputedKeyAlgorithm>urn:other</ComputedKeyAlgorithm>",
             "<Entropy/>",
+            "<UseKey/>",
+            "<OnBehalfOf/>",
+            "<Lifetime><Expires xmlns='http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd'>soon</Expires></Lifetime>",
             &format!("<Claims><ClaimType xmlns='{}'/></Claims>", names::WSID),
             &claims,
             &applies_to(""),

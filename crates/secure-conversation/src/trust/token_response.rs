@@ -8,7 +8,7 @@ use crate::trust::response::{
 use crate::trust::secret::{Entropy, check_key, combined_key, key_length};
 use crate::trust::token_request::{TokenRequest, key_type_uri, write_applies_to};
 use crate::trust::{prefix, read, written};
-use handstamp_keys::SymmetricKey;
+use handstamp_keys::{PrivateKey, SymmetricKey};
 use handstamp_ws_security::token::{ReferenceTarget, SecurityTokenReference, value_types};
 use handstamp_ws_security::{AlgorithmSuite, Generation, IssuedKeyType, IssuedProof};
 use handstamp_xml::{Document, Element, ParseOptions, names};
@@ -117,14 +117,25 @@ impl TokenResponse {
         })
     }
 
-    /// What proves possession of the token, for the client that sent `request`.
+    /// What proves possession of the token, for the client that sent `request` and has `own`, the key that it asked a token for.
     ///
     /// # Errors
     /// [`Error::Trust`] when proof and entropy do not fit together, do not make a key of the suite, or are not of the kind that was
     /// asked for.
-    pub fn issued_proof(&self, request: &TokenRequest, suite: &AlgorithmSuite) -> Result<IssuedProof, Error> {
+    pub fn issued_proof(
+        &self,
+        request: &TokenRequest,
+        own: Option<&PrivateKey>,
+        suite: &AlgorithmSuite,
+    ) -> Result<IssuedProof, Error> {
         let unfit =
             || refused("RequestedProofToken", "it does not go with the key type and the entropy that were sent");
+        if let (IssuedKeyType::Asymmetric, Some(own)) = (request.key_type, own) {
+            return match (&self.proof, &self.entropy) {
+                (None, None) => Ok(IssuedProof::Private(own.clone())),
+                _ => Err(unfit()),
+            };
+        }
         let key: SymmetricKey = match (request.key_type, &request.entropy, &self.proof, &self.entropy) {
             (IssuedKeyType::Bearer, None, None, None) => return Ok(IssuedProof::Bearer),
             (IssuedKeyType::Symmetric, Some(client), Some(Proof::ComputedKey), Some(service)) => {

@@ -1,28 +1,34 @@
 //! A client that obtains a token of a token service and opens a session with it: three parties and one clock.
 
 use crate::support::{
-    ADDRESS, PARTIES, Pair, T05, VERSIONS, WSSE, client_builder, hours, minutes, sender, service_builder, start,
-    stateful,
+    ADDRESS, PARTIES, Pair, VERSIONS, WSSE, client_builder, hours, minutes, sender, service_builder, start, stateful,
 };
 use handstamp_claims::{Claim, ClaimsIdentity, authentication_methods, claim_types};
-use handstamp_keys::{CertificateTrust, DeterministicRandom, KeyPolicy};
+use handstamp_keys::{CertificateTrust, DeterministicRandom, KeyKind, KeyPolicy, SigningIdentity};
 use handstamp_saml::{
     IssuerNameRegistry, SamlTokenHandler, TokenDecryption, TokenEncryption, TrustedIssuer, ValidationSettings, Version,
 };
 use handstamp_secure_conversation::{
-    Answer, Error, Event, Incoming, ObtainedToken, SamlTokens, TokenClient, TokenExchange, TokenGrant, TokenHandled,
-    TokenRefusal, TokenService,
+    AddressLimits, Allowance, Answer, Error, Event, Incoming, ObtainedToken, Requestor, SamlTokens, TokenClient,
+    TokenClientBuilder, TokenExchange, TokenGrant, TokenHandled, TokenRefusal, TokenService, TokenServiceBuilder,
 };
 use handstamp_time::Timestamp;
-use handstamp_ws_security::soap::Fault;
+use handstamp_ws_security::soap::{Fault, FaultCode};
 use handstamp_ws_security::{
-    ClaimTypeRequirement, Generation, IssuedKeyType, IssuedTokenParameters, MessageSecurityVersion, SecurityBinding,
-    UserNameCredential,
+    AuthenticationMode, ClaimTypeRequirement, Generation, IssuedKeyType, IssuedProof, IssuedToken,
+    IssuedTokenParameters, MessageSecurityVersion, SecurityBinding, UserNameCredential,
 };
-use handstamp_xml::names;
-use std::sync::Arc;
+use handstamp_xml::{Document, ParseOptions, names};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 const ISSUER: &str = "https://sts.example/trust";
+
+/// A certificate and key of alice's own.
+static HOLDER: LazyLock<SigningIdentity> = LazyLock::new(|| {
+    let (from, to, random) = (start(), start().saturating_add(hours(1000)), DeterministicRandom::new(3));
+    SigningIdentity::self_signed("alice", KeyKind::Rsa { bits: 2048 }, from, to, &random).unwrap()
+});
 
 /// The token service: it has one relying party, and alice. Its certificate is that of the recordings' client.
 struct Sts {
@@ -35,7 +41,7 @@ impl Sts {
     fn new(binding: &SecurityBinding) -> Self {
         let recipient = PARTIES.service.certificate().clone();
         Self {
-            service: TokenService::new(binding.clone(), ISSUER, Arc::new(PARTIES.client.clone())).unwrap(),
+            service: builder(binding).build().unwrap(),
             encryption: Some(TokenEncryption::new(recipient, &KeyPolicy::default()).unwrap()),
             random: DeterministicRandom::new(5),
         }
@@ -45,11 +51,15 @@ impl Sts {
         let handled = self.service.receive(Incoming::new(envelope).over_protected_channel(), now);
         let TokenHandled::Request(task) = handled else { return answered(handled) };
         let refuse = |refusal, reason: &str| self.service.refuse(&task, refusal, reason, now, &self.random);
-        if (task.user_name(), task.password()) != ("alice", "secret") {
+        let is_alice = match task.requestor().unwrap() {
+            Requestor::UserName { name, password } => (name, password) == ("alice", "secret"),
+            Requestor::Certificate(certificate) => certificate == HOLDER.certificate(),
+        };
+        if !is_alice {
             return answered(refuse(TokenRefusal::FailedAuthentication, "wrong password"));
         }
         let Some(ADDRESS) = task.request().applies_to.as_deref() else {
-            return answered(refuse(TokenRefusal::InvalidRequest, "no such relying party"));
+            return answered(refuse(TokenRefusal::InvalidScope, "no such relying party"));
         };
         // Two statements: who, and how.
         let alice = ClaimsIdentity::new("Password")
@@ -73,12 +83,20 @@ fn answered(handled: TokenHandled) -> Answer {
     }
 }
 
-fn client(binding: &SecurityBinding, password: &str) -> TokenClient {
+/// Its certificate is that of the recordings' client; it trusts that of alice.
+fn builder(binding: &SecurityBinding) -> TokenServiceBuilder {
+    TokenService::builder(binding.clone(), ISSUER, Arc::new(PARTIES.client.clone()))
+        .trust(CertificateTrust::none().with_certificate(HOLDER.certificate()))
+}
+
+fn client_builder_of(binding: &SecurityBinding, password: &str) -> TokenClientBuilder {
     TokenClient::builder(binding.clone(), ISSUER)
         .service_certificate(PARTIES.client.certificate().clone())
         .user_name(UserNameCredential::new("alice", password))
-        .build()
-        .unwrap()
+}
+
+fn client(binding: &SecurityBinding, password: &str) -> TokenClient {
+    client_builder_of(binding, password).build().unwrap()
 }
 
 fn ask(client: &TokenClient, wanted: &IssuedTokenParameters) -> TokenExchange {
@@ -196,7 +214,10 @@ fn wst_11_whom_the_token_service_does_not_serve_is_told_by_a_fault() {
         let wrong_password = ask(&client(&of_sts, "wrong"), &symmetric);
         let answer = sts.answer(wrong_password.envelope(), start());
         let told = answer.fault.as_ref().and_then(|fault| fault.subcode.clone()).unwrap();
-        assert_eq!((told.namespace.as_str(), told.local_name.as_str()), (T05, "FailedAuthentication"));
+        assert_eq!(
+            (told.namespace.as_str(), told.local_name.as_str()),
+            (of_sts.version.generation.trust(), "FailedAuthentication")
+        );
         // Protected like any answer: the client may believe it.
         let problem = client(&of_sts, "wrong").receive(&wrong_password, answer.envelope, start()).unwrap_err();
         assert!(matches!(problem, Error::Fault { is_authenticated: true, .. }), "{problem}");
@@ -204,13 +225,13 @@ fn wst_11_whom_the_token_service_does_not_serve_is_told_by_a_fault() {
         let client = client(&of_sts, "secret");
         let random = DeterministicRandom::new(6);
         let other_party = client.request(&symmetric, "https://other.example/", start(), &random).unwrap();
-        assert_eq!(code(sts.answer(other_party.envelope(), start()).fault), "InvalidRequest");
+        assert_eq!(code(sts.answer(other_party.envelope(), start()).fault), "InvalidScope");
         let other_type = IssuedTokenParameters { token_type: Some("urn:jwt".into()), ..symmetric.clone() };
-        assert_eq!(code(sts.answer(ask(&client, &other_type).envelope(), start()).fault), "InvalidRequest");
+        assert_eq!(code(sts.answer(ask(&client, &other_type).envelope(), start()).fault), "RequestFailed");
         let without_certificate = Sts { encryption: None, ..Sts::new(&of_sts) };
         assert_eq!(
             code(without_certificate.answer(ask(&client, &symmetric).envelope(), start()).fault),
-            "InvalidRequest"
+            "RequestFailed"
         );
         // Too late.
         let stale = sts.answer(ask(&client, &symmetric).envelope(), start().saturating_add(hours(1)));
@@ -274,22 +295,257 @@ fn sc_14_8_claims_and_additional_parameters_are_passed_on() {
 fn sc_14_9_bindings_that_a_token_service_cannot_have_are_refused() {
     let version = MessageSecurityVersion::default();
     let user_name = SecurityBinding::user_name_over_transport(version);
+    let mode = |mode| SecurityBinding::for_mode(mode, version).unwrap();
     for binding in [
-        SecurityBinding::certificate_over_transport(version),
-        SecurityBinding::mutual_certificate(version),
         SecurityBinding::anonymous_for_certificate(version).unwrap(),
+        mode(AuthenticationMode::UserNameForSslNegotiated),
+        mode(AuthenticationMode::IssuedTokenOverTransport),
         stateful(user_name.clone()),
     ] {
-        let problem = TokenService::new(binding, ISSUER, Arc::new(PARTIES.client.clone())).unwrap_err();
+        let problem = builder(&binding).build().unwrap_err();
         assert!(problem.to_string().contains("UserNameOverTransport"), "{problem}");
     }
+    let binding = SecurityBinding::certificate_over_transport(version);
+    let problem = TokenService::builder(binding, ISSUER, Arc::new(PARTIES.client.clone())).build().unwrap_err();
+    assert!(problem.to_string().contains("trusted"), "{problem}");
     let problem = TokenClient::builder(user_name.clone(), ISSUER).build().unwrap_err();
     assert!(problem.to_string().contains("password"), "{problem}");
     assert!(TokenClient::builder(stateful(user_name.clone()), ISSUER).build().is_err());
+    // Assertions name RSA keys, and no others prove themselves.
+    let (from, to, random) = (start(), start().saturating_add(hours(1)), DeterministicRandom::new(6));
+    let curve = KeyKind::Ec(handstamp_keys::Curve::P256);
+    let curve = SigningIdentity::self_signed("alice", curve, from, to, &random).unwrap();
+    let client = client_builder_of(&user_name, "secret").identity(curve).build().unwrap();
+    let problem = client.request(&wanted(IssuedKeyType::Asymmetric), ADDRESS, start(), &random).unwrap_err();
+    assert!(problem.to_string().contains("RSA"), "{problem}");
+}
+
+/// The token opens sessions of every kind that takes it.
+fn opens_sessions(version: MessageSecurityVersion, obtained: &ObtainedToken) {
     let asymmetric = wanted(IssuedKeyType::Asymmetric);
-    let client = client(&user_name, "secret");
-    assert!(matches!(
-        client.request(&asymmetric, ADDRESS, start(), &DeterministicRandom::new(6)),
-        Err(Error::Configuration(_))
-    ));
+    for bootstrap in [
+        SecurityBinding::issued_token_for_certificate(version, asymmetric.clone()).unwrap(),
+        SecurityBinding::issued_token_over_transport(version, asymmetric),
+    ] {
+        let binding = stateful(bootstrap);
+        let client = client_builder(&binding).issued_token(obtained.token.clone()).build().unwrap();
+        let mut pair = Pair::of(service_of(&binding), client);
+        pair.works();
+        pair.service = service_of(&binding);
+        pair.works();
+        // Whoever has the token and another key gets nothing.
+        let thief = IssuedProof::Private(PARTIES.service.key().clone());
+        let assertion = Document::parse(obtained.token.to_xml(), &ParseOptions::default()).unwrap();
+        pair.client.replace_issued_token(IssuedToken::new(assertion.root(), thief).unwrap());
+        pair.client.forget();
+        let exchange = pair.client.establish(pair.now, &pair.random).unwrap();
+        assert_eq!(pair.deliver(exchange.envelope()).code(), sender(WSSE, "InvalidSecurity"));
+    }
+}
+
+#[test]
+fn wst_9_3_a_token_for_the_holder_of_a_private_key_names_the_key_or_its_certificate() {
+    let asymmetric = wanted(IssuedKeyType::Asymmetric);
+    for of_sts in bindings() {
+        for identity in [None, Some(HOLDER.clone())] {
+            let has_certificate = identity.is_some();
+            let client = client_builder_of(&of_sts, "secret");
+            let client = match identity {
+                Some(identity) => client.identity(identity),
+                None => client,
+            };
+            let client = client.build().unwrap();
+            let exchange = ask(&client, &asymmetric);
+            let answer = Sts::new(&of_sts).answer(exchange.envelope(), start());
+            let obtained = client.receive(&exchange, answer.envelope, start()).unwrap();
+            let assertion = obtained.token.to_xml();
+            let mark = if has_certificate { "X509Certificate>" } else { "RSAKeyValue>" };
+            let confirmation = assertion.split("SubjectConfirmation>").nth(1).unwrap();
+            assert!(confirmation.contains(mark) && confirmation.contains("holder-of-key"), "{confirmation}");
+            opens_sessions(of_sts.version, &obtained);
+        }
+    }
+}
+
+#[test]
+fn wst_4_a_certificate_is_as_good_as_a_password() {
+    let version = MessageSecurityVersion::default();
+    let old = MessageSecurityVersion::WSS10_13_BSP;
+    let mut duplex = SecurityBinding::mutual_certificate_duplex(version);
+    duplex.allow_serialized_signing_token_on_reply = true;
+    for of_sts in [
+        SecurityBinding::certificate_over_transport(version),
+        SecurityBinding::mutual_certificate(version),
+        SecurityBinding::mutual_certificate(old),
+        duplex,
+    ] {
+        for key_type in [IssuedKeyType::Symmetric, IssuedKeyType::Asymmetric, IssuedKeyType::Bearer] {
+            let client = TokenClient::builder(of_sts.clone(), ISSUER)
+                .service_certificate(PARTIES.client.certificate().clone())
+                .identity(HOLDER.clone())
+                .build()
+                .unwrap();
+            let exchange = ask(&client, &wanted(key_type));
+            let sts = Sts::new(&of_sts);
+            let answer = sts.answer(exchange.envelope(), start());
+            let obtained = client.receive(&exchange, answer.envelope, start()).unwrap();
+            if key_type == IssuedKeyType::Asymmetric {
+                opens_sessions(MessageSecurityVersion::default(), &obtained);
+            }
+        }
+        // A certificate that nobody trusts.
+        let stranger = TokenClient::builder(of_sts.clone(), ISSUER)
+            .service_certificate(PARTIES.client.certificate().clone())
+            .identity(PARTIES.service.clone())
+            .build()
+            .unwrap();
+        let answer = Sts::new(&of_sts).answer(ask(&stranger, &wanted(IssuedKeyType::Bearer)).envelope(), start());
+        assert_eq!(code(answer.fault), "FailedAuthentication");
+    }
+}
+
+/// Over transport the body is not signed, so a request can be changed in a test.
+#[test]
+fn wst_9_3_a_key_that_nothing_proves_gets_no_token() {
+    let of_sts = SecurityBinding::user_name_over_transport(MessageSecurityVersion::WSS11_13);
+    let sts = Sts::new(&of_sts);
+    let told = |envelope: &str| code(sts.answer(envelope, start()).fault);
+    let client = client_builder_of(&of_sts, "secret").identity(HOLDER.clone()).build().unwrap();
+    let good = ask(&client, &wanted(IssuedKeyType::Asymmetric)).envelope().to_owned();
+    assert_eq!(told(&good), "");
+    let (start_of, end_of) = (good.find("<Signature").unwrap(), good.find("</Signature>").unwrap());
+    let without_signature = format!("{}{}", &good[..start_of], &good[end_of + "</Signature>".len()..]);
+    assert_eq!(told(&without_signature), "InvalidRequest");
+    let certificate = HOLDER.certificate().to_base64();
+    let another = good.replace(&certificate, &PARTIES.service.certificate().to_base64());
+    assert_eq!(told(&another), "InvalidRequest");
+    let (start_of, end_of) = (good.find("<trust:UseKey").unwrap(), good.find("</trust:UseKey>").unwrap());
+    let without_key = format!("{}{}", &good[..start_of], &good[end_of + "</trust:UseKey>".len()..]);
+    assert_eq!(told(&without_key), "InvalidRequest");
+    let other_time = good.replace("12:00:00.123Z</u:Created>", "12:00:01.123Z</u:Created>");
+    assert_ne!(other_time, good);
+    assert_eq!(told(&other_time), "InvalidSecurity");
+    // A key that the message does not name is not taken from elsewhere: two signatures are one too many.
+    let signature = &good[good.find("<Signature").unwrap()..good.find("</Signature>").unwrap() + "</Signature>".len()];
+    assert_eq!(told(&good.replacen(signature, &signature.repeat(2), 1)), "InvalidSecurity");
+
+    // Where the client signs with its certificate that key may be meant without a word, or by reference.
+    let of_sts = SecurityBinding::certificate_over_transport(MessageSecurityVersion::WSS11_13);
+    let sts = Sts::new(&of_sts);
+    let client = TokenClient::builder(of_sts.clone(), ISSUER).identity(HOLDER.clone()).build().unwrap();
+    let good = ask(&client, &wanted(IssuedKeyType::Asymmetric)).envelope().to_owned();
+    let (start_of, end_of) = (good.find("<trust:UseKey").unwrap(), good.find("</trust:UseKey>").unwrap());
+    let id = good.split("BinarySecurityToken ").nth(1).unwrap().split("u:Id=\"").nth(1).unwrap();
+    let id = id.split('"').next().unwrap();
+    let use_key = |content: &str| {
+        let key = if content.is_empty() { String::new() } else { format!("<trust:UseKey>{content}") };
+        let rest = if content.is_empty() { end_of + "</trust:UseKey>".len() } else { end_of };
+        let changed = format!("{}{key}{}", &good[..start_of], &good[rest..]);
+        let answer = sts.answer(&changed, start());
+        (answer.envelope.contains("X509Certificate>"), code(answer.fault))
+    };
+    let reference = |target: &str| {
+        format!("<o:SecurityTokenReference xmlns:o='{WSSE}'><o:Reference URI='#{target}'/></o:SecurityTokenReference>")
+    };
+    assert_eq!(use_key(""), (true, String::new()));
+    assert_eq!(use_key(&reference(id)), (true, String::new()));
+    assert_eq!(use_key(&reference("elsewhere")), (false, "InvalidRequest".to_owned()));
+}
+
+#[test]
+fn wst_4_1_a_token_is_as_good_as_long_as_was_asked_within_bounds() {
+    for of_sts in bindings() {
+        let sts = Sts::new(&of_sts);
+        let lasts = |asked: Duration| {
+            let client = client_builder_of(&of_sts, "secret").lifetime(asked).build().unwrap();
+            let exchange = ask(&client, &wanted(IssuedKeyType::Bearer));
+            let answer = sts.answer(exchange.envelope(), start()).envelope;
+            client.receive(&exchange, answer, start()).unwrap().lifetime.unwrap()
+        };
+        let lifetime = lasts(minutes(10));
+        assert_eq!((lifetime.created, lifetime.expires), (start(), start().saturating_add(minutes(10))));
+        assert_eq!(lasts(hours(5)).expires, start().saturating_add(hours(1)), "no longer than it gives");
+    }
+    // Over transport the body is not signed, so a request can be changed in a test.
+    let of_sts = SecurityBinding::user_name_over_transport(MessageSecurityVersion::WSS11_13);
+    let sts = Sts::new(&of_sts);
+    let client = client_builder_of(&of_sts, "secret").lifetime(minutes(10)).build().unwrap();
+    let exchange = ask(&client, &wanted(IssuedKeyType::Bearer));
+    let (head, body) = exchange.envelope().split_once("<s:Body>").unwrap();
+    let told = |created: &str, expires: &str| {
+        let body = body.replace("12:00:00.123Z", created).replace("12:10:00.123Z", expires);
+        code(sts.answer(&format!("{head}<s:Body>{body}"), start()).fault)
+    };
+    assert_eq!(told("12:00:00.123Z", "12:10:00.123Z"), "");
+    assert_eq!(told("11:00:00Z", "12:00:01Z"), "", "begun already");
+    assert_eq!(told("12:05:00Z", "12:10:00Z"), "", "within the skew of the clocks");
+    for (created, expires) in [("12:06:00Z", "12:10:00Z"), ("11:00:00Z", "12:00:00Z"), ("12:04:00Z", "12:03:00Z")] {
+        assert_eq!(told(created, expires), "InvalidTimeRange", "{created} {expires}");
+    }
+    assert_eq!(told("12:00:00Z", "never"), "InvalidRequest");
+}
+
+#[test]
+fn wst_4_a_token_speaks_of_whoever_asks_or_there_is_none() {
+    let of_sts = SecurityBinding::user_name_over_transport(MessageSecurityVersion::WSS11_13);
+    for somebody_else in [
+        format!("<t:OnBehalfOf xmlns:t=\"{}\"></t:OnBehalfOf>", names::WST_13),
+        format!("<t:ActAs xmlns:t=\"{}\"></t:ActAs>", names::WST_14),
+    ] {
+        let parameters = IssuedTokenParameters { additional: vec![somebody_else], ..wanted(IssuedKeyType::Bearer) };
+        let exchange = ask(&client(&of_sts, "secret"), &parameters);
+        assert_eq!(code(Sts::new(&of_sts).answer(exchange.envelope(), start()).fault), "InvalidRequest");
+    }
+}
+
+#[test]
+fn sc_9_step_15_a_token_service_too_honours_must_understand() {
+    for of_sts in bindings() {
+        let exchange = ask(&client(&of_sts, "secret"), &wanted(IssuedKeyType::Bearer));
+        let strange = "<x:Strange xmlns:x='urn:x' s:mustUnderstand='1'>1</x:Strange></s:Header>";
+        let answer = Sts::new(&of_sts).answer(&exchange.envelope().replace("</s:Header>", strange), start());
+        assert_eq!(answer.fault.unwrap().code, FaultCode::MustUnderstand);
+    }
+}
+
+#[test]
+fn sc_19_13_one_address_gets_its_share_of_tokens_and_of_refusals() {
+    let of_sts = SecurityBinding::user_name_over_transport(MessageSecurityVersion::default());
+    let allowance = |burst| Allowance { burst, interval: minutes(1) };
+    let limited = |token_requests, refusals| Sts {
+        service: builder(&of_sts)
+            .address_limits(AddressLimits { token_requests: allowance(token_requests), refusals: allowance(refusals) })
+            .build()
+            .unwrap(),
+        ..Sts::new(&of_sts)
+    };
+    let address = |last: u8| Some(std::net::IpAddr::from([192, 0, 2, last]));
+    let asking = |password: &str| {
+        let exchange = ask(&client(&of_sts, password), &wanted(IssuedKeyType::Bearer));
+        exchange.envelope().to_owned()
+    };
+    let receive = |sts: &Sts, envelope: &str, from: u8, now| {
+        sts.service.receive(Incoming::new(envelope).over_protected_channel().from_address(address(from)), now)
+    };
+    let (good, broken) = (asking("secret"), asking("secret").replace("UsernameToken", "OtherToken"));
+
+    let sts = limited(2, 100);
+    for _ in 0..2 {
+        assert!(matches!(receive(&sts, &good, 1, start()), TokenHandled::Request(_)));
+    }
+    let TokenHandled::Answer(busy) = receive(&sts, &good, 1, start()) else { panic!("not busy") };
+    assert_eq!(code(busy.fault), "ServerTooBusy");
+    assert!(matches!(receive(&sts, &good, 2, start()), TokenHandled::Request(_)));
+    let later = start().saturating_add(minutes(1));
+    assert!(matches!(receive(&sts, &good, 1, later), TokenHandled::Request(_)));
+
+    // Messages that are not as they should be, and wrong passwords.
+    let sts = limited(100, 2);
+    assert!(matches!(receive(&sts, &broken, 1, start()), TokenHandled::Answer(_)));
+    let TokenHandled::Request(task) = receive(&sts, &asking("wrong"), 1, start()) else { panic!("no request") };
+    sts.service.refuse(&task, TokenRefusal::FailedAuthentication, "wrong password", start(), &sts.random);
+    let over = receive(&sts, &good, 1, start());
+    assert!(matches!(over, TokenHandled::Dropped(Error::TooManyRefusals)), "{over:?}");
+    assert!(matches!(receive(&sts, &good, 2, start()), TokenHandled::Request(_)));
+    assert!(matches!(receive(&sts, &good, 1, later), TokenHandled::Request(_)));
 }

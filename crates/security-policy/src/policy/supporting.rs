@@ -143,7 +143,7 @@ fn tokens_of<'d>(
             MessageParts::default()
         };
         let parameters = in_role(parameters, role);
-        SupportingToken { parameters, role, signed_parts }
+        SupportingToken { parameters, role, is_optional: false, signed_parts }
     });
     Ok(tokens.collect())
 }
@@ -180,6 +180,6 @@ pub(crate) fn has_shared_key(kind: &TokenKind) -> bool {
     match kind {
         TokenKind::Issued(issued) => issued.key_type == IssuedKeyType::Symmetric,
         TokenKind::SecureConversation(_) | TokenKind::SslNegotiated { .. } => true,
-        TokenKind::X509 | TokenKind::UserName => false,
+        TokenKind::X509 | TokenKind::UserName | TokenKind::RsaKey => false,
     }
 }

@@ -228,6 +228,11 @@ impl BindingWriter<'_> {
                 out.flag("WssX509V3Token10");
             }),
             TokenKind::UserName => out.token("UsernameToken", inclusion, |out| out.flag("WssUsernameToken10")),
+            TokenKind::RsaKey => {
+                out.writer.start("mssp", ns::MSSP, "RsaToken");
+                out.inclusion(inclusion);
+                out.writer.end();
+            }
             TokenKind::SecureConversation(session) => out.token("SecureConversationToken", inclusion, |out| {
                 out.flag_if(derives, "RequireDerivedKeys");
                 self.session(out, session);
@@ -323,7 +328,7 @@ fn addressing_headers(version: Option<AddressingVersion>) -> Vec<HeaderName> {
 
 fn has_private_key(kind: &TokenKind) -> bool {
     match kind {
-        TokenKind::X509 => true,
+        TokenKind::X509 | TokenKind::RsaKey => true,
         TokenKind::Issued(issued) => issued.key_type == IssuedKeyType::Asymmetric,
         _ => false,
     }

@@ -171,6 +171,6 @@ fn has_shared_key(kind: &TokenKind) -> bool {
     match kind {
         TokenKind::Issued(issued) => issued.key_type == IssuedKeyType::Symmetric,
         TokenKind::SecureConversation(_) | TokenKind::SslNegotiated { .. } => true,
-        TokenKind::X509 | TokenKind::UserName => false,
+        TokenKind::X509 | TokenKind::UserName | TokenKind::RsaKey => false,
     }
 }

@@ -123,6 +123,9 @@ pub enum TokenKind {
         /// As in [`SecureConversation::require_cancellation`].
         require_cancellation: bool,
     },
+    /// A bare RSA key, which says nothing about its holder: a client proves with it that it has the key that a token is to be issued
+    /// for (`mssp:RsaToken`). It stands in no message but for the key itself, in the `KeyInfo` of its signature.
+    RsaKey,
 }
 
 /// How security contexts are established and kept.
@@ -196,6 +199,8 @@ pub struct SupportingToken {
     pub parameters: TokenParameters,
     /// What it is for.
     pub role: TokenRole,
+    /// Whether a service takes requests without it. A client sends every token of its binding.
+    pub is_optional: bool,
     /// What its signature covers besides the primary signature or the timestamp. Certificates sign `To` in any case under a
     /// transport binding; for security contexts only some policies ask for that (SC 8.11).
     pub signed_parts: MessageParts,
@@ -326,8 +331,19 @@ impl SecurityBinding {
     /// Adds a supporting token.
     #[must_use]
     pub fn with_supporting(mut self, parameters: TokenParameters, role: TokenRole) -> Self {
-        self.supporting_tokens.push(SupportingToken { parameters, role, signed_parts: MessageParts::default() });
+        let signed_parts = MessageParts::default();
+        self.supporting_tokens.push(SupportingToken { parameters, role, is_optional: false, signed_parts });
         self
+    }
+
+    /// Adds a supporting token that requests may lack.
+    #[must_use]
+    pub fn with_optional(self, parameters: TokenParameters, role: TokenRole) -> Self {
+        let mut binding = self.with_supporting(parameters, role);
+        if let Some(token) = binding.supporting_tokens.last_mut() {
+            token.is_optional = true;
+        }
+        binding
     }
 
     /// How sessions under this binding are established; none when there are no sessions.

@@ -272,6 +272,7 @@ impl Opening<'_, '_> {
         let material = match proof {
             ProofKey::Symmetric(key) => Material::Symmetric(key),
             ProofKey::Certificate(certificate) => Material::Public(certificate),
+            ProofKey::Public(key) => Material::Bare(key),
             ProofKey::Bearer => Material::None,
         };
         let origin = Origin::Issued(id.to_owned());

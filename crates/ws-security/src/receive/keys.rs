@@ -1,12 +1,13 @@
 //! The keys that a message can name: those of its tokens, and those that the receiver knows.
 
+use crate::binding::TokenKind;
 use crate::error::Error;
 use crate::receive::knowledge::SessionKeyError;
 use crate::receive::unprotected::RequestContext;
 use crate::receive::{Receiver, Role};
 use crate::token::{ContextReference, ReferenceTarget, SecurityTokenReference, to_base64};
 use crate::version::Generation;
-use handstamp_keys::{Certificate, SymmetricKey};
+use handstamp_keys::{Certificate, PublicKey, SymmetricKey};
 use handstamp_time::Timestamp;
 use handstamp_xml_security::key_info::{KeyInfo, KeyInfoClause};
 
@@ -27,6 +28,7 @@ pub(super) enum Origin {
     EncryptedKey([u8; 20]),
     Context(ContextReference),
     Certificate(Certificate),
+    Key(PublicKey),
     Issued(String),
 }
 
@@ -41,6 +43,7 @@ impl Key {
                 format!("the security context {:.128?}{}", context.identifier, instance.unwrap_or_default())
             }
             Origin::Certificate(certificate) => named(certificate),
+            Origin::Key(_) => "the key in the message".to_owned(),
             Origin::Issued(id) => format!("the assertion {id:.128?}"),
         };
         format!("the key of {reference}, {derived}{origin},")
@@ -57,6 +60,8 @@ pub(super) fn named(certificate: &Certificate) -> String {
 pub(super) enum Material {
     Symmetric(SymmetricKey),
     Public(Certificate),
+    /// A public key that no certificate vouches for.
+    Bare(PublicKey),
     /// A token that proves nothing by a key.
     None,
 }
@@ -106,6 +111,7 @@ impl KeyTable {
                 .and_then(|request| request.issued_token.as_ref())
                 .filter(|issued| issued.assertion_id == *id)
                 .map(|issued| known(Origin::Issued(id.clone()), &issued.key)),
+            ReferenceTarget::RsaKeyValue { modulus, exponent } => receiver.bare_key(modulus, exponent)?,
             target => match receiver.named_context(target) {
                 Some(context) => {
                     let sessions = receiver.sessions.ok_or_else(|| unknown(&context))?;
@@ -138,6 +144,18 @@ impl KeyTable {
 }
 
 impl Receiver<'_> {
+    /// A key that a message brings itself: it proves that the sender has it, and only where the binding asks for that.
+    fn bare_key(&self, modulus: &[u8], exponent: &[u8]) -> Result<Option<Key>, Error> {
+        let is_expected = self.binding.supporting_tokens.iter().any(|token| token.parameters.kind == TokenKind::RsaKey);
+        if !is_expected || self.role == Role::Client {
+            return Ok(None);
+        }
+        let key = PublicKey::from_rsa_components(modulus, exponent, &self.key_policy);
+        let key = key.map_err(|error| Error::refused("SC 9 step 12", "RSAKeyValue", error.to_string()))?;
+        let (origin, material) = (Origin::Key(key.clone()), Material::Bare(key));
+        Ok(Some(Key { origin, material, derived: false, position: None }))
+    }
+
     /// The security context that a reference names which leads to no token of the message.
     ///
     /// The streaming service of Apache CXF says in its replies that contexts are of WS-SecureConversation 1.3 when they are not, and
@@ -197,6 +215,12 @@ fn means_context(value_type: &str) -> bool {
 pub(super) fn single_reference(key_info: &KeyInfo<'_>) -> Result<SecurityTokenReference, Error> {
     match key_info.clauses() {
         [KeyInfoClause::SecurityTokenReference(element)] => SecurityTokenReference::parse(*element),
+        [KeyInfoClause::RsaKeyValue { modulus, exponent }] => {
+            Ok(SecurityTokenReference::new(ReferenceTarget::RsaKeyValue {
+                modulus: modulus.clone(),
+                exponent: exponent.clone(),
+            }))
+        }
         _ => Err(Error::malformed("WSS 7", "KeyInfo", "it is not one SecurityTokenReference")),
     }
 }

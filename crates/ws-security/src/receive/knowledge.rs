@@ -1,7 +1,7 @@
 //! What a receiver asks of the application, as small traits.
 
 use crate::token::{ContextReference, SecurityContextToken};
-use handstamp_keys::{Certificate, SymmetricKey};
+use handstamp_keys::{Certificate, PublicKey, SymmetricKey};
 use handstamp_time::Timestamp;
 use handstamp_xml::Element;
 
@@ -48,6 +48,8 @@ pub enum ProofKey {
     Symmetric(SymmetricKey),
     /// The private key of this certificate.
     Certificate(Certificate),
+    /// The private key that goes with this key.
+    Public(PublicKey),
     /// Nothing.
     Bearer,
 }

@@ -85,6 +85,7 @@ impl Opening<'_, '_> {
                 TokenKind::SecureConversation(_) | TokenKind::SslNegotiated { .. } => {
                     (EntryKind::Context, "SecurityContextToken")
                 }
+                TokenKind::RsaKey => continue,
             };
             for (_, entry) in self.header.of_kind(kind) {
                 if token.role.is_signed() && !self.is_verified(self.element(entry.node)?) {

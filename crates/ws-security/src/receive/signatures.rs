@@ -136,7 +136,7 @@ impl Opening<'_, '_> {
             self.remember_ids(signed.references.targets());
             self.add_caller(&signed.key.origin);
         }
-        match missing.first() {
+        match missing.iter().find(|token| !token.is_optional) {
             None => Ok(()),
             Some(token) => Err(Error::refused(
                 "SC 9 step 12",
@@ -180,6 +180,7 @@ impl Opening<'_, '_> {
                     let public = certificate.public_key(&this.receiver.key_policy).map_err(xml_security::Error::Keys);
                     public.and_then(|public| signature.verify_value(VerificationKey::Public(public), &policy))
                 }
+                Material::Bare(public) => signature.verify_value(VerificationKey::Public(public), &policy),
                 Material::None => return Err(Error::refused("SC 9 step 12", "Signature", "its token proves nothing")),
             };
             let references = verified.map_err(|source| failed(&key.describe(&reference), source))?;
@@ -278,7 +279,8 @@ impl Opening<'_, '_> {
                 );
                 let addressing = self.frame.addressing.map(AddressingVersion::namespace);
                 let names_to = addressing.is_some_and(|namespace| token.signed_parts.has_header(namespace, "To"));
-                let signs_to = names_to || matches!(signed.key.material, Material::Public(_));
+                let is_private = matches!(signed.key.material, Material::Public(_) | Material::Bare(_));
+                let signs_to = names_to || is_private;
                 if let Some(header) = self.frame.header.filter(|_| signs_to) {
                     let to = self
                         .element(header)?
@@ -303,6 +305,7 @@ impl Opening<'_, '_> {
     fn add_caller(&mut self, origin: &Origin) {
         self.callers.extend(match origin {
             Origin::Certificate(certificate) => Some(Caller::Certificate(certificate.clone())),
+            Origin::Key(key) => Some(Caller::Key(key.clone())),
             Origin::Context(context) => Some(Caller::Context(context.clone())),
             Origin::Issued(_) | Origin::EncryptedKey(_) => None,
         });
@@ -315,6 +318,7 @@ fn is_of_kind(origin: &Origin, kind: &TokenKind) -> bool {
         (Origin::Certificate(_), TokenKind::X509)
             | (Origin::Context(_), TokenKind::SecureConversation(_) | TokenKind::SslNegotiated { .. })
             | (Origin::Issued(_), TokenKind::Issued(_))
+            | (Origin::Key(_), TokenKind::RsaKey)
     )
 }
 
@@ -324,6 +328,7 @@ fn name_of(kind: &TokenKind) -> &'static str {
         TokenKind::UserName => "user name",
         TokenKind::SecureConversation(_) | TokenKind::SslNegotiated { .. } => "security context",
         TokenKind::Issued(_) => "issued token",
+        TokenKind::RsaKey => "RSA key",
     }
 }
 

@@ -4,7 +4,7 @@ use crate::addressing::AddressingVersion;
 use crate::soap::{Envelope, SoapVersion};
 use crate::timestamp::MessageTimestamp;
 use crate::token::ContextReference;
-use handstamp_keys::{Certificate, SymmetricKey};
+use handstamp_keys::{Certificate, PublicKey, SymmetricKey};
 use handstamp_xml::{Document, Element, NodeId, c14n, names};
 use handstamp_xml_security::signature::{VerifiedElement, VerifiedNodes};
 use std::borrow::Cow;
@@ -34,6 +34,8 @@ pub enum Caller {
     UserName(String),
     /// The holder of a trusted certificate's key.
     Certificate(Certificate),
+    /// The holder of a key that says nothing about who that is.
+    Key(PublicKey),
     /// The holder of a security context's key; it endorsed the message, or protects it.
     Context(ContextReference),
     /// The holder of an assertion, by its element in the document: read it from [`Unprotected::document`].

@@ -87,6 +87,11 @@ impl IssuedToken {
         let id = token_id(assertion).ok_or_else(|| malformed("it has no identifier"))?;
         Ok(Self { assertion: Standalone::of(assertion), id: id.to_owned(), value_type, proof })
     }
+
+    /// The assertion as it is repeated in messages.
+    pub fn to_xml(&self) -> &str {
+        self.assertion.xml()
+    }
 }
 
 /// The `ValueType` of references to this assertion.

@@ -18,7 +18,7 @@ pub use message::{Body, HeaderBlock, Message};
 use crate::binding::SecurityBinding;
 use crate::error::Error;
 use crate::receive::RequestContext;
-use handstamp_keys::{Certificate, KeyPolicy, SecureRandom, SigningIdentity};
+use handstamp_keys::{Certificate, KeyPolicy, PrivateKey, SecureRandom, SigningIdentity};
 use handstamp_time::Timestamp;
 use protecting::Protecting;
 use std::fmt;
@@ -70,6 +70,7 @@ pub struct Sender<'a> {
     issued_token: Option<&'a IssuedToken>,
     context: Option<&'a ContextKey>,
     negotiated_context: Option<&'a ContextKey>,
+    proof_key: Option<&'a PrivateKey>,
     request: Option<&'a RequestContext>,
     protected_channel: bool,
 }
@@ -111,6 +112,7 @@ impl<'a> Sender<'a> {
             issued_token: None,
             context: None,
             negotiated_context: None,
+            proof_key: None,
             request: None,
             protected_channel: false,
         }
@@ -163,6 +165,14 @@ impl<'a> Sender<'a> {
     #[must_use]
     pub fn with_negotiated_context(mut self, context: &'a ContextKey) -> Self {
         self.negotiated_context = Some(context);
+        self
+    }
+
+    /// The key that the client asks a token for, where the binding has it prove that it has the key
+    /// ([`RsaKey`](crate::TokenKind::RsaKey)).
+    #[must_use]
+    pub fn with_proof_key(mut self, key: &'a PrivateKey) -> Self {
+        self.proof_key = Some(key);
         self
     }
 

@@ -174,9 +174,9 @@ impl<'s> Protecting<'s> {
                 };
                 Ok((Source { included: None, reference, key: Key::Shared(Cow::Borrowed(&wrapped.key)) }, None))
             }
-            TokenKind::UserName => {
-                Err(Error::Configuration("a user name has no key to protect messages with".to_owned()))
-            }
+            TokenKind::UserName | TokenKind::RsaKey => Err(Error::Configuration(
+                "a user name has no key to protect messages with, nor has a public key".to_owned(),
+            )),
         }
     }
 

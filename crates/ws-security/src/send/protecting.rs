@@ -206,7 +206,7 @@ impl<'s> Protecting<'s> {
     /// Whether a private key endorses.
     pub(super) fn endorses_with_private_key(&self) -> bool {
         self.supporting_tokens().filter(|token| token.role.endorses()).any(|token| match token.parameters.kind {
-            TokenKind::X509 => true,
+            TokenKind::X509 | TokenKind::RsaKey => true,
             TokenKind::Issued(_) => {
                 self.sender.issued_token.is_some_and(|token| matches!(token.proof, IssuedProof::Private(_)))
             }

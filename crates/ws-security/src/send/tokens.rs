@@ -58,6 +58,11 @@ impl Included<'_> {
         Self { id: Some(id), xml: Cow::Owned(xml), canonical: None }
     }
 
+    /// For keys that no token stands for.
+    fn nothing() -> Self {
+        Self { id: None, xml: Cow::Borrowed(""), canonical: None }
+    }
+
     pub(super) fn digested(&self) -> &str {
         self.canonical.unwrap_or(&self.xml)
     }
@@ -90,8 +95,20 @@ impl<'s> Protecting<'s> {
                 self.context_source(parameters).map(Some)
             }
             TokenKind::Issued(_) => self.issued_source(parameters.inclusion),
+            TokenKind::RsaKey => self.proof_source().map(Some),
             TokenKind::UserName => Ok(None),
         }
+    }
+
+    /// The key that a token is to be issued for.
+    fn proof_source(&self) -> Result<Source<'s>, Error> {
+        let key = self.sender.proof_key.ok_or_else(|| missing("an RSA key to prove", "with_proof_key"))?;
+        let (modulus, exponent) = key.public_key().rsa_components().ok_or_else(|| {
+            Error::Configuration("a key that proves itself in KeyInfo has to be an RSA key".to_owned())
+        })?;
+        let target = ReferenceTarget::RsaKeyValue { modulus: modulus.to_vec(), exponent: exponent.to_vec() };
+        let reference = SecurityTokenReference::new(target);
+        Ok(Source { included: Some(Included::nothing()), reference, key: Key::Private(key) })
     }
 
     /// Our certificate, whose private key signs.

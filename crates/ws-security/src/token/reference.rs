@@ -54,6 +54,13 @@ pub enum ReferenceTarget {
         /// `ValueType`, which tells SAML 1.1 from 2.0.
         value_type: String,
     },
+    /// No token: an RSA key itself, in a `KeyInfo` with `KeyValue` instead of a reference.
+    RsaKeyValue {
+        /// The modulus, big-endian.
+        modulus: Vec<u8>,
+        /// The public exponent, big-endian.
+        exponent: Vec<u8>,
+    },
 }
 
 /// Values of `ValueType` and `TokenType`.
@@ -111,8 +118,15 @@ impl SecurityTokenReference {
         Ok(Self { token_type: element.attribute_ns(names::WSSE11, "TokenType").map(str::to_owned), target })
     }
 
-    /// Writes the element as WCF does. With the Basic Security Profile key identifiers say how they are encoded.
+    /// Writes the element as WCF does; for a key itself its `KeyValue`. With the Basic Security Profile key identifiers say how they
+    /// are encoded.
     pub fn write(&self, writer: &mut Writer, basic_security_profile: bool) {
+        if let ReferenceTarget::RsaKeyValue { modulus, exponent } = &self.target {
+            writer.start("", names::DSIG, "KeyValue").start("", names::DSIG, "RSAKeyValue");
+            writer.element("", names::DSIG, "Modulus", &to_base64(modulus));
+            writer.element("", names::DSIG, "Exponent", &to_base64(exponent)).end().end();
+            return;
+        }
         writer.start("o", names::WSSE, "SecurityTokenReference");
         if let Some(token_type) = &self.token_type {
             writer.attribute_ns("k", names::WSSE11, "TokenType", token_type);
@@ -154,6 +168,7 @@ impl SecurityTokenReference {
                 writer.element("", names::DSIG, "X509IssuerName", issuer);
                 writer.element("", names::DSIG, "X509SerialNumber", serial).end().end();
             }
+            ReferenceTarget::RsaKeyValue { .. } => {}
         }
         writer.end();
     }
@@ -175,6 +190,7 @@ impl std::fmt::Display for SecurityTokenReference {
             }
             ReferenceTarget::EncryptedKeySha1(octets) => write!(f, "encrypted key {}", cut(&to_base64(octets))),
             ReferenceTarget::SamlAssertion { id, .. } => write!(f, "assertion {:?}", cut(id)),
+            ReferenceTarget::RsaKeyValue { .. } => f.write_str("RSA key"),
         }
     }
 }

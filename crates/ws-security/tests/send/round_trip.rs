@@ -4,10 +4,10 @@ use crate::ends::{ASSERTION, Ends, REQUEST, Way, parse};
 use handstamp_ws_security::soap::{Envelope, Fault, FaultCode, SecurityFault, SoapVersion};
 use handstamp_ws_security::token::SecurityContextToken;
 use handstamp_ws_security::{
-    AddressingVersion, AlgorithmSuite, AuthenticationMode, Body, ContextKey, Error, Expectation, HeaderBlock,
+    AddressingVersion, AlgorithmSuite, AuthenticationMode, Body, Caller, ContextKey, Error, Expectation, HeaderBlock,
     HeaderLayout, IssuedKeyType, IssuedProof, IssuedToken, IssuedTokenParameters, MemoryReplayCache, Message,
     MessageSecurityVersion, OutsideFault, ProofKey, Protection, ProtectionLevel, ProtectionOrder, Receiver,
-    SecurityBinding, Sender, TokenKind, TokenRole, Unprotected, WssVersion,
+    SecurityBinding, Sender, TokenInclusion, TokenKind, TokenParameters, TokenRole, Unprotected, WssVersion,
 };
 use handstamp_xml::{Element, Writer};
 use std::borrow::Cow;
@@ -417,6 +417,45 @@ fn senders_without_what_they_need_say_so() {
     let short = Ends::new(version.generation, 16);
     assert!(problem(Sender::client(&session).with_context(&short.contexts[0])).contains("Basic256"));
     assert!(!format!("{:?} {:?}", ends.client(&user), ends.user_name).contains("se<cret"));
+}
+
+/// A bare key proves that its holder sent the message; where the binding does not ask for that, it is one signature too many.
+#[test]
+fn sc_9_step_12_a_key_that_stands_in_the_message_endorses_where_the_binding_has_one() {
+    for version in VERSIONS {
+        let key = TokenParameters::new(TokenKind::RsaKey, TokenInclusion::Never).without_derived_keys();
+        let mut plain = vec![SecurityBinding::user_name_over_transport(version)];
+        plain.extend(SecurityBinding::user_name_for_certificate(version));
+        for plain in plain {
+            let asks = plain.clone().with_supporting(key.clone(), TokenRole::Endorsing);
+            let may = plain.clone().with_optional(key.clone(), TokenRole::Endorsing);
+            let ends = Ends::new(version.generation, 32);
+            let way = Way::default();
+            let message =
+                Message::request(way.soap, way.addressing, "urn:echo", "http://server.example/", "urn:uuid:1")
+                    .with_body(Body::canonical(REQUEST));
+            let bare = ends.request(&plain, way).unwrap().envelope;
+            let proving =
+                ends.client(&asks).with_proof_key(ends.client.key()).protect(&message, &ends.random, ends.now);
+            let proving = proving.unwrap().envelope;
+            let holder = |binding: &SecurityBinding, envelope: &str| {
+                let opened = ends.open_request(binding, envelope, way).map_err(|error| error.outside())?;
+                let key = opened.callers().iter().find_map(|caller| match caller {
+                    Caller::Key(key) => Some(key.clone()),
+                    _ => None,
+                });
+                Ok(key)
+            };
+            let proven = Some(ends.client.key().public_key().clone());
+            assert_eq!(holder(&asks, &proving), Ok(proven.clone()));
+            assert_eq!(holder(&may, &proving), Ok(proven));
+            assert_eq!(holder(&may, &bare), Ok(None));
+            assert_eq!(holder(&asks, &bare), Err(OutsideFault::InvalidSecurity));
+            assert_eq!(holder(&plain, &proving), Err(OutsideFault::InvalidSecurity));
+            let without_key = ends.client(&asks).protect(&message, &ends.random, ends.now).unwrap_err();
+            assert!(without_key.to_string().contains("with_proof_key"), "{without_key}");
+        }
+    }
 }
 
 /// WSS 8.3: a token is signed through a reference to it, in clear and encrypted.

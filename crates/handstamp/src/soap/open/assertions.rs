@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use handstamp_keys::{Certificate, KeyPolicy, SigningIdentity, SymmetricKey};
+use handstamp_keys::{Certificate, KeyPolicy, PublicKey, SigningIdentity, SymmetricKey};
 use handstamp_saml::{Assertion, Conditions, NameId};
 use handstamp_time::Timestamp;
 use handstamp_ws_security::token::SecurityTokenReference;
@@ -92,6 +92,10 @@ impl Assertions<'_> {
             if let KeyInfoClause::EncryptedKey(element) = clause {
                 return self.unwrap(*element).map(ProofKey::Symmetric);
             }
+        }
+        if let [KeyInfoClause::RsaKeyValue { modulus, exponent }] = key_info.clauses() {
+            let key = PublicKey::from_rsa_components(modulus, exponent, &KeyPolicy::with_min_rsa_bits(0));
+            return key.map(ProofKey::Public).map_err(text);
         }
         let certificate = self.certificate(&key_info)?.map(ProofKey::Certificate);
         certificate.ok_or_else(|| "its proof key is neither encrypted nor that of a certificate at hand".to_owned())

@@ -1,45 +1,62 @@
 //! The token service of WS-Trust: understands requests for tokens, and answers them once the program knows who asks.
 
+mod builder;
+mod refusal;
+
+pub use builder::TokenServiceBuilder;
+pub use refusal::TokenRefusal;
+
 use crate::error::Error;
-use crate::requirements::Requirements;
-use crate::service::faults::{Head, failed_authentication, fault_message, unsecured};
+use crate::service::faults::{Head, fault_message, unsecured};
+use crate::service::limits::AddressMeter;
 use crate::service::{Answer, Event, Incoming};
-use crate::trust::{Lifetime, ServiceEntropy, TokenRequest, TokenResponse};
+use crate::trust::{AskedLifetime, Lifetime, ServiceEntropy, TokenRequest, TokenResponse, UseKey};
 use handstamp_claims::ClaimsIdentity;
-use handstamp_keys::{KeyPolicy, SecureRandom, SigningIdentity};
+use handstamp_keys::{Certificate, CertificateTrust, KeyPolicy, PublicKey, SecureRandom, SigningIdentity};
 use handstamp_saml::{Assertion, TokenDescriptor, TokenEncryption, Version};
 use handstamp_time::Timestamp;
 use handstamp_ws_security::soap::{Envelope, Fault, SecurityFault};
+use handstamp_ws_security::token::BinarySecurityToken;
 use handstamp_ws_security::{
-    Body, Expectation, IssuedKeyType, KeyEntropyMode, MemoryReplayCache, Message, Receiver, ReplayCache,
-    SecurityBinding, Sender, Unprotected, UserNameValidator,
+    Body, Caller, Expectation, IssuedKeyType, KeyEntropyMode, Message, Receiver, ReplayCache, SecurityBinding, Sender,
+    Unprotected, UserNameValidator,
 };
-use handstamp_xml::{Document, Limits, ParseOptions, names};
+use handstamp_xml::{Document, Element, Limits, ParseOptions, names};
+use refusal::{Refusal, TrustFault};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// Issues SAML assertions to clients who show a name and a password: WS-Trust of February 2005 and 1.3, as the binding says.
+/// Issues SAML assertions to clients who show a name and a password, or a certificate: WS-Trust of February 2005 and 1.3, as the
+/// binding says.
 ///
 /// A state machine without I/O and without accounts. [`receive`](Self::receive) opens a request; who the name and password belong to
 /// is found out elsewhere, as that may take its time; [`grant`](Self::grant) answers it.
 ///
-/// Tokens are for the holder of a symmetric key, which is made of what both ends contribute and encrypted for the relying party; or
-/// for any bearer.
+/// | `KeyType` | the token is for | who makes the key |
+/// |---|---|---|
+/// | `SymmetricKey` | the holder of a key that only client and relying party know | both ends, or the service alone when the client sends no entropy |
+/// | `PublicKey` | the holder of a private key: the one in `UseKey`, or that of the certificate that signs the request | the client, who signs the request with it |
+/// | `Bearer` | whoever has it | nobody |
+///
+/// As in WCF the key in `UseKey` proves itself by a signature of its own, with the key in its `KeyInfo`; nobody has to vouch for it.
 pub struct TokenService {
     binding: SecurityBinding,
     issuer: String,
     signing: Arc<SigningIdentity>,
+    trust: Option<CertificateTrust>,
     replays: Arc<dyn ReplayCache>,
     key_policy: KeyPolicy,
+    token_requests: AddressMeter,
+    refusals: AddressMeter,
 }
 
 /// What became of a message.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TokenHandled {
-    /// It asks for a token. Nothing is proven yet about who asks.
+    /// It asks for a token. Nothing is proven yet about who has the name and password in it.
     Request(Box<TokenTask>),
     /// It is refused: send this back.
     Answer(Answer),
@@ -54,7 +71,21 @@ pub struct TokenTask {
     message: Unprotected,
     request: TokenRequest,
     head: Head,
-    shown: Shown,
+    shown: Option<Shown>,
+}
+
+/// Who asks for a token, as far as the message says.
+#[derive(Clone, Copy)]
+pub enum Requestor<'t> {
+    /// Whoever this name and password belong to, as they were sent. Nobody has verified them.
+    UserName {
+        /// The name.
+        name: &'t str,
+        /// The password.
+        password: &'t str,
+    },
+    /// The holder of the key of this certificate, which is trusted.
+    Certificate(&'t Certificate),
 }
 
 /// What a token says, and how it is made.
@@ -66,54 +97,24 @@ pub struct TokenGrant<'a> {
     pub audience: &'a str,
     /// The version of the assertion when the client names none.
     pub version: Version,
-    /// How long it is good.
+    /// How long it is good at most; a client may ask for less.
     pub lifetime: Duration,
-    /// For whom proof keys are encrypted. Without it the relying party gets tokens for bearers only.
+    /// For whom proof keys are encrypted. Without it the relying party gets tokens for bearers and for holders of private keys only.
     pub encryption: Option<&'a TokenEncryption>,
-}
-
-/// Why a request is refused although its message is good. The client is told what the variant says, the log the reason.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum TokenRefusal {
-    /// Name and password do not belong together.
-    FailedAuthentication,
-    /// There is no such relying party, or it does not get such tokens.
-    InvalidRequest,
-    /// There were too many requests: later perhaps.
-    TooManyRequests,
 }
 
 /// The size of a request in bytes.
 const MAX_REQUEST: usize = 64 << 10;
 
 impl TokenService {
-    /// A token service under a binding without session whose clients show a name and a password. `issuer` is what its assertions
-    /// call it; `signing` signs them, and is what clients encrypt messages for under a binding with message security.
-    ///
-    /// # Errors
-    /// [`Error::Configuration`] for another binding.
-    pub fn new(
+    /// Starts a token service under a binding without session. `issuer` is what its assertions call it; `signing` signs them, and is
+    /// what clients encrypt messages for under a binding with message security.
+    pub fn builder(
         binding: SecurityBinding,
         issuer: impl Into<String>,
         signing: Arc<SigningIdentity>,
-    ) -> Result<Self, Error> {
-        let needs = Requirements::of(&binding);
-        let others = Requirements { user_name: false, service_certificate: false, ..needs };
-        if binding.session().is_some() || !needs.user_name || others != Requirements::default() {
-            let problem = "a token service authenticates by name and password: its binding is UserNameOverTransport or \
-                           UserNameForCertificate, without a session";
-            return Err(Error::Configuration(problem.to_owned()));
-        }
-        let replays = Arc::new(MemoryReplayCache::new(binding.local_service.replay_cache_size));
-        Ok(Self { binding, issuer: issuer.into(), signing, replays, key_policy: KeyPolicy::default() })
-    }
-
-    /// Where accepted messages are remembered, for instance shared by several nodes. Default: in memory.
-    #[must_use]
-    pub fn with_replay_cache(mut self, replays: Arc<dyn ReplayCache>) -> Self {
-        self.replays = replays;
-        self
+    ) -> TokenServiceBuilder {
+        TokenServiceBuilder::new(binding, issuer.into(), signing)
     }
 
     /// The binding.
@@ -128,6 +129,10 @@ impl TokenService {
 
     /// Opens a request. Costs a private-key operation under message security, and nothing more than parsing over transport.
     pub fn receive(&self, incoming: Incoming<'_>, now: Timestamp) -> TokenHandled {
+        let address = incoming.address;
+        if !self.refusals.has_some(address, now) {
+            return TokenHandled::Dropped(Error::TooManyRefusals);
+        }
         if incoming.bytes.len() > MAX_REQUEST {
             return TokenHandled::Unreadable(Error::TooLarge { bytes: incoming.bytes.len(), limit: MAX_REQUEST });
         }
@@ -140,20 +145,27 @@ impl TokenService {
             Err(error) => return TokenHandled::Unreadable(error.into()),
         };
         let head = match Envelope::of(&document) {
-            Ok(envelope) => Head::of(&envelope, incoming.protected_channel),
+            Ok(envelope) => Head { address, ..Head::of(&envelope, incoming.protected_channel) },
             Err(error) => return TokenHandled::Unreadable(error.into()),
         };
+        if !self.token_requests.take(address, now) {
+            let fault = SecurityFault::ServerTooBusy.to_fault();
+            return unsecured(&head, fault, Error::TooManyTokenRequests).into();
+        }
         match self.open(document, &head, incoming.soap_action, now) {
             Ok((message, request, shown)) => {
                 TokenHandled::Request(Box::new(TokenTask { message, request, head, shown }))
             }
             Err(error) => {
+                if error.is_about_protection() {
+                    self.refusals.take(address, now);
+                }
                 let fault = match &error {
-                    Error::Security(error) => SecurityFault::of(error.outside(), names::WSC_2005),
-                    Error::Trust { .. } => SecurityFault::InvalidRequest,
-                    _ => SecurityFault::of(handstamp_ws_security::OutsideFault::InvalidSecurity, names::WSC_2005),
+                    Error::Trust { .. } => TrustFault::InvalidRequest.to_fault(self.binding.version.generation),
+                    Error::Security(error) => SecurityFault::of(error.outside(), names::WSC_2005).to_fault(),
+                    _ => SecurityFault::InvalidSecurity.to_fault(),
                 };
-                unsecured(&head, fault.to_fault(), error).into()
+                unsecured(&head, fault, error).into()
             }
         }
     }
@@ -164,7 +176,7 @@ impl TokenService {
         head: &Head,
         soap_action: Option<&str>,
         now: Timestamp,
-    ) -> Result<(Unprotected, TokenRequest, Shown), Error> {
+    ) -> Result<(Unprotected, TokenRequest, Option<Shown>), Error> {
         let generation = self.binding.version.generation;
         let refused = |element, problem| Error::trust("WS-Trust 1.3 §4.1", element, problem);
         let said = soap_action.map(|said| said.trim().trim_matches('"')).filter(|said| !said.is_empty());
@@ -178,6 +190,9 @@ impl TokenService {
             .with_identity(&self.signing)
             .with_user_names(&keeper)
             .with_replay_cache(self.replays.as_ref());
+        if let Some(trust) = &self.trust {
+            receiver = receiver.with_trust(trust);
+        }
         if head.protected_channel {
             receiver = receiver.over_protected_channel();
         }
@@ -193,11 +208,10 @@ impl TokenService {
             };
             TokenRequest::parse(content.element(), generation)?
         };
-        let shown = keeper.take().ok_or_else(|| refused("UsernameToken", "there is none"))?;
-        Ok((message, request, shown))
+        Ok((message, request, keeper.take()))
     }
 
-    /// Answers a request with a token, for the client that has shown the right password.
+    /// Answers a request with a token, for the client that has shown the right password or a certificate that is known.
     pub fn grant(
         &self,
         task: &TokenTask,
@@ -213,7 +227,9 @@ impl TokenService {
         });
         match answer {
             Ok(answer) => TokenHandled::Answer(answer),
-            Err(error) => self.answer_with(task, SecurityFault::InvalidRequest.to_fault(), error, now, random),
+            Err(Refusal { told, error }) => {
+                self.answer_with(task, told.to_fault(task.request.generation), *error, now, random)
+            }
         }
     }
 
@@ -226,13 +242,11 @@ impl TokenService {
         now: Timestamp,
         random: &dyn SecureRandom,
     ) -> TokenHandled {
-        let fault = match refusal {
-            TokenRefusal::FailedAuthentication => failed_authentication(),
-            TokenRefusal::InvalidRequest => SecurityFault::InvalidRequest.to_fault(),
-            TokenRefusal::TooManyRequests => SecurityFault::ServerTooBusy.to_fault(),
-        };
+        if refusal == TokenRefusal::FailedAuthentication {
+            self.refusals.take(task.head.address, now);
+        }
         let error = handstamp_ws_security::Error::TokenRejected { token: "request", reason: reason.into() };
-        self.answer_with(task, fault, error.into(), now, random)
+        self.answer_with(task, refusal.to_fault(task.request.generation), error.into(), now, random)
     }
 
     fn issue(
@@ -241,43 +255,47 @@ impl TokenService {
         grant: &TokenGrant<'_>,
         now: Timestamp,
         random: &dyn SecureRandom,
-    ) -> Result<(String, Event), Error> {
+    ) -> Result<(String, Event), Refusal> {
         let request = &task.request;
-        let refused = |element, problem| Error::trust("WS-Trust 1.3 §4.1", element, problem);
         let version = match request.token_type.as_deref() {
             None => grant.version,
             Some(asked) => Version::from_token_type(asked)
-                .ok_or_else(|| refused("TokenType", "it is neither that of SAML 1.1 nor that of SAML 2.0"))?,
+                .ok_or_else(|| Refusal::failed("TokenType", "it is neither that of SAML 1.1 nor that of SAML 2.0"))?,
         };
-        let lifetime = Lifetime { created: now, expires: now.saturating_add(grant.lifetime) };
+        let lifetime = self.lifetime(request.lifetime, grant.lifetime, now)?;
         let descriptor = TokenDescriptor {
             version,
             issuer: self.issuer.clone(),
             audience: grant.audience.to_owned(),
             issued_at: now,
-            not_before: now,
+            not_before: lifetime.created,
             not_on_or_after: lifetime.expires,
             recipient: None,
         };
         let mut assertion = Assertion::from_identity(grant.identity, &descriptor, random)?;
         let id = assertion.id.clone();
-        let entropy = match request.key_type {
-            IssuedKeyType::Bearer => None,
+        let mut entropy = None;
+        match request.key_type {
+            IssuedKeyType::Bearer => {}
             IssuedKeyType::Symmetric => {
                 let encryption = grant.encryption.ok_or_else(|| {
-                    refused("KeyType", "the relying party has no certificate that a proof key could be encrypted for")
+                    let problem = "the relying party has no certificate that a proof key could be encrypted for";
+                    Refusal::failed("KeyType", problem)
                 })?;
                 let client = request.entropy.as_ref();
                 let mode = if client.is_some() { KeyEntropyMode::Combined } else { KeyEntropyMode::Server };
                 let suite = &self.binding.suite;
-                let entropy = ServiceEntropy::draw(mode, client, request.key_size, suite, "entropy", random)?;
-                assertion = assertion.for_holder_of_key(encryption.key_info(&entropy.key)?);
-                Some(entropy)
+                let made = ServiceEntropy::draw(mode, client, request.key_size, suite, "entropy", random)?;
+                assertion = assertion.for_holder_of_key(encryption.key_info(&made.key)?);
+                entropy = Some(made);
             }
             IssuedKeyType::Asymmetric => {
-                return Err(refused("KeyType", "tokens are issued for symmetric keys and for bearers only"));
+                assertion = match task.proven_key()? {
+                    ProvenKey::Certificate(certificate) => assertion.for_holder_of_certificate(&certificate),
+                    ProvenKey::Bare(key) => assertion.for_holder_of_public_key(&key)?,
+                };
             }
-        };
+        }
         let response = TokenResponse {
             generation: request.generation,
             context: request.context.clone(),
@@ -291,6 +309,21 @@ impl TokenService {
         let caller = grant.identity.name().map(str::to_owned);
         let event = Event::TokenIssued { token_id: id, audience: grant.audience.to_owned(), caller };
         Ok((response.to_xml(request, self.binding.version.basic_security_profile)?, event))
+    }
+
+    /// As long as the client asks for, and no longer than it may be. Tokens are not postdated.
+    fn lifetime(&self, asked: Option<AskedLifetime>, longest: Duration, now: Timestamp) -> Result<Lifetime, Refusal> {
+        let longest = now.saturating_add(longest);
+        let AskedLifetime { created, expires } = asked.unwrap_or_default();
+        let latest_start = now.saturating_add(self.binding.local_service.freshness.max_clock_skew);
+        let problem = if created.is_some_and(|created| created > latest_start) {
+            "it begins later, and tokens begin at once"
+        } else if expires.is_some_and(|expires| expires <= now || created.is_some_and(|created| expires <= created)) {
+            "it is over before it begins"
+        } else {
+            return Ok(Lifetime { created: now, expires: expires.unwrap_or(longest).min(longest) });
+        };
+        Err(Refusal::new(TrustFault::InvalidTimeRange, Error::trust("WS-Trust 1.3 §4.1", "Lifetime", problem)))
     }
 
     fn answer_with(
@@ -316,20 +349,85 @@ impl TokenService {
     }
 }
 
+/// A key that the sender of a request has, by a signature of the message.
+enum ProvenKey {
+    /// With the certificate that the client names for it.
+    Certificate(Box<Certificate>),
+    Bare(PublicKey),
+}
+
 impl TokenTask {
     /// What is asked.
     pub fn request(&self) -> &TokenRequest {
         &self.request
     }
 
-    /// The name that was sent. Nobody has verified it.
-    pub fn user_name(&self) -> &str {
-        &self.shown.name
+    /// Who asks. None is for bindings that there are none of.
+    pub fn requestor(&self) -> Option<Requestor<'_>> {
+        let shown = self.shown.as_ref().map(|Shown { name, password }| Requestor::UserName { name, password });
+        shown.or_else(|| self.certificates().next().map(Requestor::Certificate))
     }
 
-    /// The password that was sent with it.
-    pub fn password(&self) -> &str {
-        &self.shown.password
+    fn certificates(&self) -> impl Iterator<Item = &Certificate> {
+        self.message.callers().iter().filter_map(|caller| match caller {
+            Caller::Certificate(certificate) => Some(certificate),
+            _ => None,
+        })
+    }
+
+    /// The key that the token is asked for: that of `UseKey`, when a signature proves that the client has it, else that of the
+    /// certificate that the client signs with.
+    fn proven_key(&self) -> Result<ProvenKey, Refusal> {
+        let bare = self.message.callers().iter().find_map(|caller| match caller {
+            Caller::Key(key) => Some(key),
+            _ => None,
+        });
+        let proven = |named: &Certificate| {
+            self.certificates().any(|certificate| certificate == named)
+                || bare.is_some_and(|bare| bare.spki() == named.spki())
+        };
+        let key = match &self.request.use_key {
+            None => self.certificates().next().cloned().map(|certificate| ProvenKey::Certificate(certificate.into())),
+            Some(UseKey::Certificate(named)) => proven(named).then(|| ProvenKey::Certificate(named.clone())),
+            Some(key @ UseKey::RsaKey { .. }) => {
+                let is_named = |public: &PublicKey| UseKey::rsa(public).as_ref() == Some(key);
+                bare.filter(|bare| is_named(bare)).cloned().map(ProvenKey::Bare)
+            }
+            Some(key @ UseKey::Reference(reference)) => {
+                let included = key.local_id().and_then(|id| self.included_certificate(id));
+                let is_named = |certificate: &&Certificate| match &included {
+                    Some(included) => included == *certificate,
+                    None => reference.target.names_certificate(certificate),
+                };
+                self.certificates()
+                    .find(is_named)
+                    .cloned()
+                    .map(|certificate| ProvenKey::Certificate(certificate.into()))
+            }
+        };
+        key.ok_or_else(|| {
+            let problem = "no signature of the request is by the key that the token is asked for";
+            Refusal::from(Error::trust("WS-Trust 1.3 §9.3", "UseKey", problem))
+        })
+    }
+
+    /// The certificate of a token in the security header. Whether its holder is the sender is to be seen.
+    fn included_certificate(&self, id: &str) -> Option<Certificate> {
+        let envelope = Envelope::of(self.message.document()).ok()?;
+        let security = envelope.security_header().ok()??;
+        let is_meant = |token: &Element<'_>| token.attribute_ns(names::WSU, "Id") == Some(id);
+        let token = security.children().find(is_meant)?;
+        BinarySecurityToken::parse(token).ok().map(|token| token.certificate)
+    }
+}
+
+/// Without the password.
+impl fmt::Debug for Requestor<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UserName { name, .. } => f.debug_struct("UserName").field("name", name).finish_non_exhaustive(),
+            Self::Certificate(certificate) => f.debug_tuple("Certificate").field(certificate).finish(),
+        }
     }
 }
 
