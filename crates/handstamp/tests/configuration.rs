@@ -257,3 +257,27 @@ fn examples_in_the_documentation_are_good() {
     }
     assert!(examples > 0);
 }
+
+#[test]
+fn sm_42_issuers_of_one_relying_party_are_told_apart() {
+    let base = format!(
+        "{MINIMAL}[keys]\npath = \"/k\"\n[issuer.a]\nname = \"urn:a\"\nsign_in_url = \"https://a.example/\"\nthumbprints = [\"{0}\"]\n\
+         [issuer.b]\nname = \"urn:NAME\"\nsign_in_url = \"https://b.example/\"\nthumbprints = [\"{0}\"]\n\
+         [federation.shop]\nrealm = \"https://shop.example/\"\n",
+        "00".repeat(20)
+    );
+    let with = |name: &str, line: &str| findings(&format!("{}{line}\n", base.replace("NAME", name)));
+    assert_eq!(with("b", "issuer = [\"a\", \"b\"]"), Vec::<String>::new());
+    assert_eq!(with("b", "issuer = \"b\""), Vec::<String>::new());
+    for (name, line, expected) in [
+        ("a", "issuer = [\"a\", \"b\"]", "issuer.b.name: is the name of issuer.a, too"),
+        ("b", "issuer = [\"a\", \"c\"]", "federation.shop.issuer: there is no [issuer.c]"),
+        ("b", "issuer = [\"a\", \"a\"]", "federation.shop.issuer: must name from 1 to 32 issuers, each once"),
+        ("b", "issuer = []", "federation.shop.issuer: must name from 1 to 32 issuers, each once"),
+        ("b", "", "federation.shop.issuer: is required because there are several"),
+        ("b", "issuer = [\"a\", \"b\"]\nhome_realm = \"urn:x\"", "home_realm: means nothing with several issuers"),
+    ] {
+        let found = with(name, line);
+        assert!(found.iter().any(|finding| finding.contains(expected)), "{expected}: {found:?}");
+    }
+}

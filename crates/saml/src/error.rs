@@ -165,6 +165,16 @@ pub enum Rejection {
         /// Its SHA-256 thumbprint.
         thumbprint: String,
     },
+    /// The certificate is trusted for an issuer of another name. Typically a hub or an authority that signs for several.
+    #[error(
+        "the assertion calls its issuer {found}, and the certificate is trusted for {expected} only: if both are the same,          correct the configured entity id, to the letter"
+    )]
+    OtherIssuer {
+        /// The text of `Issuer`.
+        found: Untrusted,
+        /// The configured one.
+        expected: String,
+    },
     /// The certificate of a known issuer does not validate.
     #[error("the certificate of the issuer {issuer} is not valid: {problem}")]
     CertificateInvalid {
@@ -271,6 +281,7 @@ impl Rejection {
     pub fn code(&self) -> &'static str {
         match self {
             Self::IssuerNotTrusted { .. } => "ID4175",
+            Self::OtherIssuer { .. } => "HST-SAML-ISSUER",
             Self::CertificateInvalid { .. } => "ID4257",
             Self::NotYetValid { version: Version::Saml11, .. } => "ID4222",
             Self::NotYetValid { version: Version::Saml20, .. } => "ID4147",

@@ -225,6 +225,10 @@ impl SamlTokenHandler {
         // The one element that may be read is the one that was verified: this is what stops wrapping.
         let covered = verified.element(element).ok_or(SignatureFault::CoversSomethingElse)?;
         let assertion = Assertion::read(covered)?;
+        // What the registry was asked about is what was signed.
+        if assertion.issuer.value.trim() != issuer_text.trim() {
+            return Err(SignatureFault::CoversSomethingElse.into());
+        }
         if !refers_only_to(&assertion.id, signature, &verified) {
             return Err(SignatureFault::CoversSomethingElse.into());
         }
@@ -270,7 +274,7 @@ fn refers_only_to(id: &str, signature: &Signature<'_>, verified: &Verified<'_>) 
     verified.elements().len() == 1 && uri.and_then(|uri| uri.strip_prefix('#')) == Some(id)
 }
 
-/// The issuer's text, for messages only.
+/// What the assertion calls its issuer, before that is proven.
 fn unproven_issuer(element: Element<'_>, version: Version) -> String {
     match version {
         Version::Saml11 => element.attribute("Issuer").map(String::from).unwrap_or_default(),

@@ -17,6 +17,7 @@ pub struct IssuerNameRegistry {
 #[derive(Clone, Debug)]
 pub struct TrustedIssuer {
     name: Option<String>,
+    entity_id: Option<String>,
     trust: CertificateTrust,
     certificates: Vec<Certificate>,
 }
@@ -25,7 +26,15 @@ impl TrustedIssuer {
     /// An issuer whose certificates `trust` accepts: pinned by hash, given, or by chain. An empty name means the subject
     /// of the certificate.
     pub fn new(name: impl Into<String>, trust: CertificateTrust) -> Self {
-        Self { name: Some(name.into()).filter(|name| !name.is_empty()), trust, certificates: Vec::new() }
+        let name = Some(name.into()).filter(|name| !name.is_empty());
+        Self { name, entity_id: None, trust, certificates: Vec::new() }
+    }
+
+    /// Accepts only assertions whose `Issuer` says this: one of several issuers that the same certificate or authority vouches for.
+    #[must_use]
+    pub fn with_entity_id(mut self, entity_id: impl Into<String>) -> Self {
+        self.entity_id = Some(entity_id.into());
+        self
     }
 
     /// Gives a certificate of the issuer: trusted, and used for assertions that do not carry their certificate.
@@ -55,11 +64,12 @@ impl IssuerNameRegistry {
         self.issuers.is_empty()
     }
 
-    /// The issuer's name for a certificate. `others` came with it; `issuer` is the unproven text of the assertion.
+    /// The issuer's name for a certificate. `others` came with it; `issuer` is what the assertion calls its issuer, which the caller
+    /// has to prove after this.
     ///
     /// # Errors
-    /// [`Rejection::IssuerNotTrusted`], or [`Rejection::CertificateInvalid`] when the certificate is known and its time is
-    /// not now.
+    /// [`Rejection::IssuerNotTrusted`]; [`Rejection::CertificateInvalid`] when the certificate is known and its time is
+    /// not now; [`Rejection::OtherIssuer`].
     pub fn issuer_name(
         &self,
         certificate: &Certificate,
@@ -67,18 +77,23 @@ impl IssuerNameRegistry {
         issuer: &str,
         now: Timestamp,
     ) -> Result<String, Rejection> {
-        let mut invalid = None;
+        let mut problem = None;
         for trusted in &self.issuers {
             let name = || trusted.name.clone().unwrap_or_else(|| certificate.subject().as_str().to_owned());
             match trusted.trust.check(certificate, others, now) {
-                Ok(_) => return Ok(name()),
+                Ok(_) => match &trusted.entity_id {
+                    Some(expected) if expected != issuer.trim() => {
+                        problem = Some(Rejection::OtherIssuer { found: issuer.into(), expected: expected.clone() });
+                    }
+                    _ => return Ok(name()),
+                },
                 Err(error) if trusted.knows(certificate, now) => {
-                    invalid = Some(Rejection::CertificateInvalid { issuer: name(), problem: error.to_string() });
+                    problem = Some(Rejection::CertificateInvalid { issuer: name(), problem: error.to_string() });
                 }
                 Err(_) => {}
             }
         }
-        Err(invalid.unwrap_or_else(|| Rejection::IssuerNotTrusted {
+        Err(problem.unwrap_or_else(|| Rejection::IssuerNotTrusted {
             issuer: issuer.into(),
             subject: certificate.subject().as_str().into(),
             thumbprint: hex(certificate.sha256_thumbprint()),

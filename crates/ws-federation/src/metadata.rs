@@ -96,7 +96,8 @@ impl Issuer {
 pub struct MetadataPolicy {
     /// Who must have signed it. When none, a signature is not needed: the way by which the document came must prove it then.
     pub signers: Option<CertificateTrust>,
-    /// Whose it must be; when none, anybody's. Give what the last one said, so that no other issuer takes its place.
+    /// Whose it must be; when none, anybody's, if there is only one. Give what is configured, else what the last one said, so that no
+    /// other issuer takes its place.
     pub entity_id: Option<String>,
 }
 
@@ -114,7 +115,8 @@ pub struct IssuerMetadata {
 }
 
 impl IssuerMetadata {
-    /// Reads the metadata of an issuer, from its `SecurityTokenServiceType` role, else its `IDPSSODescriptor` (SM §4.2).
+    /// Reads the metadata of an issuer, from its `SecurityTokenServiceType` role, else its `IDPSSODescriptor` (SM §4.2). The document
+    /// is its `EntityDescriptor`, or an `EntitiesDescriptor` in which it is the only issuer.
     ///
     /// A signature in the document is **not** verified: see [`Self::read_trusted`].
     ///
@@ -122,33 +124,31 @@ impl IssuerMetadata {
     /// XML that is not acceptable, or no metadata of an issuer.
     pub fn read(xml: &[u8]) -> Result<Self, Error> {
         let document = Document::parse(xml, &ParseOptions::default()).map_err(Error::Xml)?;
-        Self::of(document.root())
+        let path = find(document.root(), None)?;
+        Self::of(path.last().copied().unwrap_or(document.root()))
     }
 
     /// Reads metadata that is to decide whom to believe.
     ///
-    /// A signature that is there must hold, also where the policy asks for none. The document must be of the entity that the
-    /// policy names, not be past its `validUntil`, and hold a key that may sign.
+    /// Signatures that are there must hold, also where the policy asks for none. The document must be of the entity that the
+    /// policy names, or hold it among others, not be past its `validUntil`, and hold a key that may sign. Of a document with several
+    /// entities this looks at the one, and at what is around it: others do not matter.
     ///
     /// # Errors
     /// As [`Self::read`]; [`Error::UntrustedMetadata`].
     pub fn read_trusted(xml: &[u8], policy: &MetadataPolicy, now: Timestamp) -> Result<Self, Error> {
         let document = Document::parse(xml, &ParseOptions::default()).map_err(Error::Xml)?;
-        let root = document.root();
-        verify(root, policy, now)?;
+        let path = find(document.root(), policy.entity_id.as_deref())?;
+        verify(&path, policy, now)?;
         let untrusted = |problem: String| Err(Error::UntrustedMetadata(problem));
-        if let Some(until) = root.attribute("validUntil") {
+        for until in path.iter().filter_map(|element| element.attribute("validUntil")) {
             let until: Timestamp =
                 until.parse().map_err(|_| Error::MalformedMetadata("its validUntil is not a time"))?;
             if until < now {
                 return untrusted(format!("it was valid until {until}"));
             }
         }
-        let metadata = Self::of(root)?;
-        if let Some(expected) = policy.entity_id.as_ref().filter(|expected| **expected != metadata.entity_id) {
-            let found = handstamp_saml::Untrusted::from(metadata.entity_id.as_str());
-            return untrusted(format!("it is of {found}, not of {expected}"));
-        }
+        let metadata = Self::of(path.last().copied().unwrap_or(document.root()))?;
         match metadata.signing_certificates.len() {
             0 => untrusted("it holds no signing certificate".to_owned()),
             1..=MAX_KEYS => Ok(metadata),
@@ -156,16 +156,11 @@ impl IssuerMetadata {
         }
     }
 
-    fn of(root: Element<'_>) -> Result<Self, Error> {
-        let entity = Some(root).filter(|root| root.is(MD, "EntityDescriptor"));
-        let entity_id = entity.and_then(|entity| entity.attribute("entityID"));
-        let entity_id =
-            entity_id.ok_or(Error::MalformedMetadata("the root is not an EntityDescriptor with an entityID"))?;
-        let role = root
-            .children()
-            .find(|child| child.is(MD, "RoleDescriptor") && is_issuer_role(*child))
-            .or_else(|| root.children().find(|child| child.is(MD, "IDPSSODescriptor")))
-            .ok_or(Error::MalformedMetadata("there is no role of type SecurityTokenServiceType"))?;
+    fn of(entity: Element<'_>) -> Result<Self, Error> {
+        let entity_id = entity.attribute("entityID");
+        let entity_id = entity_id.ok_or(Error::MalformedMetadata("the EntityDescriptor has no entityID"))?;
+        let role =
+            issuer_role(entity).ok_or(Error::MalformedMetadata("there is no role of type SecurityTokenServiceType"))?;
         let mut metadata = Self {
             entity_id: entity_id.to_owned(),
             signing_certificates: Vec::new(),
@@ -196,36 +191,106 @@ impl IssuerMetadata {
     }
 }
 
-/// The signature of a document: one that is there holds, and is of whom the policy names.
-fn verify(root: Element<'_>, policy: &MetadataPolicy, now: Timestamp) -> Result<(), Error> {
-    let untrusted = |problem: &dyn std::fmt::Display| Error::UntrustedMetadata(problem.to_string());
-    let signature = Signature::of_child(root).map_err(|error| untrusted(&error))?;
-    let Some(signature) = signature else {
-        return match policy.signers {
-            Some(_) => Err(untrusted(&"it is not signed")),
-            None => Ok(()),
-        };
+/// The way to an entity, from the root of its document to its `EntityDescriptor`: the one of this id, else the only issuer.
+fn find<'d>(root: Element<'d>, entity_id: Option<&str>) -> Result<Vec<Element<'d>>, Error> {
+    let mut entities = Vec::new();
+    collect(root, &mut Vec::new(), &mut entities)?;
+    let id = |path: &[Element<'d>]| path.last().and_then(|entity| entity.attribute("entityID"));
+    let quoted = |id: Option<&str>| handstamp_saml::Untrusted::from(id.unwrap_or_default()).to_string();
+    let mut found: Vec<Vec<Element<'d>>> = match (entity_id, entities.len()) {
+        // What is missing in the only entity is said in more detail later.
+        (None, 1) => return Ok(entities.remove(0)),
+        (None, _) => entities.into_iter().filter(|path| path.last().copied().and_then(issuer_role).is_some()).collect(),
+        (Some(expected), 1) if id(&entities[0]) != Some(expected) => {
+            let problem = format!("it is of {}, not of {expected}", quoted(id(&entities[0])));
+            return Err(Error::UntrustedMetadata(problem));
+        }
+        (Some(expected), _) => entities.into_iter().filter(|path| id(path) == Some(expected)).collect(),
     };
+    match (found.len(), entity_id) {
+        (1, _) => Ok(found.remove(0)),
+        (0, Some(expected)) => Err(Error::UntrustedMetadata(format!("none of its entities is {expected}"))),
+        (0, None) => Err(Error::MalformedMetadata("none of its entities has a role of type SecurityTokenServiceType")),
+        (_, Some(expected)) => Err(Error::UntrustedMetadata(format!("it describes {expected} more than once"))),
+        (count, None) => {
+            let some: Vec<String> = found.iter().take(4).map(|path| quoted(id(path))).collect();
+            let problem = format!("it is of {count} issuers ({}, …): say which one is meant", some.join(", "));
+            Err(Error::UntrustedMetadata(problem))
+        }
+    }
+}
+
+fn collect<'d>(
+    element: Element<'d>,
+    around: &mut Vec<Element<'d>>,
+    entities: &mut Vec<Vec<Element<'d>>>,
+) -> Result<(), Error> {
+    if element.is(MD, "EntityDescriptor") {
+        entities.push(around.iter().copied().chain([element]).collect());
+        return Ok(());
+    }
+    if !element.is(MD, "EntitiesDescriptor") {
+        return Err(Error::MalformedMetadata("the root is neither an EntityDescriptor nor an EntitiesDescriptor"));
+    }
+    if around.len() >= MAX_NESTING {
+        return Err(Error::MalformedMetadata("its EntitiesDescriptor elements are nested too deep"));
+    }
+    around.push(element);
+    for child in
+        element.children().filter(|child| child.is(MD, "EntityDescriptor") || child.is(MD, "EntitiesDescriptor"))
+    {
+        collect(child, around, entities)?;
+    }
+    around.pop();
+    Ok(())
+}
+
+/// The role in which an entity signs tokens.
+fn issuer_role(entity: Element<'_>) -> Option<Element<'_>> {
+    let service = entity.children().find(|child| child.is(MD, "RoleDescriptor") && is_issuer_role(*child));
+    service.or_else(|| entity.children().find(|child| child.is(MD, "IDPSSODescriptor")))
+}
+
+/// The signatures of an entity and of what is around it: those that are there hold, and one is of whom the policy names.
+fn verify(path: &[Element<'_>], policy: &MetadataPolicy, now: Timestamp) -> Result<(), Error> {
+    let mut proven = match policy.signers {
+        Some(_) => Err(Error::UntrustedMetadata("it is not signed".to_owned())),
+        None => Ok(()),
+    };
+    for element in path {
+        let Some((signer, others)) = verify_element(*element)? else { continue };
+        if let (Err(_), Some(signers)) = (&proven, &policy.signers) {
+            let checked = signers.check(&signer, &others, now);
+            proven = checked.map(|_| ()).map_err(|error| Error::UntrustedMetadata(format!("its signer: {error}")));
+        }
+    }
+    proven
+}
+
+/// Whose signature of an element holds, and the certificates that came with it; none when there is no signature.
+fn verify_element(element: Element<'_>) -> Result<Option<(Certificate, Vec<Certificate>)>, Error> {
+    let untrusted = |problem: &dyn std::fmt::Display| Error::UntrustedMetadata(problem.to_string());
+    let signature = Signature::of_child(element).map_err(|error| untrusted(&error))?;
+    let Some(signature) = signature else { return Ok(None) };
     let key_info = signature.key_info().map_err(|error| untrusted(&error))?;
     let carried: Vec<Certificate> =
         key_info.iter().flat_map(KeyInfo::certificates).filter_map(|der| Certificate::from_der(der).ok()).collect();
     let Some((signer, others)) = carried.split_first() else {
         return Err(untrusted(&"its signature carries no certificate"));
     };
-    if let Some(signers) = &policy.signers {
-        signers.check(signer, others, now).map_err(|error| untrusted(&format_args!("its signer: {error}")))?;
-    }
     let key = signer.public_key(&KeyPolicy::default())?;
     let verified = signature.verify(VerificationKey::Public(key), &VerifyPolicy::asymmetric());
     let verified = verified.map_err(|error| untrusted(&error))?;
-    match verified.element(root) {
-        Some(_) => Ok(()),
+    match verified.element(element) {
+        Some(_) => Ok(Some((signer.clone(), others.to_vec()))),
         None => Err(untrusted(&"its signature covers something else")),
     }
 }
 
 /// So many keys sign for one issuer at most; each costs a try for every token that does not name its own.
 const MAX_KEYS: usize = 16;
+/// Federations of federations end here.
+const MAX_NESTING: usize = 4;
 
 const MD: &str = names::SAML20_METADATA;
 

@@ -122,3 +122,73 @@ fn sm_43_metadata_is_believed_when_whom_the_policy_names_has_signed_it() {
     let without_keys = format!("{before}{}", rest.split_once("</KeyDescriptor>").unwrap().1);
     untrusted(&without_keys, &MetadataPolicy::default());
 }
+
+/// A file of a federation with two issuers and an application, each document as its owner publishes it.
+fn federation_of(documents: &[&str]) -> String {
+    let strip = |xml: &str| xml.split_once("?>").map_or(xml, |(_, rest)| rest).to_owned();
+    let entity = |(index, xml): (usize, &&str)| strip(xml).replace("_metadata", &format!("_of{index}"));
+    let entities: String = documents.iter().enumerate().map(entity).collect();
+    format!("<EntitiesDescriptor xmlns=\"{MD}\" Name=\"urn:federation\">{entities}</EntitiesDescriptor>")
+}
+
+const MD: &str = "urn:oasis:names:tc:SAML:2.0:metadata";
+
+#[test]
+fn sm_42_one_file_may_hold_several_issuers() {
+    let pair = Pair::new();
+    let unsigned = |xml: &str| {
+        let start = xml.find("<ds:Signature").or_else(|| xml.find("<Signature")).unwrap();
+        let end = xml.find("Signature>").unwrap() + "Signature>".len();
+        format!("{}{}", &xml[..start], &xml[end..])
+    };
+    let ours = unsigned(&pair.issuer.metadata(&[], &[]).unwrap());
+    let theirs = ours.replace("https://sts.example/trust", "urn:their-sts").replace(STS, "https://their.example/wsfed");
+    let application = pair.relying_party.metadata(&[], None).unwrap();
+    let file = federation_of(&[&ours, &application, &theirs]);
+    let named = |entity_id: &str| {
+        let mut policy = MetadataPolicy::default();
+        policy.entity_id = Some(entity_id.into());
+        policy
+    };
+    let read = |xml: &str, policy: &MetadataPolicy| IssuerMetadata::read_trusted(xml.as_bytes(), policy, pair.now);
+    for (entity_id, endpoint) in [("https://sts.example/trust", STS), ("urn:their-sts", "https://their.example/wsfed")]
+    {
+        let issuer = read(&file, &named(entity_id)).unwrap();
+        assert_eq!((issuer.entity_id.as_str(), issuer.passive_endpoint.as_deref()), (entity_id, Some(endpoint)));
+    }
+    // Without a name it must be clear, and an application is no issuer.
+    let problem = read(&file, &MetadataPolicy::default()).unwrap_err().to_string();
+    assert!(problem.contains("2 issuers") && problem.contains("urn:their-sts"), "{problem}");
+    let one = federation_of(&[&application, &theirs]);
+    assert_eq!(read(&one, &MetadataPolicy::default()).unwrap().entity_id, "urn:their-sts");
+    assert_eq!(Pair::code(read(&one, &named("https://sts.example/trust"))), "HST-WSFED-METADATA-TRUST");
+    assert_eq!(Pair::code(read(&one, &named(REALM))), "HST-WSFED-METADATA");
+    let twice = federation_of(&[&ours, &theirs, &ours.replace(STS, "https://attacker.example/")]);
+    assert_eq!(Pair::code(read(&twice, &named("https://sts.example/trust"))), "HST-WSFED-METADATA-TRUST");
+    assert!(read(&twice, &named("urn:their-sts")).is_ok());
+    // What is around an entity ends with it.
+    let old = file.replacen(" Name=", " validUntil=\"2001-01-01T00:00:00Z\" Name=", 1);
+    assert_eq!(Pair::code(read(&old, &named("urn:their-sts"))), "HST-WSFED-METADATA-TRUST");
+    let deep = (0..6).fold(file, |inner, _| format!("<EntitiesDescriptor xmlns=\"{MD}\">{inner}</EntitiesDescriptor>"));
+    assert_eq!(Pair::code(read(&deep, &named("urn:their-sts"))), "HST-WSFED-METADATA");
+}
+
+#[test]
+fn sm_42_an_issuer_among_others_is_believed_when_its_own_signature_is_of_whom_the_policy_names() {
+    let pair = Pair::new();
+    let signed = pair.issuer.metadata(&[], &[]).unwrap();
+    let certificate = pair.issuer.signing_identity().certificate();
+    let application = pair.relying_party.metadata(&[], None).unwrap().replace("_metadata", "_application");
+    let strip = |xml: &str| xml.split_once("?>").map_or(xml, |(_, rest)| rest).to_owned();
+    let file = |entity: &str| {
+        format!("<EntitiesDescriptor xmlns=\"{MD}\">{}{}</EntitiesDescriptor>", strip(&application), strip(entity))
+    };
+    let mut policy = MetadataPolicy::default();
+    policy.signers = Some(CertificateTrust::none().with_certificate(certificate));
+    let read = |xml: &str, policy: &MetadataPolicy| IssuerMetadata::read_trusted(xml.as_bytes(), policy, pair.now);
+    assert!(read(&file(&signed), &policy).is_ok());
+    let changed = file(&signed.replace("wsfed<", "other<"));
+    assert_eq!(Pair::code(read(&changed, &policy)), "HST-WSFED-METADATA-TRUST");
+    policy.signers = Some(CertificateTrust::none().with_sha256([7; 32]));
+    assert_eq!(Pair::code(read(&file(&signed), &policy)), "HST-WSFED-METADATA-TRUST");
+}

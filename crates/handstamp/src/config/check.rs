@@ -51,9 +51,12 @@ impl Config {
         only_or_named(&self.federation, name)
     }
 
-    /// The issuer of a relying party: the named one, or the only one.
-    pub fn issuer_of(&self, federation: &Federation) -> Option<(&str, &Issuer)> {
-        only_or_named(&self.issuer, federation.issuer.as_deref())
+    /// The issuers of a relying party: the named ones, in that order, or the only one.
+    pub fn issuers_of(&self, federation: &Federation) -> Vec<(&str, &Issuer)> {
+        match &federation.issuer {
+            Some(names) => names.iter().filter_map(|name| only_or_named(&self.issuer, Some(name))).collect(),
+            None => only_or_named(&self.issuer, None).into_iter().collect(),
+        }
     }
 
     fn check_listeners(&self, reader: &mut Reader) {
@@ -90,7 +93,7 @@ impl Config {
 
     fn check_federation(&self, federation: &Federation, path: &str, reader: &mut Reader) {
         let at = |key: &str| format!("{path}.{key}");
-        check_reference("issuer", &self.issuer, federation.issuer.as_deref(), path, reader);
+        self.check_issuers(federation, path, reader);
         let absolute = federation
             .realm
             .split_once(':')
@@ -100,11 +103,11 @@ impl Config {
             reader.report(FindingKind::Value, &at("realm"), message);
         }
         if federation.require_https {
-            let issuer = self.issuer_of(federation);
-            let sign_in = issuer
-                .and_then(|(name, issuer)| Some((format!("issuer.{name}.sign_in_url"), issuer.sign_in_url.as_ref()?)));
+            let sign_in = self.issuers_of(federation).into_iter().filter_map(|(name, issuer)| {
+                Some((format!("issuer.{name}.sign_in_url"), issuer.sign_in_url.as_ref()?))
+            });
             let public = federation.public_url.as_ref().map(|url| (at("public_url"), url));
-            for (key, url) in sign_in.into_iter().chain(public) {
+            for (key, url) in sign_in.chain(public) {
                 if !url.is_https() && !url.is_loopback() {
                     let message = format!(
                         "{url} is not https: anybody on the way could take over the sign-in; \
@@ -148,8 +151,8 @@ impl Config {
         {
             reader.report(FindingKind::Value, &at("freshness"), "must be whole minutes");
         }
-        let named = self.issuer_of(federation).is_none_or(|(_, issuer)| issuer.name.is_some());
-        if federation.back_channel.is_some() && !named {
+        let issuers = self.issuers_of(federation);
+        if federation.back_channel.is_some() && issuers.iter().any(|(_, issuer)| issuer.name.is_none()) {
             let message = "needs the name of the issuer, under which claims know its users: set it";
             reader.report(FindingKind::Missing, &at("back_channel"), message);
         }
@@ -157,6 +160,31 @@ impl Config {
         self.check_session(federation, path, reader);
         federation.check_formats(path, reader);
         check_cookie(federation, path, reader);
+    }
+
+    fn check_issuers(&self, federation: &Federation, path: &str, reader: &mut Reader) {
+        let Some(names) = &federation.issuer else {
+            return check_reference("issuer", &self.issuer, None, path, reader);
+        };
+        for name in names.iter() {
+            check_name("issuer", &self.issuer, name, &format!("{path}.issuer"), reader);
+        }
+        let issuers = self.issuers_of(federation);
+        if issuers.len() < 2 {
+            return;
+        }
+        if federation.home_realm.is_some() {
+            let message = "means nothing with several issuers: set home_realm of the issuer that it is for";
+            reader.report(FindingKind::Conflict, &format!("{path}.home_realm"), message);
+        }
+        let mut names = BTreeMap::new();
+        for (issuer, settings) in issuers {
+            let Some(name) = &settings.name else { continue };
+            if let Some(other) = names.insert(name, issuer) {
+                let message = format!("is the name of issuer.{other}, too: nobody could tell whose claims are whose");
+                reader.report(FindingKind::Conflict, &format!("issuer.{issuer}.name"), message);
+            }
+        }
     }
 
     fn check_session(&self, federation: &Federation, path: &str, reader: &mut Reader) {

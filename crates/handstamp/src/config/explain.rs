@@ -1,6 +1,7 @@
 //! A configuration in words, for `handstamp config check`.
 
 use std::fmt::{self, Display};
+use std::time::Duration;
 
 use super::federation::Federation;
 use super::values::format_duration;
@@ -102,13 +103,26 @@ impl Display for Explanation<'_> {
 impl Explanation<'_> {
     fn federation(&self, f: &mut fmt::Formatter<'_>, name: &str, federation: &Federation) -> fmt::Result {
         write!(f, "Federation {name}: is {} to its issuer", federation.realm)?;
-        match self.0.issuer_of(federation) {
-            Some((issuer, settings)) => match (&settings.sign_in_url, &settings.metadata) {
-                (Some(url), _) => writeln!(f, " {issuer}, where people sign in at {url}.")?,
-                (None, Some(url)) => writeln!(f, " {issuer}, which says at {url} where people sign in.")?,
-                (None, None) => writeln!(f, " {issuer}.")?,
-            },
-            None => writeln!(f, ".")?,
+        let issuers = self.0.issuers_of(federation);
+        for (index, (issuer, settings)) in issuers.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; or" };
+            match (&settings.sign_in_url, &settings.metadata) {
+                (Some(url), _) => write!(f, "{separator} {issuer}, where people sign in at {url}")?,
+                (None, Some(url)) => write!(f, "{separator} {issuer}, which says at {url} where people sign in")?,
+                (None, None) => write!(f, "{separator} {issuer}")?,
+            }
+        }
+        writeln!(f, ".")?;
+        if issuers.len() > 1 {
+            let path = federation.reply_path.as_str();
+            match federation.remember_issuer {
+                Duration::ZERO => writeln!(f, "  People choose one of them at {path}, each time.")?,
+                time => writeln!(
+                    f,
+                    "  People choose one of them at {path}; it is remembered for {}.",
+                    format_duration(time)
+                )?,
+            }
         }
         let session = &federation.session;
         write!(f, "  A session lasts {}", format_duration(session.absolute_timeout))?;

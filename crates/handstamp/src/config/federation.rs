@@ -1,10 +1,14 @@
 //! Options of sign-in and session: issuers and relying parties.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use toml::Spanned;
+use toml::de::DeValue;
+
 use super::findings::{FindingKind, Reader};
-use super::schema::{choice, section};
+use super::schema::{Value, choice, section};
 use super::sts::ClaimRules;
 use super::values::{HttpUrl, PathPrefix};
 use super::wif::Wif;
@@ -12,6 +16,11 @@ use super::wif::Wif;
 section! {
     /// A security token service whose tokens are accepted.
     pub struct Issuer {
+        /// Name for people, where they choose among several issuers; that of the table when absent.
+        display_name: Option<String>,
+        /// What the issuer calls itself: the `entityID` of its metadata and the `Issuer` of its tokens. When given, both must say so to
+        /// the letter. Needed when its metadata is a file of several issuers.
+        entity_id: Option<String>,
         /// Where people are sent to sign in; needed unless `metadata` says it.
         sign_in_url: Option<HttpUrl>,
         /// Address of the issuer's federation metadata: keys and `sign_in_url` come from there, and stay up to date.
@@ -24,6 +33,10 @@ section! {
         metadata_cache: Option<PathBuf>,
         /// How often metadata is fetched. A token with an unknown key makes us look at once, too.
         metadata_refresh: Duration = "12h",
+        /// Identity provider behind the issuer to which people are sent on (`whr`); that of the federation when absent.
+        home_realm: Option<String>,
+        /// Identity providers behind the issuer that an address may name with `whr`, which is then passed on to it.
+        home_realms: Vec<String> = [],
         /// Name that claims from this issuer carry; when absent, the entity id of its metadata, else the subject of the
         /// certificate.
         name: Option<String>,
@@ -95,17 +108,54 @@ impl Issuer {
     }
 }
 
+/// The issuers of a relying party, by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuerNames(Vec<String>);
+
+impl IssuerNames {
+    /// The names; at least one, each once.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+}
+
+impl Value for IssuerNames {
+    fn kind() -> Cow<'static, str> {
+        Cow::Borrowed("text, or list of text")
+    }
+
+    fn read(value: &Spanned<DeValue<'_>>, path: &str, reader: &mut Reader) -> Option<Self> {
+        let names = match value.get_ref() {
+            DeValue::Array(_) => Vec::<String>::read(value, path, reader)?,
+            _ => vec![String::read(value, path, reader)?],
+        };
+        let repeated =
+            names.iter().enumerate().any(|(index, name)| names.iter().take(index).any(|other| other == name));
+        if names.is_empty() || repeated || names.len() > MAX_ISSUERS {
+            let message = format!("must name from 1 to {MAX_ISSUERS} issuers, each once");
+            reader.report(FindingKind::Value, path, message);
+            return None;
+        }
+        Some(Self(names))
+    }
+}
+
+/// More than people can choose from.
+const MAX_ISSUERS: usize = 32;
+
 section! {
     /// A relying party: one sign-in and one session, shared by any number of web routes.
     pub struct Federation {
         /// Our identifier at the issuer (`wtrealm`): an absolute URI.
         realm: String,
-        /// The issuer, by name; may be left out when there is exactly one.
-        issuer: Option<String>,
+        /// The issuer, by name, or a list of several, of which people choose one; may be left out when there is exactly one.
+        issuer: Option<IssuerNames>,
+        /// How long a browser remembers the issuer that somebody chose, and goes there without asking; `0s` asks every time.
+        remember_issuer: Duration = "30d",
         /// The address of the site as browsers see it, such as `https://shop.example`; answers from
         /// the issuer come back here. Scheme and host of the realm when absent.
         public_url: Option<HttpUrl>,
-        /// Path to which the issuer posts its answer.
+        /// Path to which the issuer posts its answer. With several issuers, people choose theirs there.
         reply_path: PathPrefix = "/signin-wsfed",
         /// Path that signs the user out, here and at the issuer.
         sign_out_path: PathPrefix = "/signout",
@@ -115,7 +165,7 @@ section! {
         back_channel: Option<BackChannel>,
         /// Audiences a token may be for; the realm when empty.
         audiences: Vec<String> = [],
-        /// Preferred identity provider at the issuer (`whr`).
+        /// Preferred identity provider at the issuer (`whr`). With several issuers, each has its own.
         home_realm: Option<String>,
         /// Greatest age of the authentication at the issuer (`wfresh`), in whole minutes; `0s` asks
         /// for the password again.

@@ -43,8 +43,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use federation::{
-    BackChannel, Challenge, ChallengeMode, Cookie, Federation, Issuer, OnUnreadable, SameSite, Session, SessionFormat,
-    SessionMode, TokenAlgorithm,
+    BackChannel, Challenge, ChallengeMode, Cookie, Federation, Issuer, IssuerNames, OnUnreadable, SameSite, Session,
+    SessionFormat, SessionMode, TokenAlgorithm,
 };
 pub use findings::{Finding, FindingKind, Findings, Reader};
 pub use forward_auth::ForwardAuth;

@@ -157,8 +157,8 @@ fn examine_sign_in(report: &mut Report, examiner: &Examiner, form: &str, now: Ti
         Ok(answers) => answers,
         Err(error) => return report.fail(error.code(), error),
     };
-    for SignInExamination { federation, verdict } in answers {
-        report.say(format_args!("  Answer of an issuer, as federation {federation} takes it"));
+    for SignInExamination { federation, issuer, verdict } in answers {
+        report.say(format_args!("  Answer of an issuer, as federation {federation} takes it from {issuer}"));
         match verdict {
             Ok(token) => describe_assertion(report, &token, now),
             Err(error) => report.fail(error.code(), explained(&error)),

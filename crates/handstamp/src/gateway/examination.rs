@@ -39,6 +39,8 @@ pub(crate) struct SessionExamination {
 pub(crate) struct SignInExamination {
     /// The relying party's name.
     pub(crate) federation: String,
+    /// The name of the issuer that it takes the answer for one of.
+    pub(crate) issuer: String,
     pub(crate) verdict: Result<AcceptedToken, FederationError>,
 }
 
@@ -115,10 +117,13 @@ impl Examiner {
         let form = Parameters::parse(form, &Limits::default())?;
         let result = form.get("wresult").unwrap_or_default();
         // Where nothing is known of the issuer, nothing can be said of its answers.
-        let known = self.federations.iter().filter_map(|federation| Some((federation, federation.party().ok()?)));
+        let known = self.federations.iter().flat_map(|federation| {
+            federation.parties().map(|(issuer, party)| (federation.name(), issuer.to_owned(), party))
+        });
         Ok(known
-            .map(|(federation, party)| SignInExamination {
-                federation: federation.name().to_owned(),
+            .map(|(federation, issuer, party)| SignInExamination {
+                federation: federation.to_owned(),
+                issuer,
                 verdict: party.accept_result(result, now),
             })
             .collect())

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "what a test expects and does not get ends it, in its helper functions too")]
 
+mod federation;
 mod pages;
 mod session;
 mod support;

@@ -11,6 +11,7 @@ mod failures;
 mod formats;
 mod forward_auth;
 mod headers;
+mod home_realm;
 mod imported;
 mod limits;
 mod malformed;

@@ -85,6 +85,7 @@ impl RelyingParty {
             .encode(),
         };
         let state = SignInState {
+            asked_by: self.settings.name.clone(),
             issued_at: now,
             remember: options.remember,
             return_url: options.return_url,
@@ -96,12 +97,15 @@ impl RelyingParty {
         set.push(self.cookie(name, value, self.settings.state_lifetime));
         set.push(self.cookie(self.guard_cookie_name(), guard.to_cookie_value(), WINDOW));
         Ok(Challenge {
-            location: self.sign_in_request(context, now).to_parameters().append_to(&self.settings.issuer),
+            location: self
+                .sign_in_request(context, options.home_realm, now)
+                .to_parameters()
+                .append_to(&self.settings.issuer),
             cookies: set,
         })
     }
 
-    fn sign_in_request(&self, context: String, now: Timestamp) -> SignInRequest {
+    fn sign_in_request(&self, context: String, home_realm: Option<String>, now: Timestamp) -> SignInRequest {
         let settings = &self.settings;
         SignInRequest {
             realm: Some(settings.realm.clone()),
@@ -110,7 +114,7 @@ impl RelyingParty {
             current_time: Some(now),
             freshness: settings.freshness,
             authentication_type: settings.authentication_type.clone(),
-            home_realm: settings.home_realm.clone(),
+            home_realm: home_realm.or_else(|| settings.home_realm.clone()),
             policy: settings.policy.clone(),
             resource: settings.resource.clone(),
             request: settings.request.clone(),
@@ -172,12 +176,14 @@ pub struct SignInOptions {
     /// Text of the application that comes back with the response, at most 1024 bytes. No secrets: in
     /// [`ContextMode::Wif`] the issuer sees it.
     pub sign_in_context: Option<String>,
+    /// `whr` for this sign-in; none takes the setting.
+    pub home_realm: Option<String>,
 }
 
 impl SignInOptions {
     /// Returns to `return_url`; the session ends with the browser.
     pub fn new(return_url: ReturnUrl) -> Self {
-        Self { return_url, remember: false, sign_in_context: None }
+        Self { return_url, remember: false, sign_in_context: None, home_realm: None }
     }
 }
 

@@ -44,6 +44,18 @@ impl RelyingParty {
         Ok(UnconfirmedSignIn { entries: entries.collect(), sign_in: self.sign_in(token, state, state_cookie) })
     }
 
+    /// The name of the relying party, among those that share cookies, whose sign-in a response ends: give it the response. None
+    /// for a response that this browser did not ask for.
+    pub fn asked_by<'c>(
+        &self,
+        form: &Parameters,
+        cookies: impl IntoIterator<Item = (&'c str, &'c str)>,
+        now: Timestamp,
+    ) -> Option<String> {
+        let cookies = RequestCookies::collect(self, cookies);
+        self.sealed_state(form.get("wctx")?, &cookies, now).map(|(state, _)| state.asked_by)
+    }
+
     /// The token in an issuer's answer (`wresult`), with every check but those of state and replay: to find out why an answer
     /// was refused. It signs nobody in.
     ///
@@ -55,8 +67,18 @@ impl RelyingParty {
         Ok(self.tokens.accept_in(&mut document, token, None, now)?)
     }
 
-    /// The state that `wctx` names, from this browser's cookie of that name.
+    /// The state of a sign-in that this relying party asked for: the answer of one issuer is none to what another was asked.
     fn known_state<'c>(
+        &self,
+        wctx: &str,
+        cookies: &RequestCookies<'c>,
+        now: Timestamp,
+    ) -> Option<(SignInState, &'c str)> {
+        self.sealed_state(wctx, cookies, now).filter(|(state, _)| state.asked_by == self.settings.name)
+    }
+
+    /// The state that `wctx` names, from this browser's cookie of that name.
+    fn sealed_state<'c>(
         &self,
         wctx: &str,
         cookies: &RequestCookies<'c>,
@@ -80,6 +102,7 @@ impl RelyingParty {
         let asked = wctx.and_then(|wctx| WifContext::parse(wctx).ok()).and_then(|context| context.return_url);
         let allowed = asked.and_then(|asked| return_urls.iter().find(|url| url.as_str() == asked));
         Ok(SignInState {
+            asked_by: self.settings.name.clone(),
             issued_at: now,
             remember: false,
             return_url: allowed.cloned().unwrap_or_else(ReturnUrl::root),
@@ -90,6 +113,7 @@ impl RelyingParty {
     fn sign_in(&self, token: AcceptedToken, state: SignInState, state_cookie: Option<&str>) -> SignIn {
         let subject = token.assertion.subject.and_then(|subject| subject.name_id);
         let sign_out = SignOutContext {
+            relying_party: self.settings.name.clone(),
             issuer_url: self.settings.issuer.clone(),
             name_identifier: subject.map(|name| name.value),
             session_index: token.assertion.authentications.into_iter().find_map(|statement| statement.session_index),
@@ -176,6 +200,8 @@ pub struct SignIn {
 /// What a session keeps so that it can be ended at the issuer: for the `context` of a session token.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SignOutContext {
+    /// The [name](crate::RelyingPartySettings::name) of the relying party that the user signed in with.
+    pub relying_party: String,
     /// The issuer's passive endpoint.
     pub issuer_url: String,
     /// The subject's name at the issuer.
@@ -189,7 +215,8 @@ impl SignOutContext {
     pub fn encode(&self) -> String {
         let mut out = Parameters::new();
         out.set("iss", &self.issuer_url);
-        for (name, value) in [("sub", &self.name_identifier), ("sid", &self.session_index)] {
+        let relying_party = Some(&self.relying_party).filter(|name| !name.is_empty()).cloned();
+        for (name, value) in [("rp", &relying_party), ("sub", &self.name_identifier), ("sid", &self.session_index)] {
             if let Some(value) = value {
                 out.set(name, value);
             }
@@ -201,7 +228,8 @@ impl SignOutContext {
     pub fn decode(text: &str) -> Option<Self> {
         let parameters = Parameters::parse(text, &crate::Limits::default()).ok()?;
         let text = |name| parameters.get(name).map(str::to_owned);
-        Some(Self { issuer_url: text("iss")?, name_identifier: text("sub"), session_index: text("sid") })
+        let relying_party = text("rp").unwrap_or_default();
+        Some(Self { relying_party, issuer_url: text("iss")?, name_identifier: text("sub"), session_index: text("sid") })
     }
 }
 
@@ -212,6 +240,7 @@ mod tests {
     #[test]
     fn sign_out_contexts_survive() {
         let context = SignOutContext {
+            relying_party: "shop/corp".into(),
             issuer_url: "https://sts.example/wsfed?a=b".into(),
             name_identifier: Some("alice & bob".into()),
             session_index: None,

@@ -8,6 +8,9 @@ use url::Url;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RelyingPartySettings {
+    /// What tells it apart from relying parties that share its cookies, such as those of one application with several issuers: each
+    /// receives only the responses to what it asked itself. At most 128 bytes. Default empty.
+    pub name: String,
     /// URL of the issuer's passive endpoint.
     pub issuer: String,
     /// `wtrealm`: the URI that identifies this application.
@@ -55,6 +58,7 @@ impl RelyingPartySettings {
     /// Settings with all defaults for an issuer and a realm.
     pub fn new(issuer: impl Into<String>, realm: impl Into<String>) -> Self {
         Self {
+            name: String::new(),
             issuer: issuer.into(),
             realm: realm.into(),
             reply: None,
@@ -88,6 +92,9 @@ impl RelyingPartySettings {
             if let Some(url) = url {
                 self.url(setting, url)?;
             }
+        }
+        if self.name.len() > MAX_NAME_LEN {
+            return Err(configuration("name", "it must be at most 128 bytes long"));
         }
         if self.request.is_some() && self.request_ptr.is_some() {
             return Err(Error::ExclusiveParameters("wreq", "wreqptr"));
@@ -133,6 +140,9 @@ pub enum Unsolicited {
         return_urls: Vec<ReturnUrl>,
     },
 }
+
+/// What fits a state cookie beside the longest return URL and context.
+pub(super) const MAX_NAME_LEN: usize = 128;
 
 fn configuration(setting: &'static str, problem: &str) -> Error {
     Error::Configuration { setting, problem: problem.to_owned() }

@@ -37,6 +37,8 @@ impl fmt::Debug for StateCookie {
 /// One sign-in under way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SignInState {
+    /// The name of the relying party that asked.
+    pub(super) asked_by: String,
     pub(super) issued_at: Timestamp,
     pub(super) remember: bool,
     pub(super) return_url: ReturnUrl,
@@ -68,6 +70,7 @@ impl SignInState {
         message.push(VERSION);
         message.push(u8::from(self.remember));
         message.extend_from_slice(&self.issued_at.ticks().to_be_bytes());
+        push_text(&self.asked_by, &mut message);
         push_text(self.return_url.as_str(), &mut message);
         push_text(self.sign_in_context.as_deref().unwrap_or_default(), &mut message);
         let key = keys.sealing_key(now)?;
@@ -91,10 +94,12 @@ impl SignInState {
         let (version, rest) = message.split_first()?;
         let (remember, rest) = rest.split_first()?;
         let (ticks, rest) = rest.split_first_chunk::<8>()?;
+        let (asked_by, rest) = take_text(rest)?;
         let (return_url, rest) = take_text(rest)?;
         let (context, rest) = take_text(rest)?;
         (*version == VERSION && rest.is_empty()).then_some(())?;
         Some(Self {
+            asked_by: asked_by.to_owned(),
             issued_at: Timestamp::from_ticks(i64::from_be_bytes(*ticks))?,
             remember: *remember == 1,
             return_url: ReturnUrl::new(return_url).ok()?,
@@ -103,7 +108,7 @@ impl SignInState {
     }
 }
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const NONCE_LEN: usize = 12;
 /// What a browser stores in one cookie.
 const MAX_VALUE_LEN: usize = 4096;
@@ -129,6 +134,7 @@ fn take_text(bytes: &[u8]) -> Option<(&str, &[u8])> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::settings::MAX_NAME_LEN;
     use super::*;
     use handstamp_keys::{DeterministicRandom, RotationPolicy};
 
@@ -138,6 +144,7 @@ mod tests {
         let random = DeterministicRandom::new(1);
         let keys = KeyRing::in_memory(RotationPolicy::default(), now, &random).unwrap();
         let state = SignInState {
+            asked_by: "shop/corp".into(),
             issued_at: now,
             remember: true,
             return_url: ReturnUrl::new("/orders?x=1").unwrap(),
@@ -164,13 +171,14 @@ mod tests {
         let random = DeterministicRandom::new(1);
         let keys = KeyRing::in_memory(RotationPolicy::default(), now, &random).unwrap();
         let state = SignInState {
+            asked_by: "n".repeat(MAX_NAME_LEN),
             issued_at: now,
             remember: false,
             return_url: ReturnUrl::new(&format!("/{}", "a".repeat(ReturnUrl::MAX_LEN - 1))).unwrap(),
             sign_in_context: Some("c".repeat(MAX_CONTEXT_LEN)),
         };
         let value = state.seal("n", &keys, now, &random).unwrap();
-        assert!(value.len() < 3700, "{}", value.len());
+        assert!(value.len() < 3800, "{}", value.len());
         assert!(SignInState::open("n", &value, &keys, now).is_some());
     }
 

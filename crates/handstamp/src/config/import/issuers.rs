@@ -115,8 +115,8 @@ fn carry(registry: Element<'_>, pins: Vec<Pin>, draft: &mut Draft) {
     let (kept, others): (Vec<_>, Vec<_>) = pins.into_iter().partition(|pin| pin.name == name);
     for other in others {
         let why = format!(
-            "is named {:?}, but line {first_line} {name:?}: a relying party here has one issuer. For a second one add \
-             [issuer.NAME] and a [federation.NAME] of its own",
+            "is named {:?}, but line {first_line} {name:?}: add an [issuer.NAME] with its name and thumbprint, and name both in \
+             federation.app.issuer, as in issuer = [\"sts\", \"NAME\"]",
             other.name
         );
         draft.report.push(Some(other.line), SETTING, &other.thumbprint, Outcome::Unsupported(why));

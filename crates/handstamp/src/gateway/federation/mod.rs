@@ -1,8 +1,10 @@
-//! One relying party at work: its sessions, the way to its issuer and back, and the end.
+//! One relying party at work: its sessions, the way to its issuers and back, and the end.
 
 mod back_channel;
+mod choice;
 mod decryption;
 mod events;
+mod issuers;
 mod party;
 mod sessions;
 mod setup;
@@ -31,6 +33,7 @@ use crate::audit::{AuditLog, Entry, Event};
 use crate::config::{ChallengeMode, OnUnreadable};
 
 use back_channel::BackChannel;
+use issuers::Issuers;
 use party::LivingParty;
 pub(super) use setup::{Shared, hex as fingerprint};
 
@@ -38,7 +41,7 @@ pub(super) use setup::{Shared, hex as fingerprint};
 pub(super) struct Federation {
     name: String,
     sessions: Arc<SessionModule>,
-    party: LivingParty,
+    issuers: Issuers,
     replays: Arc<dyn ReplayCache>,
     revocations: Arc<RevocationList>,
     challenge_mode: ChallengeMode,
@@ -73,12 +76,9 @@ impl Federation {
         &self.sessions
     }
 
-    /// Its half of the protocol, as the issuer is now.
-    ///
-    /// # Errors
-    /// Nothing is known of the issuer yet.
-    pub(super) fn party(&self) -> Result<Arc<RelyingParty>, Problem> {
-        self.party.current()
+    /// Its half of the protocol for each issuer of which something is known, as they are now, with the issuers' names.
+    pub(super) fn parties(&self) -> impl Iterator<Item = (&str, Arc<RelyingParty>)> {
+        self.issuers.iter().filter_map(|party| Some((party.issuer_name.as_str(), party.current().ok()?)))
     }
 
     /// Counts a session that a request came with.
@@ -114,6 +114,8 @@ impl Federation {
             let path = request.uri().path();
             if self.is_sign_out_cleanup(&request) {
                 self.clean_up(&request.into_parts().0, &session).await
+            } else if path == self.reply_path && self.issuers.are_several() && is_safe(request.method()) {
+                self.choose_issuer(&request.into_parts().0, &session)
             } else if path == self.reply_path {
                 self.receive_sign_in(request, &session, visit).await
             } else if path == self.sign_out_path {

@@ -1,4 +1,4 @@
-//! A relying party's half of the protocol, which changes when its issuer publishes something else.
+//! A relying party's half of the protocol with one issuer, which changes when that issuer publishes something else.
 
 use std::sync::Arc;
 
@@ -16,6 +16,8 @@ use crate::gateway::problem::Problem;
 
 /// What a relying party is made of, and the one that was made last.
 pub(super) struct LivingParty {
+    /// The relying party's name and the issuer's: what states of sign-ins and sessions know it by.
+    pub(super) name: String,
     pub(super) place: String,
     pub(super) settings: config::Federation,
     pub(super) issuer_name: String,
@@ -67,7 +69,7 @@ impl LivingParty {
         if metadata.is_none() && !self.issuer.is_pinned() {
             return Ok(None);
         }
-        let party = setup::relying_party(&self.settings, &sign_in_url, &self.public_url);
+        let party = setup::relying_party(self, &sign_in_url);
         let tokens = setup::token_handler(self, metadata.as_deref())?;
         let party = RelyingParty::new(party, tokens, Arc::clone(&self.keys))
             .map_err(|error| setup::setup_error(&self.place, error.code(), &error))?;

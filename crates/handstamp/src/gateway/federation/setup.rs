@@ -10,6 +10,7 @@ use handstamp_ws_federation::{IssuerMetadata, RelyingPartySettings, Unsolicited}
 
 use super::back_channel::BackChannel;
 use super::events::Events;
+use super::issuers::Issuers;
 use super::party::LivingParty;
 use super::sessions::Sessions;
 use super::{Federation, decryption};
@@ -57,7 +58,8 @@ impl Federation {
             }))
             .build()
             .map_err(|error| setup_error(&place, error.code(), &error))?;
-        let (issuer_name, issuer) = shared.config.issuer_of(settings).ok_or_else(|| Error::Setup {
+        let configured = shared.config.issuers_of(settings);
+        let (_, issuer) = configured.first().ok_or_else(|| Error::Setup {
             code: "HST-CONFIG-MISSING",
             message: format!("{place}.issuer: there is no such issuer"),
         })?;
@@ -77,24 +79,29 @@ impl Federation {
             }
             None => None,
         };
-        let metadata = shared.metadata.of(issuer_name, issuer, shared.metrics, sessions.now())?;
-        let party = LivingParty {
-            place,
-            settings: settings.clone(),
-            issuer_name: issuer_name.to_owned(),
-            issuer: issuer.clone(),
-            public_url,
-            keys: Arc::clone(shared.keys),
-            decryption,
-            metadata,
-            made: ArcSwapOption::empty(),
-        };
-        // What is wrong with the settings is said now; what the issuer has not said yet may come.
-        party.make()?;
+        let mut parties = Vec::with_capacity(configured.len());
+        for (issuer_name, issuer) in configured {
+            let party = LivingParty {
+                name: format!("{name}/{issuer_name}"),
+                place: place.clone(),
+                settings: settings.clone(),
+                issuer_name: issuer_name.to_owned(),
+                issuer: issuer.clone(),
+                public_url: public_url.clone(),
+                keys: Arc::clone(shared.keys),
+                decryption: decryption.clone(),
+                metadata: shared.metadata.of(issuer_name, issuer, shared.metrics, sessions.now())?,
+                made: ArcSwapOption::empty(),
+            };
+            // What is wrong with the settings is said now; what the issuer has not said yet may come.
+            party.make()?;
+            parties.push(party);
+        }
+        let issuers = Issuers::new(&place, parties, settings, state_prefix)?;
         Ok(Self {
             name: name.to_owned(),
             sessions: Arc::new(sessions),
-            party,
+            issuers,
             replays: Arc::clone(&shared.stores.replays),
             revocations: Arc::clone(shared.stores.revocations.list()),
             challenge_mode: settings.challenge.mode,
@@ -112,15 +119,13 @@ impl Federation {
     }
 }
 
-pub(super) fn relying_party(
-    settings: &config::Federation,
-    sign_in_url: &str,
-    public_url: &str,
-) -> RelyingPartySettings {
+pub(super) fn relying_party(living: &LivingParty, sign_in_url: &str) -> RelyingPartySettings {
+    let LivingParty { settings, issuer, public_url, .. } = living;
     let mut party = RelyingPartySettings::new(sign_in_url, settings.realm.as_str());
+    party.name.clone_from(&living.name);
     party.reply = Some(format!("{public_url}{}", settings.reply_path.as_str()));
     party.sign_out_reply = Some(format!("{public_url}{}", settings.signed_out_path.as_str()));
-    party.home_realm.clone_from(&settings.home_realm);
+    party.home_realm = issuer.home_realm.as_ref().or(settings.home_realm.as_ref()).cloned();
     party.freshness = settings.freshness.map(|age| u32::try_from(age.as_secs() / 60).unwrap_or(u32::MAX));
     party.authentication_type.clone_from(&settings.authentication_type);
     // The configuration check was here before, and lets loopback addresses pass.
@@ -146,6 +151,9 @@ pub(super) fn token_handler(party: &LivingParty, metadata: Option<&IssuerMetadat
     }
     let published = metadata.map(|metadata| metadata.entity_id.as_str());
     let mut trusted = TrustedIssuer::new(issuer.name.as_deref().or(published).unwrap_or_default(), trust);
+    if let Some(entity_id) = &issuer.entity_id {
+        trusted = trusted.with_entity_id(entity_id);
+    }
     for certificate in metadata.into_iter().flat_map(|metadata| &metadata.signing_certificates) {
         trusted = trusted.with_certificate(certificate.clone());
     }

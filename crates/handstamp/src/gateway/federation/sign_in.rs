@@ -4,16 +4,18 @@ use std::time::Duration;
 
 use handstamp_keys::sha256;
 use handstamp_saml::{Error as TokenError, Rejection};
+use handstamp_time::Timestamp;
 use handstamp_web_session::cookie::RequestCookies;
 use handstamp_web_session::{Session, SignIn};
 use handstamp_ws_federation::{
-    Error, Limits, Parameters, RelyingParty, RequestKind, ReturnUrl, SignInOptions, StateCookie,
+    Error, HomeRealms, Limits, Parameters, RelyingParty, RequestKind, ReturnUrl, SignInOptions, StateCookie,
+    UnconfirmedSignIn,
 };
 use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Limited};
 
-use super::{Federation, redirect};
+use super::{Federation, LivingParty, redirect};
 use crate::audit::{Entry, Event};
 use crate::config::ChallengeMode;
 use crate::gateway::Visit;
@@ -63,10 +65,25 @@ impl Federation {
             return Err(problem);
         }
         let wanted = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-        let options = SignInOptions { remember: self.persistent, ..SignInOptions::new(ReturnUrl::or_root(wanted)) };
-        let now = session.module().now();
-        let challenge = self
-            .party()?
+        let whr = uri.query().and_then(HomeRealms::whr_of);
+        self.send_to_issuer(whr.as_deref(), ReturnUrl::or_root(wanted), headers, session.module().now())
+    }
+
+    /// Sends the browser to an issuer, and from there to an identity provider behind it if one is meant.
+    pub(super) fn send_to(
+        &self,
+        party: &LivingParty,
+        home_realm: Option<&str>,
+        wanted: ReturnUrl,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Result<Response<Body>, Problem> {
+        let mut options = SignInOptions::new(wanted);
+        options.remember = self.persistent;
+        options.home_realm = home_realm.map(str::to_owned);
+        let challenge = party
+            .current()
+            .map_err(|problem| self.offering_others(problem))?
             .begin_sign_in(options, text_cookies(headers), now, &self.random)
             .map_err(|error| self.sign_in_problem(&error))?;
         self.metrics.challenges.add();
@@ -109,16 +126,7 @@ impl Federation {
         let (parts, body) = request.into_parts();
         let form = self.read_form(&parts.headers, body).await?;
         let now = session.module().now();
-        let receive =
-            |party: &RelyingParty| party.receive_sign_in_response("POST", &form, text_cookies(&parts.headers), now);
-        let received = match receive(self.party()?.as_ref()) {
-            // SM-43: the issuer may have a new key.
-            Err(error) if is_unknown_key(&error) && self.party.look_for_new_keys(now).await => {
-                receive(self.party()?.as_ref())
-            }
-            other => other,
-        };
-        let unconfirmed = match received {
+        let unconfirmed = match self.receive_response(&form, &parts.headers, now).await? {
             // Back button or a second click: the first one did sign in.
             Err(Error::UnknownState) if !session.is_anonymous() => return redirect(StatusCode::SEE_OTHER, "/"),
             other => other.map_err(|error| self.sign_in_problem(&error))?,
@@ -165,6 +173,34 @@ impl Federation {
         Ok(response)
     }
 
+    /// Has the response read by whoever asked for it. One that nobody asked for is its who trusts the issuer that signed it.
+    async fn receive_response(
+        &self,
+        form: &Parameters,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Result<Result<UnconfirmedSignIn, Error>, Problem> {
+        let any = self.parties().next().ok_or_else(|| Problem::unavailable("HST-METADATA-NONE"))?.1;
+        let asked_by = any.asked_by(form, text_cookies(headers), now);
+        let mut received = Err(Error::UnknownState);
+        for living in self.issuers.that_asked(asked_by.as_deref()) {
+            let receive =
+                |party: &RelyingParty| party.receive_sign_in_response("POST", form, text_cookies(headers), now);
+            let Ok(party) = living.current() else { continue };
+            received = match receive(&party) {
+                // SM-43: the issuer may have a new key.
+                Err(error) if is_unknown_key(&error) && living.look_for_new_keys(now).await => {
+                    receive(living.current()?.as_ref())
+                }
+                other => other,
+            };
+            if !received.as_ref().is_err_and(is_unknown_key) {
+                break;
+            }
+        }
+        Ok(received)
+    }
+
     pub(super) async fn read_form(&self, headers: &HeaderMap, body: Body) -> Result<Parameters, Problem> {
         let is_form = headers
             .get(CONTENT_TYPE)
@@ -180,16 +216,15 @@ impl Federation {
             )
             .closing());
         }
-        let party = self.party()?;
-        let limits = &party.settings().limits;
-        let Limits { bytes, .. } = *limits;
+        let limits = Limits::default();
+        let Limits { bytes, .. } = limits;
         let whole = Limited::new(body, bytes).collect();
         let whole = tokio::time::timeout(FORM_TIMEOUT, whole).await.map_err(|_| Problem::body_stalled())?;
         let whole = whole.map_err(|error| {
             let too_large = error.is::<http_body_util::LengthLimitError>();
             if too_large { Problem::body_too_large(bytes as u64) } else { Problem::body_cut_off() }
         })?;
-        Parameters::parse(whole.to_bytes(), limits).map_err(|error| self.sign_in_problem(&error))
+        Parameters::parse(whole.to_bytes(), &limits).map_err(|error| self.sign_in_problem(&error))
     }
 
     /// The outside learns the code and what to do; the log learns why.
@@ -225,12 +260,23 @@ impl Federation {
                 "What came back from the sign-in service was not understood. Try again.",
             ),
         };
-        Problem::new(status, error.code(), title, detail).action("Try again", "/")
+        self.offering_others(Problem::new(status, error.code(), title, detail).action("Try again", "/"))
+    }
+
+    /// Where there are several issuers, what goes wrong with one need not go wrong with another.
+    fn offering_others(&self, problem: Problem) -> Problem {
+        match self.issuers.are_several() {
+            true => problem.action("Sign in elsewhere", self.choice_url(&[])),
+            false => problem,
+        }
     }
 }
 
 fn is_unknown_key(error: &Error) -> bool {
-    matches!(error, Error::Token(TokenError::Rejected(Rejection::IssuerNotTrusted { .. })))
+    matches!(
+        error,
+        Error::Token(TokenError::Rejected(Rejection::IssuerNotTrusted { .. } | Rejection::OtherIssuer { .. }))
+    )
 }
 
 /// The cookies of a request that are text, as the relying party wants them.

@@ -2,7 +2,7 @@
 
 use handstamp_web_session::Session;
 use handstamp_ws_federation::{CleanupResponse, Limits, Parameters, SIGN_OUT_IMAGE};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
 
@@ -17,8 +17,7 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 impl Federation {
     /// Ends the session here, then sends the browser to end it at the issuer.
     pub(super) async fn sign_out(&self, request: &Parts, session: &Session) -> Result<Response<Body>, Problem> {
-        let foreign = request.headers.get(SEC_FETCH_SITE).is_some_and(|site| site == "cross-site");
-        if foreign && !session.is_anonymous() {
+        if is_foreign(&request.headers) && !session.is_anonymous() {
             return Err(Problem::new(
                 StatusCode::FORBIDDEN,
                 "HST-GATEWAY-FOREIGN-SIGN-OUT",
@@ -31,11 +30,17 @@ impl Federation {
         if !session.is_anonymous() {
             self.metrics.sign_outs.add();
         }
+        // At the issuer that signed the user in; without a session, at the one where the browser would sign in.
+        let party =
+            self.issuers.of_session(session).or_else(|| self.issuers.named(self.issuers.remembered(&request.headers)?));
         if let Err(error) = session.sign_out().await {
             // The cookie is deleted; what stays is a copy of it that somebody may have made.
             tracing::error!(federation = self.name, code = error.code(), %error, "a session could not be ended everywhere");
         }
-        let location = self.party()?.sign_out_url(None).map_err(|error| {
+        let Some(party) = party else {
+            return redirect(StatusCode::SEE_OTHER, &self.signed_out_path);
+        };
+        let location = party.current()?.sign_out_url(None).map_err(|error| {
             tracing::error!(federation = self.name, code = error.code(), %error, "no way to the issuer's sign-out");
             Problem::internal(error.code())
         })?;
@@ -54,6 +59,10 @@ impl Federation {
             .paragraph("Your session here has ended, also on copies of its cookie.")
             .paragraph("On a shared computer, close the browser as well.")
             .action("Sign in again", "/");
+        let page = match self.issuers.are_several() {
+            true => page.action("Sign in elsewhere", self.choice_url(&[])),
+            false => page,
+        };
         pages::respond(StatusCode::OK, &page, &ContentPolicy::default()).map(Body::whole)
     }
 
@@ -79,7 +88,7 @@ impl Federation {
         };
         let query = request.uri.query().unwrap_or_default();
         let parameters = Parameters::parse(query, &Limits::default()).map_err(bad)?;
-        let answer = self.party()?.receive_sign_out_cleanup(&parameters).map_err(bad)?;
+        let answer = self.cleanup_answer(&parameters, session)?.map_err(bad)?;
         if !session.is_anonymous() {
             self.metrics.issuer_sign_outs.add();
         }
@@ -96,4 +105,32 @@ impl Federation {
             }
         }
     }
+
+    /// What to answer to the issuer that signed the user in; without a session, to the one whose `wreply` it is.
+    fn cleanup_answer(
+        &self,
+        parameters: &Parameters,
+        session: &Session,
+    ) -> Result<Result<CleanupResponse, handstamp_ws_federation::Error>, Problem> {
+        if let Some(party) = self.issuers.of_session(session) {
+            return Ok(party.current()?.receive_sign_out_cleanup(parameters));
+        }
+        let mut first = None;
+        for (_, party) in self.parties() {
+            let answer = party.receive_sign_out_cleanup(parameters);
+            match &answer {
+                // Not its own, so that it would have the browser come to itself.
+                Ok(CleanupResponse::Redirect(location)) if *location == party.settings().issuer => {
+                    first.get_or_insert(answer);
+                }
+                _ => return Ok(answer),
+            }
+        }
+        first.ok_or_else(|| Problem::unavailable("HST-METADATA-NONE"))
+    }
+}
+
+/// Whether another site sent the browser here.
+pub(super) fn is_foreign(headers: &HeaderMap) -> bool {
+    headers.get(SEC_FETCH_SITE).is_some_and(|site| site == "cross-site")
 }

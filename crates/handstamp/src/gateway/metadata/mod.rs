@@ -180,7 +180,8 @@ impl LivingMetadata {
     /// Whether it may be believed.
     fn examine(&self, xml: &[u8], now: Timestamp) -> Result<IssuerMetadata, String> {
         let mut policy = self.policy.clone();
-        policy.entity_id = self.current().0.map(|known| known.entity_id.clone());
+        let before = || self.current().0.map(|known| known.entity_id.clone());
+        policy.entity_id = self.settings.entity_id.clone().or_else(before);
         let metadata = IssuerMetadata::read_trusted(xml, &policy, now).map_err(|error| error.to_string())?;
         let endpoint = metadata.passive_endpoint.as_deref().map(HttpUrl::parse);
         match endpoint {
