@@ -115,7 +115,8 @@ impl Error {
         match self {
             Self::Security(
                 handstamp_ws_security::Error::UnknownContext { .. }
-                | handstamp_ws_security::Error::NotUnderstood { .. },
+                | handstamp_ws_security::Error::NotUnderstood { .. }
+                | handstamp_ws_security::Error::ReplayMemory(_),
             ) => false,
             Self::Security(_) | Self::Xml(_) | Self::Cookie(_) => true,
             _ => false,

@@ -79,6 +79,9 @@ pub enum Error {
         /// How many messages it holds.
         capacity: usize,
     },
+    /// Whether the message was received before cannot be found out, so it is not accepted (SC 13.2).
+    #[error("Signature is refused (SC 13.2): the memory of received messages does not answer: {0}")]
+    ReplayMemory(String),
     /// The security context is not known here (SC 12.2): restarted, cancelled, timed out, or never issued.
     #[error(
         "SecurityContextToken is refused (SC 9 step 3): security context {identifier:?} is not known here: the client has to establish a new one"
@@ -138,6 +141,7 @@ impl Error {
             Self::Stale { .. } => "HST-WSS-STALE",
             Self::Replayed => "HST-WSS-REPLAY",
             Self::ReplayCacheFull { .. } => "HST-WSS-REPLAY-FULL",
+            Self::ReplayMemory(_) => "HST-WSS-REPLAY-MEMORY",
             Self::UnknownContext { .. } => "HST-WSS-CONTEXT",
             Self::TokenRejected { .. } => "HST-WSS-TOKEN",
             Self::NotUnderstood { .. } => "HST-WSS-MUST-UNDERSTAND",

@@ -16,7 +16,8 @@ pub trait ReplayCache: Send + Sync {
     /// Adds a value until `expires`. Of several that add the same value at once, one succeeds.
     ///
     /// # Errors
-    /// [`Error::Replayed`] when it is there already, [`Error::ReplayCacheFull`] when there is no room: the message is refused.
+    /// [`Error::Replayed`] when it is there already, [`Error::ReplayCacheFull`] when there is no room, [`Error::ReplayMemory`] when a
+    /// shared one does not answer: the message is refused.
     fn add(&self, signature_value: &[u8], expires: Timestamp, now: Timestamp) -> Result<(), Error>;
 }
 

@@ -15,6 +15,7 @@ use handstamp_time::{Clock, SystemClock, Timestamp};
 use super::history::{History, Sample, Totals};
 use super::rejections::{Rejection, Rejections};
 use super::seen::SeenSessions;
+use super::soap_metrics::SoapMetrics;
 use crate::gateway::request_id::RequestId;
 
 /// Everything that is counted.
@@ -30,6 +31,8 @@ pub struct Metrics {
     federations: Family<FederationMetrics>,
     /// Metadata, by issuer.
     issuers: Family<IssuerMetrics>,
+    /// Secure sessions, by SOAP route.
+    soap: Family<SoapMetrics>,
     /// Operations of the store, by name.
     store: Family<StoreMetrics>,
     /// Configurations taken over while running.
@@ -70,6 +73,16 @@ impl Metrics {
         self.issuers.of(issuer, IssuerMetrics::default)
     }
 
+    /// What is counted for the secure sessions of a SOAP route.
+    pub fn soap(&self, route: &str) -> Arc<SoapMetrics> {
+        self.soap.of(route, SoapMetrics::default)
+    }
+
+    /// Each SOAP route and what is counted for it.
+    pub fn each_soap(&self, visit: impl FnMut(&str, &SoapMetrics)) {
+        self.soap.each(visit);
+    }
+
     /// What is counted for an operation of the store.
     pub fn store(&self, operation: &str) -> Arc<StoreMetrics> {
         self.store.of(operation, StoreMetrics::default)
@@ -98,6 +111,7 @@ impl Metrics {
             metrics.active.store(seen, Ordering::Relaxed);
             active += seen;
         });
+        self.soap.each(|_, metrics| metrics.step());
         self.history.add(now, active, self.totals());
     }
 
@@ -143,6 +157,7 @@ impl Metrics {
         self.render_upstreams(&mut text);
         self.render_federations(&mut text);
 
+        SoapMetrics::render(&self.soap, &mut text);
         self.render_issuers(&mut text);
         text.family("handstamp_store_seconds", "histogram", "Time an operation of the store took.");
         self.store.each(|operation, metrics| {
@@ -481,7 +496,7 @@ impl Histogram {
 
 /// Metrics of one kind, by the value of their label.
 #[derive(Debug)]
-struct Family<M>(Mutex<BTreeMap<String, Arc<M>>>);
+pub(super) struct Family<M>(Mutex<BTreeMap<String, Arc<M>>>);
 
 impl<M> Default for Family<M> {
     fn default() -> Self {
@@ -495,7 +510,7 @@ impl<M> Family<M> {
         Arc::clone(members.entry(label.to_owned()).or_insert_with(|| Arc::new(make())))
     }
 
-    fn each(&self, mut visit: impl FnMut(&str, &M)) {
+    pub(super) fn each(&self, mut visit: impl FnMut(&str, &M)) {
         for (label, metrics) in &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
             visit(label, metrics);
         }
@@ -504,14 +519,14 @@ impl<M> Family<M> {
 
 /// The text format of Prometheus. Writing into a `String` does not fail.
 #[derive(Default)]
-struct Exposition(String);
+pub(super) struct Exposition(String);
 
 impl Exposition {
-    fn family(&mut self, name: &str, kind: &str, help: &str) {
+    pub(super) fn family(&mut self, name: &str, kind: &str, help: &str) {
         let _ = write!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
     }
 
-    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
+    pub(super) fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
         self.0.push_str(name);
         for (index, (label, text)) in labels.iter().enumerate() {
             self.0.push(if index == 0 { '{' } else { ',' });
@@ -524,7 +539,7 @@ impl Exposition {
         let _ = writeln!(self.0, " {value}");
     }
 
-    fn histogram(&mut self, name: &str, labels: &[(&str, &str)], histogram: &Histogram) {
+    pub(super) fn histogram(&mut self, name: &str, labels: &[(&str, &str)], histogram: &Histogram) {
         let mut below = 0;
         for (index, bucket) in histogram.buckets.iter().enumerate() {
             below += bucket.load(Ordering::Relaxed);

@@ -12,6 +12,7 @@ mod history;
 mod metrics;
 mod rejections;
 mod seen;
+mod soap_metrics;
 
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ pub use metrics::{
 };
 pub use rejections::Rejection;
 pub use seen::SeenSessions;
+pub use soap_metrics::SoapMetrics;
 
 use crate::gateway::Reloader;
 use crate::gateway::body::Body;

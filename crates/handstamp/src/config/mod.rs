@@ -52,7 +52,7 @@ pub use jwt::Jwt;
 pub use listener::{ClientCertificates, ForwardingHeaders, Listener, ListenerCertificate, ListenerTls};
 pub use reference::reference;
 pub use service::{Admin, Audit, Keys, Log, LogFormat, LogLevel, Shutdown, Store, StoreKind};
-pub use soap::{LostSession, SoapCallers, SoapDialect, SoapMode, SoapRoute};
+pub use soap::{HeaderPattern, LostSession, ReplayMemory, SoapCallers, SoapDialect, SoapMode, SoapRoute, TokenService};
 pub use sts::{ClaimRules, EncryptionForm, Sts, StsRelyingParty, TokenForm};
 pub use upstream::{
     Balance, BalanceStrategy, HealthCheck, RateLimit, UpstreamProtocol, UpstreamServer, UpstreamTls, Upstreams,

@@ -106,11 +106,28 @@ impl Body {
         }
     }
 
+    /// The same body with `first` before it, which was read of it or stands in the place of what was.
+    pub(super) fn preceded_by(self, first: Bytes) -> Self {
+        match self.0 {
+            Kind::Empty => Self::whole(first),
+            Kind::Whole(bytes) => Self::whole([first, bytes].concat()),
+            Kind::Relayed(mut relayed) => {
+                relayed.first = if relayed.first.is_empty() {
+                    first
+                } else {
+                    [first, std::mem::take(&mut relayed.first)].concat().into()
+                };
+                Self(Kind::Relayed(relayed))
+            }
+        }
+    }
+
     fn relayed(incoming: Incoming, limit: Option<u64>, idle: Duration, lease: Option<Lease>) -> Self {
         if incoming.is_end_stream() {
             return Self::empty();
         }
         Self(Kind::Relayed(Box::new(Relayed {
+            first: Bytes::new(),
             incoming,
             limit,
             passed: 0,
@@ -144,7 +161,7 @@ impl HttpBody for Body {
         match &self.0 {
             Kind::Empty => true,
             Kind::Whole(_) => false,
-            Kind::Relayed(relayed) => relayed.incoming.is_end_stream(),
+            Kind::Relayed(relayed) => relayed.first.is_empty() && relayed.incoming.is_end_stream(),
         }
     }
 
@@ -152,13 +169,15 @@ impl HttpBody for Body {
         match &self.0 {
             Kind::Empty => SizeHint::with_exact(0),
             Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Kind::Relayed(relayed) => relayed.incoming.size_hint(),
+            Kind::Relayed(relayed) => relayed.size_hint(),
         }
     }
 }
 
 #[derive(Debug)]
 struct Relayed {
+    /// What comes before the rest.
+    first: Bytes,
     incoming: Incoming,
     limit: Option<u64>,
     passed: u64,
@@ -170,7 +189,20 @@ struct Relayed {
 }
 
 impl Relayed {
+    fn size_hint(&self) -> SizeHint {
+        let (first, rest) = (self.first.len() as u64, self.incoming.size_hint());
+        let mut hint = SizeHint::new();
+        hint.set_lower(first.saturating_add(rest.lower()));
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(first.saturating_add(upper));
+        }
+        hint
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if !self.first.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.first)))));
+        }
         if let Some((life, interval)) = &mut self.life {
             while interval.poll_tick(cx).is_ready() {
                 if life.is_over() {

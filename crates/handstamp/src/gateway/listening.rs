@@ -15,7 +15,7 @@ use super::body::Body;
 use super::server::{Connection, Handler, Limits, Reception};
 use super::site::Site;
 use crate::Error;
-use crate::config::{ClientCertificates, Config, Listener, ListenerTls};
+use crate::config::{ClientCertificates, Config, Listener, ListenerTls, SoapRoute};
 use crate::shutdown::Trigger;
 
 /// A listener whose address is bound.
@@ -118,12 +118,20 @@ fn server_settings(settings: &ListenerTls) -> Result<ServerSettings, Error> {
 
 /// When each file of TLS was last written, to see when one changes.
 pub(super) fn tls_file_times(config: &Config) -> Vec<Option<(SystemTime, u64)>> {
-    let time = |path: &Path| std::fs::metadata(path).and_then(|file| Ok((file.modified()?, file.len()))).ok();
     let of_listener = |tls: &ListenerTls| {
         let certificates = tls.certificate.values().flat_map(|certificate| [&certificate.chain, &certificate.key]);
-        certificates.chain(&tls.client_authorities).map(|path| time(path)).collect::<Vec<_>>()
+        certificates.chain(&tls.client_authorities).map(|path| file_time(path)).collect::<Vec<_>>()
     };
     config.listener.values().filter_map(|listener| listener.tls.as_ref()).flat_map(of_listener).collect()
+}
+
+fn file_time(path: &Path) -> Option<(SystemTime, u64)> {
+    std::fs::metadata(path).and_then(|file| Ok((file.modified()?, file.len()))).ok()
+}
+
+/// When the files of SOAP routes last changed: bindings, WSDLs, certificates, passwords.
+pub(super) fn soap_file_times(config: &Config) -> Vec<Option<(SystemTime, u64)>> {
+    config.soap.values().flat_map(SoapRoute::files).map(file_time).collect()
 }
 
 pub(super) async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {

@@ -22,7 +22,7 @@ use super::rate_limit::RateLimiter;
 use super::request_id::{RequestId, RequestIds};
 use super::routes::{RouteTable, is_ambiguous};
 use super::server::{Connection, Handler};
-use super::soap::{LiveSessions, Seals, SoapRoute};
+use super::soap::{Ground, LiveSessions, Seals, SoapRoute};
 use super::websocket;
 use super::{Visit, refuse};
 use crate::Error;
@@ -268,9 +268,14 @@ impl SiteBuilder<'_> {
 
     fn add_soap(&self, sites: &mut [Site], before: &LiveSessions) -> Result<LiveSessions, Error> {
         let mut live = LiveSessions::default();
-        let seals = self.foundation.map(|foundation| Seals {
-            keys: Arc::clone(foundation.keys()),
-            revocations: Arc::clone(foundation.stores().revocations.list()),
+        let ground = self.foundation.map(|foundation| Ground {
+            config: self.config,
+            seals: Seals {
+                keys: Arc::clone(foundation.keys()),
+                revocations: Arc::clone(foundation.stores().revocations.list()),
+            },
+            replays: Arc::clone(&foundation.stores().replays),
+            metadata: foundation.metadata(),
         });
         for (name, settings) in &self.config.soap {
             let token = settings.jwt_header.as_ref().zip(self.tokens.as_ref()).map(|(header, tokens)| TokenHeader {
@@ -279,7 +284,7 @@ impl SiteBuilder<'_> {
                 tokens: Arc::clone(tokens),
             });
             let sessions = (before, &mut live);
-            let soap = SoapRoute::open(name, settings, sessions, seals.as_ref(), token, self.metrics)?;
+            let soap = SoapRoute::open(name, settings, sessions, ground.as_ref(), token, self.metrics)?;
             let limiter = settings.rate_limit.as_ref().map(RateLimiter::new);
             let route = self.route(format!("soap.{name}"), Target::Soap(Box::new(soap)));
             let route = Arc::new(Route { limiter, ..route });

@@ -35,6 +35,7 @@ pub struct SecureConversationServiceBuilder {
     start: Option<Timestamp>,
     address_limits: AddressLimits,
     max_sessions: usize,
+    before: Option<Arc<StatelessContexts>>,
 }
 
 impl SecureConversationServiceBuilder {
@@ -53,6 +54,7 @@ impl SecureConversationServiceBuilder {
             start: None,
             address_limits: AddressLimits::default(),
             max_sessions: 65_536,
+            before: None,
         }
     }
 
@@ -155,6 +157,15 @@ impl SecureConversationServiceBuilder {
         self
     }
 
+    /// Goes on with the sessions that another service remembers, which has the same binding: for one whose certificate was renewed,
+    /// say. Its time-outs and its number of sessions stay as they were there. Sessions that are cookies need no such thing.
+    pub fn going_on_with(mut self, before: &SecureConversationService) -> Self {
+        if let Contexts::Stateless(contexts) = &before.contexts {
+            self.before = Some(Arc::clone(contexts));
+        }
+        self
+    }
+
     /// Closes the gap that a restart leaves in the replay detection of stateful sessions: until the last message from before
     /// `start` is stale, such messages are refused. Requests that were under way then fail, so it is off by default, as in WCF
     /// (SC 13.2).
@@ -210,14 +221,11 @@ impl SecureConversationServiceBuilder {
                 )
             })?;
             let skew = settings.freshness.max_clock_skew;
-            Contexts::Stateful(StatefulContexts::new(
-                Some(cookies),
-                self.revocations,
-                settings.max_cached_cookies,
-                skew,
-            ))
+            let capacity = settings.max_cached_cookies;
+            Contexts::Stateful(Arc::new(StatefulContexts::new(Some(cookies), self.revocations, capacity, skew)))
         } else {
-            Contexts::Stateless(StatelessContexts::new(settings, self.receive_timeout, self.max_sessions))
+            let new = || Arc::new(StatelessContexts::new(settings, self.receive_timeout, self.max_sessions));
+            Contexts::Stateless(self.before.unwrap_or_else(new))
         };
         let freshness = settings.freshness;
         let window = freshness.replay_window.saturating_add(freshness.max_clock_skew);

@@ -92,8 +92,9 @@ pub struct SecureConversationService {
 /// The two engines (SC §3).
 #[derive(Debug)]
 enum Contexts {
-    Stateful(StatefulContexts),
-    Stateless(StatelessContexts),
+    Stateful(Arc<StatefulContexts>),
+    /// Shared with the service that goes on with them.
+    Stateless(Arc<StatelessContexts>),
 }
 
 /// What the service is and whom it believes.

@@ -247,6 +247,12 @@ impl HeaderBlock {
         }
     }
 
+    /// The same block with other protection.
+    #[must_use]
+    pub fn with_level(self, level: ProtectionLevel) -> Self {
+        Self { level, ..self }
+    }
+
     /// The element.
     pub fn xml(&self) -> &str {
         &self.xml

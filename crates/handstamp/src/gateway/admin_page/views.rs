@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::plot::{HEIGHT, Plot, WIDTH};
 use super::{AdminPage, END_SESSION, END_USER, fingerprint, user_of};
-use crate::admin::{FederationMetrics, Metrics};
-use crate::config::{Config, SessionMode, StoreKind, format_duration};
+use crate::admin::{FederationMetrics, Metrics, SoapMetrics};
+use crate::config::{Config, SessionMode, SoapMode, StoreKind, format_duration};
 
 /// Everything at a glance.
 #[derive(Debug, Template)]
@@ -24,6 +24,7 @@ pub(super) struct Overview<'a> {
     height: u64,
     plots: Vec<Plot>,
     federations: Vec<FederationRow>,
+    soap: Vec<SoapRow>,
     /// None when the store does not answer.
     sessions: Option<Vec<SessionRow>>,
     in_memory: bool,
@@ -46,6 +47,19 @@ struct FederationRow {
     expirations: u64,
     /// Sizes of tokens: what is the upper bound, how many, and how long the bar is, in percent.
     sizes: Vec<(String, u64, u64)>,
+}
+
+/// A SOAP route.
+#[derive(Debug)]
+struct SoapRow {
+    name: String,
+    mode: &'static str,
+    active: u64,
+    issued: u64,
+    renewed: u64,
+    cancelled: u64,
+    messages: u64,
+    faults: Vec<(String, u64)>,
 }
 
 #[derive(Debug)]
@@ -102,6 +116,8 @@ impl<'a> Overview<'a> {
         let history = page.metrics.history(now);
         let mut federations = Vec::new();
         page.metrics.each_federation(|name, metrics| federations.push(FederationRow::of(name, metrics, &page.config)));
+        let mut soap = Vec::new();
+        page.metrics.each_soap(|name, metrics| soap.push(SoapRow::of(name, metrics, &page.config)));
         let (codes, latest) = page.metrics.rejections();
         let mut codes: Vec<(&'static str, u64)> = codes.into_iter().collect();
         codes.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
@@ -120,6 +136,7 @@ impl<'a> Overview<'a> {
                 Plot::new("Rejections", &history, |sample| sample.rejections),
             ],
             federations,
+            soap,
             sessions: sessions.map(|sessions| sessions.iter().map(|session| SessionRow::of(session, now)).collect()),
             in_memory: page.config.store.kind == StoreKind::Memory,
             next_rotation: next_rotation(&keys, page.keys.policy().rotate_after, now),
@@ -166,6 +183,25 @@ impl FederationRow {
             sign_outs: metrics.sign_outs.value() + metrics.issuer_sign_outs.value(),
             expirations: metrics.expirations.value(),
             sizes: sizes.collect(),
+        }
+    }
+}
+
+impl SoapRow {
+    fn of(name: &str, metrics: &SoapMetrics, config: &Config) -> Self {
+        let mode = config.soap.get(name).map(|route| match route.mode {
+            SoapMode::Terminate => "clients' sessions end here",
+            SoapMode::Initiate => "sessions with the service begin here",
+        });
+        Self {
+            name: name.to_owned(),
+            mode: mode.unwrap_or("no longer configured"),
+            active: metrics.active(),
+            issued: metrics.issued.value(),
+            renewed: metrics.renewed.value(),
+            cancelled: metrics.cancelled.value(),
+            messages: metrics.messages.value(),
+            faults: metrics.faults().into_iter().collect(),
         }
     }
 }

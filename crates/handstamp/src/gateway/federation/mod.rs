@@ -35,7 +35,7 @@ use crate::config::{ChallengeMode, OnUnreadable};
 use back_channel::BackChannel;
 use issuers::Issuers;
 use party::LivingParty;
-pub(super) use setup::{Shared, hex as fingerprint};
+pub(super) use setup::{Shared, hex as fingerprint, trusted_issuer};
 
 /// A relying party.
 pub(super) struct Federation {

@@ -140,6 +140,29 @@ pub(super) fn relying_party(living: &LivingParty, sign_in_url: &str) -> RelyingP
 /// Whom to believe, and under what conditions: whom the configuration pins, and whom the issuer's metadata names.
 pub(super) fn token_handler(party: &LivingParty, metadata: Option<&IssuerMetadata>) -> Result<SamlTokenHandler, Error> {
     let LivingParty { issuer_name: name, issuer, settings, public_url, .. } = party;
+    let trusted = trusted_issuer(name, issuer, metadata)?;
+    let audiences =
+        if settings.audiences.is_empty() { std::slice::from_ref(&settings.realm) } else { &settings.audiences };
+    let mut validation = ValidationSettings::new(audiences);
+    validation.max_clock_skew = settings.clock_skew;
+    validation.detect_replay = settings.detect_replay;
+    validation.recipients = vec![format!("{public_url}{}", settings.reply_path.as_str())];
+    let handler = SamlTokenHandler::new(IssuerNameRegistry::new().with_issuer(trusted), validation);
+    Ok(match party.decryption.clone() {
+        Some(decryption) => handler.with_decryption(decryption),
+        None => handler,
+    })
+}
+
+/// Whom a configuration pins as an issuer, and whom its metadata names.
+///
+/// # Errors
+/// A certificate that cannot be read.
+pub(in crate::gateway) fn trusted_issuer(
+    name: &str,
+    issuer: &config::Issuer,
+    metadata: Option<&IssuerMetadata>,
+) -> Result<TrustedIssuer, Error> {
     let mut trust = CertificateTrust::none();
     for (index, fingerprint) in issuer.fingerprints.iter().enumerate() {
         let digest = hex(fingerprint).ok_or_else(|| not_hex(name, "fingerprints", index))?;
@@ -162,17 +185,7 @@ pub(super) fn token_handler(party: &LivingParty, metadata: Option<&IssuerMetadat
             trusted = trusted.with_certificate(certificate);
         }
     }
-    let audiences =
-        if settings.audiences.is_empty() { std::slice::from_ref(&settings.realm) } else { &settings.audiences };
-    let mut validation = ValidationSettings::new(audiences);
-    validation.max_clock_skew = settings.clock_skew;
-    validation.detect_replay = settings.detect_replay;
-    validation.recipients = vec![format!("{public_url}{}", settings.reply_path.as_str())];
-    let handler = SamlTokenHandler::new(IssuerNameRegistry::new().with_issuer(trusted), validation);
-    Ok(match party.decryption.clone() {
-        Some(decryption) => handler.with_decryption(decryption),
-        None => handler,
-    })
+    Ok(trusted)
 }
 
 fn certificates(file: &Path, key: &str) -> Result<Vec<Certificate>, Error> {

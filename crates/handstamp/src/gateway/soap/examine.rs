@@ -9,6 +9,7 @@ use handstamp_session_token::RevocationList;
 use handstamp_time::Timestamp;
 use handstamp_ws_security::UserNameValidator;
 
+use super::caller_tokens::CallerTokens;
 use super::terminate::{Seals, TerminateSessions};
 use super::terms::Terms;
 use crate::Error;
@@ -46,6 +47,11 @@ fn look(config: &Config, name: &str, route: &SoapRoute, message: &[u8], now: Tim
     let ring = KeyRing::open(&config.keys.path, config.rotation_policy())?;
     let seals = Seals { keys: Arc::new(ring), revocations: Arc::new(RevocationList::new()) };
     let builder = TerminateSessions::builder(name, route, &terms, &seals)?.user_names(Arc::new(Anybody));
+    // What issuers publish is not fetched for this.
+    let builder = match CallerTokens::open(name, route, &terms, config, |_, _| Ok(None))? {
+        Some(tokens) => builder.issued_tokens(Arc::new(tokens)),
+        None => builder,
+    };
     let service = TerminateSessions::build(name, builder)?;
     let incoming = Incoming::new(message);
     // How it came is not in the capture.

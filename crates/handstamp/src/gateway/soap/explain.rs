@@ -10,11 +10,14 @@ use handstamp_time::{Clock as _, SystemClock, Timestamp};
 use handstamp_ws_security::soap::SoapVersion;
 use handstamp_ws_security::{AddressingVersion, UserNameValidator};
 
+use super::caller_tokens::CallerTokens;
 use super::sessions::InitiateSessions;
 use super::terminate::{Seals, TerminateSessions};
 use super::terms::Terms;
 use crate::Error;
-use crate::config::{Config, LostSession, SoapCallers, SoapDialect, SoapMode, SoapRoute};
+use crate::config::{
+    Config, LostSession, RateLimit, ReplayMemory, SoapCallers, SoapDialect, SoapMode, SoapRoute, format_duration,
+};
 
 /// Reads the files of all SOAP routes, sees whether they go together, and says what they come to.
 ///
@@ -24,7 +27,8 @@ pub(crate) fn explain(config: &Config) -> Result<String, Error> {
     let mut text = String::new();
     for (name, route) in &config.soap {
         let terms = Arc::new(Terms::read(route)?);
-        try_out(name, route, &terms)?;
+        terms.check_streaming(name, route)?;
+        try_out(config, name, route, &terms)?;
         // Writing into a string cannot fail.
         let _ = one(&mut text, name, route, &terms);
     }
@@ -32,7 +36,7 @@ pub(crate) fn explain(config: &Config) -> Result<String, Error> {
 }
 
 /// Puts the sessions of a route together as the gateway does, with keys that are thrown away.
-fn try_out(name: &str, route: &SoapRoute, terms: &Arc<Terms>) -> Result<(), Error> {
+fn try_out(config: &Config, name: &str, route: &SoapRoute, terms: &Arc<Terms>) -> Result<(), Error> {
     match route.mode {
         SoapMode::Initiate => InitiateSessions::open(name, route, terms, None).map(drop),
         SoapMode::Terminate => {
@@ -40,6 +44,10 @@ fn try_out(name: &str, route: &SoapRoute, terms: &Arc<Terms>) -> Result<(), Erro
             let seals = Seals { keys: Arc::new(ring), revocations: Arc::new(RevocationList::new()) };
             let builder = TerminateSessions::builder(name, route, terms, &seals)?;
             let builder = if route.accounts.is_some() { builder.user_names(Arc::new(Nobody)) } else { builder };
+            let builder = match CallerTokens::open(name, route, terms, config, |_, _| Ok(None))? {
+                Some(tokens) => builder.issued_tokens(Arc::new(tokens)),
+                None => builder,
+            };
             TerminateSessions::build(name, builder).map(drop)
         }
     }
@@ -87,6 +95,14 @@ fn one(text: &mut String, name: &str, route: &SoapRoute, terms: &Terms) -> std::
     writeln!(text, "  Signed: {}", explanation.signed)?;
     writeln!(text, "  Encrypted: {}", explanation.encrypted)?;
     writeln!(text, "  Algorithms: {}", explanation.algorithms)?;
+    match route.max_streamed_size {
+        Some(size) => writeln!(
+            text,
+            "  Messages: up to {}; above 64KiB text passes as it comes, up to {size}.",
+            route.max_message_size
+        )?,
+        None => writeln!(text, "  Messages: up to {}, each held as a whole.", route.max_message_size)?,
+    }
     match route.mode {
         SoapMode::Terminate => terminated(text, route, terms, &explanation),
         SoapMode::Initiate => initiated(text, route, terms),
@@ -97,6 +113,25 @@ fn terminated(text: &mut String, route: &SoapRoute, terms: &Terms, explanation: 
     writeln!(text, "  Restart of the gateway: {}", explanation.restart)?;
     let accounts = route.accounts.as_ref().map(|file| format!("the accounts in {}", file.display()));
     writeln!(text, "  Names and passwords: {}.", accounts.as_deref().unwrap_or("none"))?;
+    if !route.issuers.is_empty() {
+        let address = route.address.as_ref().map(ToString::to_string);
+        let audiences =
+            if route.audiences.is_empty() { address.into_iter().collect() } else { route.audiences.clone() };
+        writeln!(text, "  Tokens: SAML of {}, for {}.", route.issuers.join(", "), audiences.join(" or "))?;
+    }
+    let memory = match route.replay_memory {
+        _ if terms.security.is_transport() => "left to TLS",
+        ReplayMemory::Node => "each node for itself, until it restarts",
+        ReplayMemory::Store => "all nodes, in the store; none is accepted while it does not answer",
+    };
+    writeln!(text, "  Messages that come twice are refused by: {memory}.")?;
+    let limits = AddressLimits::of(route);
+    writeln!(
+        text,
+        "  One address gets: requests for sessions, {}; refused messages, {}.",
+        limits.session_requests, limits.refusals
+    )?;
+    encrypted_headers(text, route, "the service's replies")?;
     let operations = match terms.operations().len() {
         0 => "every action is passed on; there is no WSDL.".to_owned(),
         count => format!("the {count} of the WSDL; it is published with this policy at ?wsdl."),
@@ -122,6 +157,36 @@ fn terminated(text: &mut String, route: &SoapRoute, terms: &Terms, explanation: 
     writeln!(text, ".")
 }
 
+/// What one address gets, in words.
+struct AddressLimits {
+    session_requests: String,
+    refusals: String,
+}
+
+impl AddressLimits {
+    fn of(route: &SoapRoute) -> Self {
+        let words = |limit: &Option<RateLimit>, otherwise: &str| match limit {
+            Some(limit) => {
+                let burst = limit.burst.unwrap_or(limit.requests);
+                format!("{} in {}, {burst} at once", limit.requests, format_duration(limit.per))
+            }
+            None => otherwise.to_owned(),
+        };
+        Self {
+            session_requests: words(&route.session_requests, "100 in 1s, 1000 at once"),
+            refusals: words(&route.refusals, "1 in 1s, 1000 at once"),
+        }
+    }
+}
+
+fn encrypted_headers(text: &mut String, route: &SoapRoute, of: &str) -> std::fmt::Result {
+    if route.encrypted_headers.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<String> = route.encrypted_headers.iter().map(ToString::to_string).collect();
+    writeln!(text, "  Encrypted headers of {of}, besides those of the WSDL: {}.", names.join(", "))
+}
+
 fn initiated(text: &mut String, route: &SoapRoute, terms: &Terms) -> std::fmt::Result {
     let who = match (route.callers, &route.user) {
         (SoapCallers::Basic, _) => "Each caller signs in with its own name and password (HTTP Basic).".to_owned(),
@@ -129,6 +194,13 @@ fn initiated(text: &mut String, route: &SoapRoute, terms: &Terms) -> std::fmt::R
         _ => "All callers share one session: keep the address private.".to_owned(),
     };
     writeln!(text, "  {who}")?;
+    if let Some(service) = &route.token_service {
+        let applies_to = service.applies_to.clone().or_else(|| route.address.as_ref().map(ToString::to_string));
+        let applies_to = applies_to.unwrap_or_else(|| route.upstream.to_string());
+        let url = &service.url;
+        writeln!(text, "  The name and the password go to {url}; the service gets its token for {applies_to}.")?;
+    }
+    encrypted_headers(text, route, "requests")?;
     let lost = match route.lost_session {
         LostSession::RepeatOverTls if route.upstream.servers().iter().all(|server| server.url.is_https()) => {
             "a new session is obtained and the request sent once more"

@@ -9,18 +9,18 @@ use handstamp_secure_conversation::{Error as SessionError, Outcome};
 use handstamp_session_token::UniqueId;
 use handstamp_ws_security::soap::{FaultCode, SoapVersion};
 use handstamp_ws_security::{Body as SoapBody, Message, Unprotected};
-use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use zeroize::Zeroizing;
 
-use super::Post;
 use super::plain::{self, ApplicationBlocks, PlainFault, PlainMessage};
-use super::sessions::{CallError, Caller, InitiateSessions};
+use super::sessions::{Call, CallError, Caller, InitiateSessions, Streamed};
 use super::terms::Terms;
 use super::way::Way;
 use super::wire;
+use super::{Post, StreamedPost};
 use crate::Error;
-use crate::admin::Metrics;
+use crate::admin::{Metrics, SoapMetrics};
 use crate::config::{LostSession, SoapCallers, SoapRoute};
 use crate::gateway::Visit;
 use crate::gateway::body::Body;
@@ -36,6 +36,7 @@ pub(crate) struct Initiate {
     repeats: bool,
     limit: usize,
     warned_of_headers: AtomicBool,
+    metrics: Arc<SoapMetrics>,
 }
 
 impl Initiate {
@@ -61,6 +62,7 @@ impl Initiate {
             repeats,
             limit: route.max_message_size.in_memory(),
             warned_of_headers: AtomicBool::new(false),
+            metrics: metrics.soap(name),
         })
     }
 
@@ -92,10 +94,77 @@ impl Initiate {
         match self.call(message, caller.as_ref(), visit).await {
             Ok(None) => Ok(wire::empty(StatusCode::ACCEPTED)),
             Ok(Some(Outcome::Reply(reply))) => Ok(self.reply(&headers, &asked, &reply)),
-            Ok(Some(Outcome::Fault { message, .. })) => Ok(self.reply(&headers, &asked, &message)),
+            Ok(Some(Outcome::Fault { message, .. })) => {
+                self.metrics.fault("application");
+                Ok(self.reply(&headers, &asked, &message))
+            }
             Ok(Some(_)) => Err(Problem::internal("HST-SOAP-INTERNAL")),
             Err(error) => self.failed(&headers, &asked, &error, visit),
         }
+    }
+
+    /// Serves a message whose body is still on its way: TLS protects it towards the service.
+    ///
+    /// # Errors
+    /// As [`answer`](Self::answer).
+    pub(super) async fn stream(&self, post: StreamedPost, visit: Visit<'_>) -> Result<Response<Body>, Problem> {
+        let StreamedPost { headers, message: body, length } = post;
+        let plain = PlainMessage::read(body.alone().into(), self.limit).map_err(|error| {
+            tracing::info!(request = %visit.id, route = self.name, %error, "not a SOAP message");
+            wire::unreadable()
+        })?;
+        let caller = match self.per_caller {
+            true => Some(basic_credentials(&headers).ok_or_else(unknown_caller)?),
+            false => None,
+        };
+        let asked = Asked::of(&plain);
+        if plain.soap != self.terms().soap() {
+            let reason = "The service speaks another version of SOAP, in which bodies of this size are not passed on \
+                          (HST-SOAP-STREAM).";
+            return Ok(asked.fault(&headers, &PlainFault::new(FaultCode::Sender, reason)));
+        }
+        let message = match self.message(plain, &headers) {
+            Ok(message) => message,
+            Err(fault) => return Ok(asked.fault(&headers, &fault)),
+        };
+        let call = Call { way: &self.way, client: visit.origin.client, metrics: &self.metrics };
+        let outcome = match self.sessions.of(caller.as_ref()) {
+            Ok(session) => session.stream(message, (body, length), call).await,
+            Err(error) => Err(error.into()),
+        };
+        if matches!(outcome, Err(CallError::Refused(_))) {
+            self.sessions.forget(caller.as_ref());
+        }
+        match outcome {
+            Ok(Streamed::Held(None)) => Ok(wire::empty(StatusCode::ACCEPTED)),
+            Ok(Streamed::Held(Some(Outcome::Reply(reply)))) => Ok(self.reply(&headers, &asked, &reply)),
+            Ok(Streamed::Held(Some(Outcome::Fault { message, .. }))) => {
+                self.metrics.fault("application");
+                Ok(self.reply(&headers, &asked, &message))
+            }
+            Ok(Streamed::Held(Some(_))) => Err(Problem::internal("HST-SOAP-INTERNAL")),
+            Ok(Streamed::Passing { reply, body, length }) => {
+                let found = ApplicationBlocks::of(&reply);
+                found.warn(&self.name, &self.warned_of_headers);
+                let mut blocks = found.verified;
+                blocks.extend(asked.addressing(&reply.action().unwrap_or_default()));
+                let (body, longer) = body.with_header(blocks.iter().map(String::as_str));
+                Ok(wire::streamed(asked.soap, body, wire::lengthened(length, longer)))
+            }
+            Err(error) => self.failed(&headers, &asked, &error, visit),
+        }
+    }
+
+    /// Tells a local program that its message is too large.
+    pub(super) fn too_large(&self, headers: &HeaderMap, limit: u64) -> Response<Body> {
+        self.metrics.fault("HST-SOAP-SIZE");
+        let said = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+        let is_soap_11 = said.len() >= 8 && said[..8].eq_ignore_ascii_case(b"text/xml");
+        let soap = if is_soap_11 { SoapVersion::Soap11 } else { SoapVersion::Soap12 };
+        let reason =
+            format!("The request is larger than the {limit} bytes that the gateway takes here (HST-SOAP-SIZE).");
+        let asked = Asked { soap, addressing: None, message_id: None };
+        asked.fault(headers, &PlainFault::new(FaultCode::Sender, reason))
     }
 
     /// The message in the words of the service.
@@ -117,7 +186,7 @@ impl Initiate {
         let protection = operation.map(|operation| operation.request.protection.clone()).unwrap_or_default();
         message.protection = protection.body;
         message.body = plain.body;
-        message.headers = plain.headers;
+        message.headers = terms.protected(plain.headers, Some(&protection));
         if operation.is_some_and(handstamp_security_policy::Operation::is_one_way) {
             (message.message_id, message.reply_to) = (None, None);
         }
@@ -131,7 +200,8 @@ impl Initiate {
         visit: Visit<'_>,
     ) -> Result<Option<Outcome>, CallError> {
         let session = self.sessions.of(caller)?;
-        let outcome = session.call(message, &self.way, visit.origin.client, self.repeats).await;
+        let call = Call { way: &self.way, client: visit.origin.client, metrics: &self.metrics };
+        let outcome = session.call(message, call, self.repeats).await;
         if matches!(outcome, Err(CallError::Refused(_))) {
             self.sessions.forget(caller);
         }
@@ -171,11 +241,13 @@ impl Initiate {
         let (request, route) = (visit.id, self.name.as_str());
         let tell = |code: &'static str, reason: &str| {
             visit.metrics.reject(code);
+            self.metrics.fault(code);
             asked.fault(headers, &PlainFault::new(FaultCode::Receiver, format!("{reason} ({code})")))
         };
         Ok(match error {
             CallError::Refused(error) if self.per_caller && is_about_credentials(error) => {
                 tracing::info!(%request, route, code = error.code(), %error, "the service does not know the caller");
+                self.metrics.fault("HST-SOAP-CALLER");
                 return Err(unknown_caller());
             }
             CallError::Refused(error) => {
@@ -196,7 +268,10 @@ impl Initiate {
             }
             CallError::Way(problem) => {
                 tracing::warn!(%request, route, code = problem.code(), "the service does not answer");
-                tell(problem.code(), "The service does not answer.")
+                let is_too_large = problem.code() == "HST-SOAP-SIZE";
+                let reason =
+                    if is_too_large { "The service's answer is too large." } else { "The service does not answer." };
+                tell(problem.code(), reason)
             }
             CallError::Status(status) => {
                 tracing::warn!(%request, route, status = status.as_u16(), "the service answers without SOAP");

@@ -8,21 +8,25 @@
 //! | Module | Holds |
 //! |---|---|
 //! | [`terms`] | what both sides agreed on, read from a WCF binding or a WSDL |
-//! | [`terminate`], [`users`] | sessions of clients end here |
-//! | [`initiate`], [`sessions`] | sessions with services begin here |
-//! | [`plain`], [`wire`] | messages without protection, and messages in HTTP |
+//! | [`terminate`], [`users`], [`caller_tokens`], [`replays`] | sessions of clients end here |
+//! | [`initiate`], [`sessions`], [`token_source`] | sessions with services begin here |
+//! | [`plain`], [`wire`], [`head`] | messages without protection, messages in HTTP, and those whose body passes as it comes |
 //! | [`way`] | the servers behind |
 //! | [`description`] | the WSDL that is served |
 //! | [`explain`](mod@explain), [`examine`](mod@examine) | a route in words, and one captured message |
 
+mod caller_tokens;
 mod description;
 mod examine;
 mod explain;
+mod head;
 mod initiate;
 mod plain;
+mod replays;
 mod sessions;
 mod terminate;
 mod terms;
+mod token_source;
 mod users;
 mod way;
 mod wire;
@@ -31,12 +35,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{ALLOW, CONTENT_LENGTH};
+use http::header::ALLOW;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 
 use self::description::Secured;
+use self::head::{Beginning, MessageHead};
 use self::initiate::Initiate;
 use self::sessions::InitiateSessions;
 use self::terminate::{Terminate, TerminateSessions};
@@ -52,6 +57,7 @@ use crate::config::{self, SoapMode};
 
 pub(crate) use self::examine::examine;
 pub(crate) use self::explain::explain;
+pub(super) use self::terminate::Ground;
 pub(crate) use self::terminate::Seals;
 
 /// A route.
@@ -59,6 +65,8 @@ pub(crate) use self::terminate::Seals;
 pub(super) struct SoapRoute {
     side: Side,
     limit: u64,
+    /// For messages whose body is not held; none when all are.
+    streamed_limit: Option<u64>,
     idle: Duration,
     /// By which clients know the route; that of the request when none.
     address: Option<String>,
@@ -85,6 +93,14 @@ struct Post {
     format: Format,
 }
 
+/// A message as it comes, its body still on its way.
+struct StreamedPost {
+    headers: HeaderMap,
+    message: MessageHead,
+    /// Of the whole message, when HTTP tells.
+    length: Option<u64>,
+}
+
 impl SoapRoute {
     /// Opens a route. Its sessions are those of `before` where nothing changed for them, and go into `live`.
     ///
@@ -94,17 +110,19 @@ impl SoapRoute {
         name: &str,
         settings: &config::SoapRoute,
         (before, live): (&LiveSessions, &mut LiveSessions),
-        seals: Option<&Seals>,
+        ground: Option<&Ground<'_>>,
         token: Option<TokenHeader>,
         metrics: &Metrics,
     ) -> Result<Self, Error> {
         let terms = Arc::new(Terms::read(settings)?);
+        terms.check_streaming(name, settings)?;
         let mut certificate = None;
         let side = match settings.mode {
             SoapMode::Terminate => {
                 let no_keys = || terms::setup("HST-KEYS-FILE", format!("soap.{name} needs a key ring"));
                 let sessions = before.terminate.get(name);
-                let sessions = TerminateSessions::open(name, settings, &terms, seals.ok_or_else(no_keys)?, sessions)?;
+                let ground = ground.ok_or_else(no_keys)?;
+                let sessions = TerminateSessions::open(name, settings, &terms, ground, metrics, sessions)?;
                 live.terminate.insert(name.to_owned(), Arc::clone(&sessions));
                 let identity = settings.identity.as_deref().map(terms::read_identity).transpose()?;
                 certificate = identity.map(|identity| identity.certificate().der().to_vec());
@@ -120,6 +138,7 @@ impl SoapRoute {
         Ok(Self {
             side,
             limit: settings.max_message_size.0,
+            streamed_limit: settings.max_streamed_size.map(|size| size.0),
             idle: settings.idle_timeout,
             address: address.map(ToString::to_string),
             certificate,
@@ -138,17 +157,39 @@ impl SoapRoute {
         }
         let format = Format::of(request.headers()).ok_or_else(wire::unsupported_media)?;
         let (head, body) = request.into_parts();
-        let length = head.headers.get(CONTENT_LENGTH).and_then(|line| line.to_str().ok()?.parse::<u64>().ok());
-        if length.is_some_and(|length| length > self.limit) {
-            return Err(Problem::body_too_large(self.limit));
+        let length = wire::length(&head.headers);
+        let streams = wire::is_plain_text(&head.headers) && length.is_none_or(|length| length > self.limit.min(HELD));
+        let streamed_limit = self.streamed_limit.filter(|_| streams);
+        let limit = streamed_limit.unwrap_or(self.limit);
+        if length.is_some_and(|length| length > limit) {
+            return self.too_large(&head.headers, limit);
         }
-        let body = Body::request(body, self.limit, self.idle).collect().await.map_err(|error| match error {
-            BodyError::TooLarge { limit } => Problem::body_too_large(limit),
-            BodyError::Idle(_) => Problem::body_stalled(),
-            _ => Problem::body_cut_off(),
-        })?;
-        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
-        let message = wire::decompressed(&head.headers, body.to_bytes().into(), limit).map_err(|error| {
+        let mut body = Body::request(body, limit, self.idle);
+        if streamed_limit.is_some() {
+            match MessageHead::read(body).await.map_err(broken)? {
+                Beginning::Head(message) => {
+                    let streamed = StreamedPost { headers: head.headers, message: *message, length };
+                    return match &self.side {
+                        Side::Terminate(terminate) => terminate.stream(streamed, visit).await,
+                        Side::Initiate(initiate) => initiate.stream(streamed, visit).await,
+                    };
+                }
+                Beginning::Whole(whole) => body = whole,
+            }
+        }
+        let held = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let body = match Limited::new(body, held).collect().await {
+            Ok(body) => body,
+            Err(error) if error.is::<LengthLimitError>() => return self.too_large(&head.headers, self.limit),
+            Err(error) => match error.downcast::<BodyError>() {
+                Ok(error) if matches!(*error, BodyError::TooLarge { .. }) => {
+                    return self.too_large(&head.headers, limit);
+                }
+                Ok(error) => return Err(broken(*error)),
+                Err(_) => return Err(Problem::body_cut_off()),
+            },
+        };
+        let message = wire::decompressed(&head.headers, body.to_bytes().into(), held).map_err(|error| {
             tracing::info!(request = %visit.id, error, "the message cannot be decompressed");
             wire::unreadable()
         })?;
@@ -156,6 +197,14 @@ impl SoapRoute {
         match &self.side {
             Side::Terminate(terminate) => terminate.answer(post, visit).await,
             Side::Initiate(initiate) => initiate.answer(post, visit).await,
+        }
+    }
+
+    /// Clients of sessions are told by HTTP, as WCF does; local programs by a fault, which is what they look for.
+    fn too_large(&self, headers: &HeaderMap, limit: u64) -> Result<Response<Body>, Problem> {
+        match &self.side {
+            Side::Terminate(_) => Err(Problem::body_too_large(limit)),
+            Side::Initiate(initiate) => Ok(initiate.too_large(headers, limit)),
         }
     }
 
@@ -171,6 +220,18 @@ impl SoapRoute {
             }
             Side::Initiate(initiate) => description::serve(initiate.terms(), None, &wanted, &address),
         }
+    }
+}
+
+/// Messages up to this size, in bytes, are always held: that is simpler, and costs nothing.
+const HELD: u64 = 64 << 10;
+
+/// What a client may know of a body that did not come as a whole.
+fn broken(error: BodyError) -> Problem {
+    match error {
+        BodyError::TooLarge { limit } => Problem::body_too_large(limit),
+        BodyError::Idle(_) => Problem::body_stalled(),
+        _ => Problem::body_cut_off(),
     }
 }
 

@@ -20,11 +20,30 @@ pub(super) struct PlainMessage {
     /// Which WS-Addressing.
     pub(super) addressing: Option<AddressingVersion>,
     /// Headers of the application.
-    pub(super) headers: Vec<HeaderBlock>,
+    pub(super) headers: Vec<PlainHeader>,
     pub(super) body: Body,
     /// Namespace and name of the first element in the body.
     pub(super) element: Option<(String, String)>,
     pub(super) fault: Option<PlainFault>,
+}
+
+/// A header block of the application.
+#[derive(Debug)]
+pub(super) struct PlainHeader {
+    pub(super) namespace: String,
+    pub(super) local_name: String,
+    /// To be signed.
+    pub(super) block: HeaderBlock,
+}
+
+impl PlainHeader {
+    fn of(block: Element<'_>) -> Self {
+        Self {
+            namespace: block.namespace().to_owned(),
+            local_name: block.local_name().to_owned(),
+            block: HeaderBlock::of(block, ProtectionLevel::Sign),
+        }
+    }
 }
 
 /// A fault with its details.
@@ -61,7 +80,7 @@ impl PlainMessage {
             action: of_addressing("Action"),
             message_id: of_addressing("MessageID"),
             addressing,
-            headers: application.map(|block| HeaderBlock::of(block, ProtectionLevel::Sign)).collect(),
+            headers: application.map(PlainHeader::of).collect(),
             body: Body::of(envelope.body())?,
             element: first.map(|element| (element.namespace().to_owned(), element.local_name().to_owned())),
             fault: first.filter(is_fault).map(PlainFault::read).transpose()?,
@@ -135,17 +154,21 @@ impl ApplicationBlocks {
     }
 }
 
-/// A header block without the identifier by which its signature names it.
+/// A header block without the identifier by which its signature names it, and without the prefix that only this one needed.
 fn without_id(block: Element<'_>) -> String {
     let mut xml = HeaderBlock::of(block, ProtectionLevel::Sign).xml().to_owned();
-    if let Some(id) = block.attribute_ns(names::WSU, "Id") {
-        let written = format!(":Id=\"{id}\"");
-        let tag_end = xml.find('>').unwrap_or(xml.len());
-        if let Some(at) = xml[..tag_end].find(&written)
-            && let Some(start) = xml[..at].rfind(' ')
-        {
-            xml.replace_range(start..at + written.len(), "");
-        }
+    let Some(id) = block.attribute_ns(names::WSU, "Id") else { return xml };
+    let written = format!(":Id=\"{id}\"");
+    let tag_end = xml.find('>').unwrap_or(xml.len());
+    let Some(at) = xml[..tag_end].find(&written) else { return xml };
+    let Some(start) = xml[..at].rfind(' ') else { return xml };
+    let prefix = xml[start + 1..at].to_owned();
+    xml.replace_range(start..at + written.len(), "");
+    let declaration = format!(" xmlns:{prefix}=\"{}\"", names::WSU);
+    if !xml.contains(&format!("{prefix}:"))
+        && let Some(at) = xml.find(&declaration)
+    {
+        xml.replace_range(at..at + declaration.len(), "");
     }
     xml
 }
@@ -217,7 +240,7 @@ mod tests {
         let read = PlainMessage::read(text.into_bytes(), 10_000).unwrap();
         assert_eq!(read.action.as_deref(), Some("urn:do"));
         assert_eq!(
-            read.headers.iter().map(HeaderBlock::xml).collect::<Vec<_>>(),
+            read.headers.iter().map(|header| header.block.xml()).collect::<Vec<_>>(),
             ["<x:Trace xmlns:x=\"urn:x\">1</x:Trace>"]
         );
         assert_eq!(read.body.xml(), "<x:Do xmlns:x=\"urn:x\"></x:Do>");

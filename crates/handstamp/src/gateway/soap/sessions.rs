@@ -3,22 +3,28 @@
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use handstamp_keys::{DigestAlgorithm, HmacKey, SecureRandom as _, SystemRandom};
+use handstamp_secure_conversation::trust::TrustAction;
 use handstamp_secure_conversation::{Error as SessionError, Exchange, Outcome, SecureConversationClient};
 use handstamp_session_token::UniqueId;
 use handstamp_time::{Clock as _, SystemClock};
-use handstamp_ws_security::Message;
 use handstamp_ws_security::soap::SoapVersion;
-use http::StatusCode;
+use handstamp_ws_security::{HeaderBlock, Message, Unprotected};
+use http::{Response, StatusCode};
 use lru::LruCache;
 use zeroize::Zeroizing;
 
+use super::head::{Beginning, MessageHead, header_blocks};
 use super::terms::{Terms, read_certificates, read_file, read_identity, read_trust, setup, unusable};
+use super::token_source::{TokenSource, TokenTerms};
 use super::way::Way;
 use super::wire;
 use crate::Error;
-use crate::config::SoapRoute;
+use crate::admin::SoapMetrics;
+use crate::config::{SoapRoute, TokenService};
+use crate::gateway::body::Body;
 use crate::gateway::problem::Problem;
 use handstamp_ws_security::UserNameCredential;
 
@@ -38,6 +44,7 @@ pub(crate) struct InitiateSessions {
     identity: Option<handstamp_keys::SigningIdentity>,
     service_certificate: Option<handstamp_keys::Certificate>,
     trust: Option<handstamp_keys::CertificateTrust>,
+    tokens: Option<TokenTerms>,
     name: String,
     max_message_size: usize,
     kept: Mutex<LruCache<Option<[u8; 32]>, Arc<Session>>>,
@@ -54,6 +61,7 @@ struct Basis {
     terms: String,
     address: String,
     user: Option<String>,
+    token_service: Option<TokenService>,
     /// Digests: secrets are among them.
     files: Vec<[u8; 32]>,
     max_message_size: usize,
@@ -63,10 +71,29 @@ struct Basis {
 pub(super) struct Session {
     /// Held for moments only: messages are protected and opened beside it, on all cores.
     client: Mutex<SecureConversationClient>,
+    /// What it shows to get a session, where that is a token of a token service.
+    tokens: Option<TokenSource>,
     soap: SoapVersion,
     format: wire::Format,
     /// Held by whoever obtains a session or renews its key, so that one does it for all.
     establishing: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// What a call goes by.
+#[derive(Clone, Copy)]
+pub(super) struct Call<'c> {
+    pub(super) way: &'c Arc<Way>,
+    /// The local program.
+    pub(super) client: IpAddr,
+    pub(super) metrics: &'c Arc<SoapMetrics>,
+}
+
+/// What came of a call whose body passed as it came.
+pub(super) enum Streamed {
+    /// Its answer is here; none for a message that is not answered.
+    Held(Option<Outcome>),
+    /// The reply, verified as far as there is anything to verify, with its body still on its way.
+    Passing { reply: Box<Unprotected>, body: Box<MessageHead>, length: Option<u64> },
 }
 
 /// Why a call came to nothing.
@@ -116,10 +143,12 @@ impl InitiateSessions {
         let mut secret = Zeroizing::new([0; 32]);
         SystemRandom.fill(secret.as_mut_slice())?;
         let most = NonZeroUsize::new(route.max_sessions as usize).unwrap_or(NonZeroUsize::MIN);
+        let tokens = TokenTerms::open(name, route, terms, &address)?;
         let sessions = Self {
             terms: Arc::clone(terms),
             basis,
             address,
+            tokens,
             configured,
             identity: route.identity.as_deref().map(read_identity).transpose()?,
             service_certificate: read_certificates(&route.peer_certificates)?.into_iter().next(),
@@ -131,8 +160,9 @@ impl InitiateSessions {
         };
         // What does not go together is said at the start, not to the first caller.
         let anybody = Caller { name: "anybody".to_owned(), password: Zeroizing::new(String::new()) };
-        let client = sessions.client(sessions.configured.as_ref().or(Some(&anybody).filter(|_| per_caller(route))));
-        client.map_err(|error| setup(error.code(), format!("soap.{name}: {error}")))?;
+        let somebody = sessions.configured.as_ref().or(Some(&anybody).filter(|_| per_caller(route)));
+        let session = sessions.session(somebody);
+        session.map_err(|error| setup(error.code(), format!("soap.{name}: {error}")))?;
         Ok(Arc::new(sessions))
     }
 
@@ -146,13 +176,7 @@ impl InitiateSessions {
         if let Some(session) = kept.get(&key) {
             return Ok(Arc::clone(session));
         }
-        let client = self.client(caller.or(self.configured.as_ref()))?;
-        let session = Arc::new(Session {
-            soap: client.soap_version(),
-            client: Mutex::new(client),
-            format: self.terms.encoding.into(),
-            establishing: Arc::default(),
-        });
+        let session = Arc::new(self.session(caller.or(self.configured.as_ref()))?);
         kept.put(key, Arc::clone(&session));
         Ok(session)
     }
@@ -178,6 +202,18 @@ impl InitiateSessions {
         key
     }
 
+    /// A session that is not obtained yet.
+    fn session(&self, caller: Option<&Caller>) -> Result<Session, SessionError> {
+        let client = self.client(caller)?;
+        Ok(Session {
+            soap: client.soap_version(),
+            client: Mutex::new(client),
+            tokens: self.tokens.as_ref().map(|tokens| tokens.source(caller)).transpose()?,
+            format: self.terms.encoding.into(),
+            establishing: Arc::default(),
+        })
+    }
+
     fn client(&self, caller: Option<&Caller>) -> Result<SecureConversationClient, SessionError> {
         let (soap, addressing) = (self.terms.soap(), self.terms.addressing());
         let mut builder = SecureConversationClient::builder(self.terms.security.clone(), self.address.clone())
@@ -193,7 +229,9 @@ impl InitiateSessions {
         if let Some(identity) = &self.identity {
             builder = builder.identity(identity.clone());
         }
-        if let Some(caller) = caller {
+        if self.tokens.is_some() {
+            builder = builder.issued_token_comes_later();
+        } else if let Some(caller) = caller {
             builder = builder.user_name(UserNameCredential::new(caller.name.clone(), caller.password.as_str()));
         }
         builder.build()
@@ -211,6 +249,7 @@ fn per_caller(route: &SoapRoute) -> bool {
 impl Basis {
     fn of(route: &SoapRoute, terms: &Terms, address: &str) -> Result<Self, Error> {
         let files = route.identity.iter().chain(&route.peer_certificates).chain(&route.peer_authorities);
+        let files = files.chain(route.token_service.as_ref().and_then(|service| service.certificate.as_ref()));
         let digest = |file: &std::path::PathBuf| {
             let content = Zeroizing::new(read_file(file)?);
             let mut digest = [0; 32];
@@ -221,6 +260,7 @@ impl Basis {
             terms: format!("{:?} {:?} {:?}", terms.security, terms.version, terms.operations()),
             address: address.to_owned(),
             user: route.user.clone(),
+            token_service: route.token_service.clone(),
             files: files.chain(&route.password_file).map(digest).collect::<Result<_, _>>()?,
             max_message_size: route.max_message_size.in_memory(),
         })
@@ -239,15 +279,16 @@ impl Session {
     pub(super) async fn call(
         self: &Arc<Self>,
         message: Message,
-        way: &Arc<Way>,
-        client: IpAddr,
+        call: Call<'_>,
         repeats: bool,
     ) -> Result<Option<Outcome>, CallError> {
-        self.be_ready(way, client).await?;
+        self.be_ready(call).await?;
         let (exchange, context) = self.make(&message)?;
-        match self.exchange(exchange, way, client).await {
+        call.metrics.seen.note(&context);
+        call.metrics.messages.add();
+        match self.exchange(exchange, call).await {
             Err(CallError::Session(SessionError::RenewNeeded)) => {
-                self.establish(way, client).await?;
+                self.establish(call).await?;
             }
             Err(CallError::Session(error)) if is_lost(&error) => {
                 self.lose(&context);
@@ -255,7 +296,7 @@ impl Session {
                     return Err(CallError::Lost(error));
                 }
                 tracing::info!(%error, "the service lost the session; a new one is obtained and the message sent again");
-                self.be_ready(way, client).await?;
+                self.be_ready(call).await?;
             }
             outcome => return outcome,
         }
@@ -264,11 +305,80 @@ impl Session {
             again.message_id = Some(UniqueId::generate(&SystemRandom).map_err(SessionError::from)?.to_string());
         }
         let (exchange, _) = self.make(&again)?;
-        self.exchange(exchange, way, client).await
+        self.exchange(exchange, call).await
+    }
+
+    /// Sends a message whose body is still on its way. It is sent once: what of it has passed is gone.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub(super) async fn stream(
+        self: &Arc<Self>,
+        message: Message,
+        (body, length): (MessageHead, Option<u64>),
+        call: Call<'_>,
+    ) -> Result<Streamed, CallError> {
+        self.be_ready(call).await?;
+        let (mut exchange, context) = self.make(&message)?;
+        call.metrics.seen.note(&context);
+        call.metrics.messages.add();
+        let envelope = exchange.take_envelope();
+        let blocks = header_blocks(&envelope).map_err(SessionError::from)?;
+        let (body, longer) = body.with_header(blocks.iter().map(HeaderBlock::xml));
+        let internal = |_| CallError::Way(Problem::internal("HST-SOAP-INTERNAL"));
+        let (headers, _) =
+            wire::request(wire::Format::Text, self.soap, exchange.action(), String::new()).map_err(internal)?;
+        let began = Instant::now();
+        let answer = call.way.pass(headers, body, wire::lengthened(length, longer), call.client).await;
+        call.metrics.answered(began.elapsed());
+        let answer = answer.map_err(CallError::Way)?;
+        let outcome = self.take_streamed(exchange, answer, call).await;
+        outcome.map_err(|error| match error {
+            CallError::Session(error @ SessionError::RenewNeeded) => CallError::Lost(error),
+            CallError::Session(error) if is_lost(&error) => {
+                self.lose(&context);
+                CallError::Lost(error)
+            }
+            error => error,
+        })
+    }
+
+    async fn take_streamed(
+        &self,
+        exchange: Exchange,
+        answer: Response<Body>,
+        call: Call<'_>,
+    ) -> Result<Streamed, CallError> {
+        let (head, body) = answer.into_parts();
+        let passes = head.status == StatusCode::OK && exchange.is_answered() && wire::is_plain_text(&head.headers);
+        let beginning = match passes {
+            true => MessageHead::read(body).await.map_err(|error| {
+                tracing::warn!(%error, "the service's answer breaks off");
+                CallError::Way(Problem::upstream_broken())
+            })?,
+            false => Beginning::Whole(body),
+        };
+        match beginning {
+            Beginning::Head(body) => {
+                let length = wire::length(&head.headers);
+                let Outcome::Reply(reply) = self.take_in(exchange, body.alone().into())? else {
+                    return Err(CallError::Status(head.status));
+                };
+                Ok(Streamed::Passing { reply, body, length })
+            }
+            Beginning::Whole(body) => {
+                let answer = call.way.whole(Response::from_parts(head, body)).await.map_err(CallError::Way)?;
+                if answer.body.is_empty() && answer.status.is_success() {
+                    return Ok(Streamed::Held(None));
+                }
+                let text = answer.message(call.way.limit())?;
+                Ok(Streamed::Held(Some(self.take_in(exchange, text)?)))
+            }
+        }
     }
 
     /// Sees to it that there is a session.
-    async fn be_ready(self: &Arc<Self>, way: &Arc<Way>, client: IpAddr) -> Result<(), CallError> {
+    async fn be_ready(self: &Arc<Self>, call: Call<'_>) -> Result<(), CallError> {
         let (is_due, is_usable) = {
             let now = SystemClock.now();
             let client = self.client();
@@ -277,12 +387,14 @@ impl Session {
         };
         match (is_due, is_usable) {
             (false, _) => Ok(()),
-            (true, false) => self.establish(way, client).await,
+            (true, false) => self.establish(call).await,
             (true, true) => {
                 if let Ok(turn) = Arc::clone(&self.establishing).try_lock_owned() {
-                    let (session, way) = (Arc::clone(self), Arc::clone(way));
+                    let (session, way, metrics) = (Arc::clone(self), Arc::clone(call.way), Arc::clone(call.metrics));
+                    let client = call.client;
                     tokio::spawn(async move {
-                        if let Err(error) = session.obtain(&way, client).await {
+                        let call = Call { way: &way, client, metrics: &metrics };
+                        if let Err(error) = session.obtain(call).await {
                             tracing::warn!(
                                 ?error,
                                 "the session could not be replaced ahead of time; the old one goes on"
@@ -297,12 +409,18 @@ impl Session {
     }
 
     /// Obtains a session or a younger key, unless somebody else did it meanwhile.
-    async fn establish(&self, way: &Way, client: IpAddr) -> Result<(), CallError> {
+    async fn establish(&self, call: Call<'_>) -> Result<(), CallError> {
         let _turn = self.establishing.lock().await;
-        self.obtain(way, client).await
+        self.obtain(call).await
     }
 
-    async fn obtain(&self, way: &Way, client: IpAddr) -> Result<(), CallError> {
+    async fn obtain(&self, call: Call<'_>) -> Result<(), CallError> {
+        if let Some(tokens) = &self.tokens
+            && self.client().due(SystemClock.now()).is_some()
+            && let Some(token) = tokens.fresh(call.way, call.client).await?
+        {
+            self.client().replace_issued_token(token);
+        }
         for _ in 0..MOST_STEPS {
             let exchange = {
                 let mut client = self.client();
@@ -312,10 +430,21 @@ impl Session {
                 }
                 client.establish(now, &SystemRandom)?
             };
-            match self.exchange(exchange, way, client).await {
+            let is_renewal = exchange.trust_action() == Some(TrustAction::Renew);
+            match self.exchange(exchange, call).await {
                 Ok(Some(Outcome::Negotiating)) => {}
-                Ok(_) => return Ok(()),
+                Ok(_) => {
+                    if is_renewal {
+                        call.metrics.renewed.add();
+                    } else {
+                        call.metrics.issued.add();
+                    }
+                    return Ok(());
+                }
                 Err(CallError::Session(error)) => {
+                    if let Some(tokens) = &self.tokens {
+                        tokens.forget();
+                    }
                     // A key that cannot be renewed is of a session that is over.
                     let mut client = self.client();
                     if matches!(error, SessionError::Fault { .. }) && client.due(SystemClock.now()).is_some() {
@@ -344,29 +473,31 @@ impl Session {
         }
     }
 
-    async fn exchange(&self, mut exchange: Exchange, way: &Way, address: IpAddr) -> Result<Option<Outcome>, CallError> {
+    async fn exchange(&self, mut exchange: Exchange, call: Call<'_>) -> Result<Option<Outcome>, CallError> {
         let envelope = exchange.take_envelope();
         let request = wire::request(self.format, self.soap, exchange.action(), envelope);
         let (headers, message) = request.map_err(|error| {
             tracing::error!(%error, "a message cannot be written");
             CallError::Way(Problem::internal("HST-SOAP-INTERNAL"))
         })?;
-        let answer = way.post(headers, message, address).await.map_err(CallError::Way)?;
+        let began = Instant::now();
+        let answer = call.way.post(headers, message, call.client).await;
+        if exchange.trust_action().is_none() && !exchange.is_negotiation() {
+            call.metrics.answered(began.elapsed());
+        }
+        let answer = answer.map_err(CallError::Way)?;
         if !exchange.is_answered() && answer.status.is_success() {
             return Ok(None);
         }
         if answer.body.is_empty() && answer.status.is_success() {
             return Ok(None);
         }
-        // A fault comes with 500 in both versions of SOAP.
-        if answer.body.is_empty() || !matches!(answer.status, StatusCode::OK | StatusCode::INTERNAL_SERVER_ERROR) {
-            return Err(CallError::Status(answer.status));
-        }
-        let Some(format) = wire::Format::of(&answer.headers) else { return Err(CallError::Status(answer.status)) };
-        let text = format.to_text(answer.body, &answer.headers, way.limit()).map_err(|error| {
-            tracing::warn!(%error, "the service's answer cannot be read");
-            CallError::Status(answer.status)
-        })?;
+        let text = answer.message(call.way.limit())?;
+        Ok(Some(self.take_in(exchange, text)?))
+    }
+
+    /// Opens the answer to an exchange, on this thread and beside the lock.
+    fn take_in(&self, exchange: Exchange, text: Vec<u8>) -> Result<Outcome, SessionError> {
         let now = SystemClock.now();
         let outcome = if exchange.is_negotiation() {
             self.client().receive(exchange, text, now)
@@ -380,7 +511,7 @@ impl Session {
             // A session that ended with a fault is replaced for the next caller.
             client.forget();
         }
-        Ok(Some(outcome?))
+        outcome
     }
 
     fn client(&self) -> MutexGuard<'_, SecureConversationClient> {

@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use handstamp_keys::{Certificate, CertificateTrust, KeyPolicy, SigningIdentity};
 use handstamp_secure_conversation::{Contract, Operation as Protection};
-use handstamp_security_policy::{CustomBinding, Definitions, Encoding, Endpoint, MessageVersion, Operation};
-use handstamp_ws_security::{AddressingVersion, SecurityBinding, soap::SoapVersion};
+use handstamp_security_policy::{
+    CustomBinding, Definitions, Encoding, Endpoint, HeaderProtection, MessageProtection, MessageVersion, Operation,
+};
+use handstamp_ws_security::{AddressingVersion, HeaderBlock, ProtectionLevel, SecurityBinding, soap::SoapVersion};
 
+use super::plain::PlainHeader;
 use crate::Error;
-use crate::config::SoapRoute;
+use crate::config::{HeaderPattern, SoapRoute};
 
 /// What secures messages, and which there are.
 #[derive(Debug)]
@@ -21,6 +24,8 @@ pub(super) struct Terms {
     /// How long an active session that the service remembers may be idle.
     pub(super) receive_timeout: Option<Duration>,
     pub(super) description: Option<Description>,
+    /// Headers that are encrypted whatever the WSDL says.
+    pub(super) encrypted_headers: Vec<HeaderPattern>,
 }
 
 /// The WSDL of the service behind the route.
@@ -51,6 +56,7 @@ impl Terms {
                 encoding: binding.encoding(),
                 receive_timeout: binding.receive_timeout(),
                 description,
+                encrypted_headers: route.encrypted_headers.clone(),
             });
         }
         let (Some(description), Some(file)) = (description, &route.wsdl) else {
@@ -71,7 +77,21 @@ impl Terms {
             encoding: description.endpoint.encoding,
             receive_timeout: Some(Duration::from_secs(600)),
             description: Some(description),
+            encrypted_headers: route.encrypted_headers.clone(),
         })
+    }
+
+    /// Whether bodies can pass as they come, where the route wants that.
+    ///
+    /// # Errors
+    /// They cannot.
+    pub(super) fn check_streaming(&self, name: &str, route: &SoapRoute) -> Result<(), Error> {
+        if route.max_streamed_size.is_none() || self.security.is_transport() {
+            return Ok(());
+        }
+        let problem =
+            "the binding signs and encrypts bodies, so each is held as a whole, up to max_message_size: leave it out";
+        Err(setup("HST-SOAP-STREAM", format!("soap.{name}.max_streamed_size: {problem}")))
     }
 
     /// SOAP on the secured side.
@@ -106,6 +126,25 @@ impl Terms {
             })
         };
         by_action.or_else(|| by_element().filter(|_| action.is_none()))
+    }
+
+    /// Headers of the application, each protected as the policies of a message and the route say; signed when they say nothing.
+    pub(super) fn protected(
+        &self,
+        headers: Vec<PlainHeader>,
+        protection: Option<&MessageProtection>,
+    ) -> Vec<HeaderBlock> {
+        let named = protection.map(|protection| protection.headers.as_slice()).unwrap_or_default();
+        let protected = |PlainHeader { namespace, local_name, block }: PlainHeader| {
+            let is_meant = |header: &&HeaderProtection| {
+                let (of, name) = (&header.name.namespace, header.name.local_name.as_ref());
+                *of == namespace && name.is_none_or(|name| *name == local_name)
+            };
+            let of_policy = named.iter().find(is_meant).map_or(ProtectionLevel::Sign, |header| header.level);
+            let is_encrypted = self.encrypted_headers.iter().any(|pattern| pattern.matches(&namespace, &local_name));
+            block.with_level(if is_encrypted { ProtectionLevel::EncryptAndSign } else { of_policy })
+        };
+        headers.into_iter().map(protected).collect()
     }
 
     /// How the operations are protected. A contract without operations takes all actions.

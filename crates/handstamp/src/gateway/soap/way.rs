@@ -6,13 +6,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
-use http_body_util::{BodyExt as _, Limited};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
+use super::sessions::CallError;
 use super::wire;
 use crate::Error;
 use crate::admin::Metrics;
-use crate::config::SoapRoute;
+use crate::config::{SoapRoute, UpstreamProtocol};
 use crate::gateway::body::Body;
 use crate::gateway::problem::Problem;
 use crate::gateway::upstream::{Upstream, UpstreamSettings};
@@ -25,6 +26,8 @@ pub(super) struct Way {
     limit: usize,
     idle: Duration,
     is_tls: bool,
+    /// The servers of the token service that vouches for us.
+    token_service: Option<Box<Self>>,
 }
 
 /// What a service answered.
@@ -50,15 +53,33 @@ impl Way {
             connect_timeout: route.connect_timeout,
             response_timeout: route.response_timeout,
         };
-        let first = route.upstream.servers().first().and_then(|server| server.url.as_str().parse::<Uri>().ok());
+        let mut way = Self::to(&settings, route, metrics)?;
+        if let Some(service) = &route.token_service {
+            let name = format!("{name}.token_service");
+            let (servers, tls, protocol) = (&service.url, &service.tls, UpstreamProtocol::Auto);
+            let settings = UpstreamSettings { name: &name, servers, tls, protocol, health: None, ..settings };
+            way.token_service = Some(Box::new(Self::to(&settings, route, metrics)?));
+        }
+        Ok(way)
+    }
+
+    fn to(settings: &UpstreamSettings<'_>, route: &SoapRoute, metrics: &Metrics) -> Result<Self, Error> {
+        let servers = settings.servers.servers();
+        let first = servers.first().and_then(|server| server.url.as_str().parse::<Uri>().ok());
         let target = first.and_then(|uri| uri.path_and_query().cloned());
         Ok(Self {
-            upstream: Upstream::open(&settings, metrics)?,
+            upstream: Upstream::open(settings, metrics)?,
             target: target.unwrap_or(PathAndQuery::from_static("/")),
             limit: route.max_message_size.in_memory(),
             idle: route.idle_timeout,
-            is_tls: route.upstream.servers().iter().all(|server| server.url.is_https()),
+            is_tls: servers.iter().all(|server| server.url.is_https()),
+            token_service: None,
         })
+    }
+
+    /// The way to the token service of the route.
+    pub(super) fn token_service(&self) -> Option<&Self> {
+        self.token_service.as_deref()
     }
 
     /// Whether all servers are reached over TLS, so that what answers is the service.
@@ -82,23 +103,82 @@ impl Way {
         client: IpAddr,
     ) -> Result<WayAnswer, Problem> {
         let message = message.into();
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(message.len()));
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-        let mut request = Request::new(Body::whole(message));
+        let length = message.len() as u64;
+        let answer = self.pass(headers, Body::whole(message), Some(length), client).await?;
+        self.whole(answer).await
+    }
+
+    /// Sends a message whose body may still be on its way, and waits for the head of the answer. An unknown length is told by HTTP
+    /// as it goes.
+    ///
+    /// # Errors
+    /// As [`post`](Self::post).
+    pub(super) async fn pass(
+        &self,
+        mut headers: HeaderMap,
+        body: Body,
+        length: Option<u64>,
+        client: IpAddr,
+    ) -> Result<Response<Body>, Problem> {
+        if let Some(length) = length {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        let mut request = Request::new(body);
         *request.method_mut() = Method::POST;
         *request.uri_mut() = Uri::from(self.target.clone());
         *request.headers_mut() = headers;
         let answer = self.upstream.send(request, client, false).await?;
-        let (head, body) = answer.response.into_parts();
-        let body = Limited::new(Body::response(body, self.idle, answer.lease), self.limit).collect().await;
-        let body = body.map_err(|error| {
-            tracing::warn!(%error, "the answer of the service cannot be read");
-            Problem::upstream_broken()
+        let lease = answer.lease;
+        Ok(answer.response.map(|body| Body::response(body, self.idle, lease)))
+    }
+
+    /// Waits for all of an answer.
+    ///
+    /// # Errors
+    /// It breaks off, or is too large.
+    pub(super) async fn whole(&self, answer: Response<Body>) -> Result<WayAnswer, Problem> {
+        let (head, body) = answer.into_parts();
+        let body = Limited::new(body, self.limit).collect().await.map_err(|error| {
+            tracing::warn!(%error, limit = self.limit, "the answer of the service cannot be read");
+            match error.is::<LengthLimitError>() {
+                true => answer_too_large(),
+                false => Problem::upstream_broken(),
+            }
         })?;
         let body = wire::decompressed(&head.headers, body.to_bytes().into(), self.limit).map_err(|error| {
             tracing::warn!(error, "the answer of the service cannot be decompressed");
             Problem::upstream_broken()
         })?;
         Ok(WayAnswer { status: head.status, headers: head.headers, body })
+    }
+}
+
+/// More than is held of one message.
+fn answer_too_large() -> Problem {
+    Problem::new(
+        StatusCode::BAD_GATEWAY,
+        "HST-SOAP-SIZE",
+        "The answer is too large",
+        "The service's answer is larger than the route's max_message_size allows.",
+    )
+}
+
+impl WayAnswer {
+    /// The SOAP message that the service answered with, as text.
+    ///
+    /// # Errors
+    /// [`CallError::Status`]: it answered with something else.
+    pub(super) fn message(self, limit: usize) -> Result<Vec<u8>, CallError> {
+        let other = CallError::Status(self.status);
+        // A fault comes with 500 in both versions of SOAP.
+        if self.body.is_empty() || !matches!(self.status, StatusCode::OK | StatusCode::INTERNAL_SERVER_ERROR) {
+            return Err(other);
+        }
+        let Some(format) = wire::Format::of(&self.headers) else { return Err(other) };
+        format.to_text(self.body, &self.headers, limit).map_err(|error| {
+            tracing::warn!(error, "the service's answer cannot be read");
+            other
+        })
     }
 }

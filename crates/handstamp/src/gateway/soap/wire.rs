@@ -7,7 +7,7 @@ use flate2::read::{GzDecoder, GzEncoder};
 use handstamp_security_policy::Encoding;
 use handstamp_ws_security::soap::SoapVersion;
 use handstamp_xml::binary::{self, WCF_DICTIONARY};
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::gateway::body::Body;
@@ -142,6 +142,32 @@ pub(super) fn action(headers: &HeaderMap) -> Option<String> {
     };
     let said = header.or_else(parameter)?.trim().trim_matches('"').trim();
     (!said.is_empty()).then(|| said.to_owned())
+}
+
+/// Whether a message can be passed on as it comes: text that is not compressed.
+pub(super) fn is_plain_text(headers: &HeaderMap) -> bool {
+    let coding = headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes).unwrap_or_default();
+    Format::of(headers) == Some(Format::Text) && (coding.is_empty() || coding.eq_ignore_ascii_case(b"identity"))
+}
+
+/// The length that HTTP tells.
+pub(super) fn length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// A length that became longer, or shorter.
+pub(super) fn lengthened(length: Option<u64>, by: i64) -> Option<u64> {
+    length.and_then(|length| length.checked_add_signed(by))
+}
+
+/// A message in text whose body may still be on its way.
+pub(super) fn streamed(soap: SoapVersion, body: Body, length: Option<u64>) -> Response<Body> {
+    let mut response = Response::new(body);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type(soap)));
+    if let Some(length) = length {
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    response
 }
 
 /// A request to a service: its headers and its body.

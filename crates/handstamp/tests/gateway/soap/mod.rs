@@ -1,8 +1,11 @@
 //! SOAP routes: plain programs, the gateway twice, and a plain service.
 
 mod chain;
+mod credentials;
 mod description;
 mod doctor;
 mod formats;
+mod large;
+mod protection;
 mod setting;
 mod survival;
