@@ -55,6 +55,12 @@ impl Peer {
         peer
     }
 
+    /// The process.
+    #[allow(dead_code, reason = "for the benchmark")]
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Gives a command; what came of it.
     pub(crate) fn tell(&mut self, command: &str) -> Result<String, String> {
         writeln!(self.commands, "{command}").unwrap();
