@@ -281,3 +281,18 @@ fn sm_42_issuers_of_one_relying_party_are_told_apart() {
         assert!(found.iter().any(|finding| finding.contains(expected)), "{expected}: {found:?}");
     }
 }
+
+#[test]
+fn an_authority_vouches_for_named_subjects_only() {
+    let with = |lines: &str| {
+        findings(&format!("{MINIMAL}[issuer.a]\nname = \"urn:a\"\nsign_in_url = \"https://a.example/\"\n{lines}\n"))
+    };
+    assert_eq!(with("authorities = [\"ca.pem\"]\nsubjects = [\"CN=a\"]"), Vec::<String>::new());
+    for (lines, expected) in [
+        ("authorities = [\"ca.pem\"]", "issuer.a.subjects: is required with authorities"),
+        ("subjects = [\"CN=a\"]", "issuer.a.subjects: means nothing without authorities"),
+    ] {
+        let found = with(lines);
+        assert!(found.iter().any(|finding| finding.contains(expected)), "{expected}: {found:?}");
+    }
+}

@@ -119,6 +119,52 @@ fn chains_lead_to_given_roots_only() {
 }
 
 #[test]
+fn chains_of_an_authority_count_for_the_named_signers_only() {
+    let (root, intermediate, leaf) = (one("root.pem"), one("intermediate.pem"), one("leaf.pem"));
+    let (now, others) = (leaf.valid_from(), [intermediate.clone()]);
+    let trust = CertificateTrust::none().with_root(&root).expect("a root");
+    let signers = |subjects: &[&str]| trust.clone().with_chained_signers(subjects.iter().copied());
+    assert_eq!(signers(&["CN=sts", "CN=leaf"]).check(&leaf, &others, now).expect("named"), TrustedBy::Chain);
+    for subjects in [&[][..], &["CN=sts"], &["CN=Leaf"], &["CN=leaf "], &["leaf"], &["CN=leaf,O=Example"]] {
+        let error = signers(subjects).check(&leaf, &others, now).expect_err("not named").to_string();
+        assert!(error.contains("its subject is none of those"), "{subjects:?}: {error}");
+    }
+    assert!(signers(&["CN=Root"]).check(&leaf, &[], now).is_err(), "a chain is needed all the same");
+    assert!(signers(&["CN=intermediate"]).check(&intermediate, &[], now).is_err(), "an authority signs no tokens");
+    assert!(signers(&["CN=sts"]).with_certificate(&leaf).check(&leaf, &[], now).is_ok(), "pins are not concerned");
+}
+
+#[test]
+fn a_chained_signer_must_be_allowed_to_sign() {
+    use rcgen::KeyUsagePurpose::{DigitalSignature, KeyEncipherment};
+    let root_key = rcgen::KeyPair::generate().expect("a key");
+    let mut root = rcgen::CertificateParams::default();
+    root.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let root_certificate = root.self_signed(&root_key).expect("a root");
+    let authority = rcgen::Issuer::from_params(&root, &root_key);
+    let trust = CertificateTrust::none().with_root(&Certificate::from_der(root_certificate.der()).expect("read"));
+    let trust = trust.expect("a root").with_chained_signers(["CN=sts"]);
+    for (usages, accepted) in [
+        (&[][..], true),
+        (&[DigitalSignature], true),
+        (&[DigitalSignature, KeyEncipherment], true),
+        (&[KeyEncipherment], false),
+    ] {
+        let mut signer = rcgen::CertificateParams::default();
+        signer.distinguished_name = rcgen::DistinguishedName::new();
+        signer.distinguished_name.push(rcgen::DnType::CommonName, "sts");
+        signer.key_usages = usages.to_vec();
+        // What templates for servers say of other uses does not matter.
+        signer.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let signer = signer.signed_by(&key, &authority).expect("a certificate");
+        let signer = Certificate::from_der(signer.der()).expect("read");
+        let checked = trust.check(&signer, &[], signer.valid_from());
+        assert_eq!(checked.is_ok(), accepted, "{usages:?}: {checked:?}");
+    }
+}
+
+#[test]
 fn revoked_certificates_and_missing_lists() {
     let (root, intermediate) = (one("root.pem"), one("intermediate.pem"));
     let (leaf, revoked) = (one("leaf.pem"), one("revoked.pem"));

@@ -42,6 +42,11 @@ section! {
         name: Option<String>,
         /// Signing certificates, as PEM or DER files. A token must be signed with one of exactly these.
         certificates: Vec<PathBuf> = [],
+        /// Authorities (PEM) that vouch for signing certificates: one that chains to them is trusted when it is about one of
+        /// `subjects` and may sign. Intermediate certificates that tokens do not carry belong here, too. Revocation lists are not asked.
+        authorities: Vec<PathBuf> = [],
+        /// Subjects of the signing certificates that `authorities` vouch for, to the letter, such as `CN=sts.example,O=Example,C=US`.
+        subjects: Vec<String> = [],
         /// Signing certificates by SHA-256 fingerprint, as hexadecimal.
         fingerprints: Vec<String> = [],
         /// Signing certificates by SHA-1 thumbprint, as hexadecimal: for settings taken over from WIF.
@@ -50,9 +55,13 @@ section! {
 }
 
 impl Issuer {
-    /// Whether the configuration itself names a certificate.
+    /// Whether the configuration itself says whose signatures count.
     pub fn is_pinned(&self) -> bool {
-        !(self.certificates.is_empty() && self.fingerprints.is_empty() && self.thumbprints.is_empty())
+        let nobody = self.certificates.is_empty()
+            && self.fingerprints.is_empty()
+            && self.thumbprints.is_empty()
+            && self.authorities.is_empty();
+        !nobody
     }
 
     /// Reports what is missing, and what does not fit together.
@@ -61,6 +70,15 @@ impl Issuer {
             let message =
                 "is not trusted: give its metadata, name its signing certificate in certificates, or give fingerprints";
             reader.report(FindingKind::Missing, path, message);
+        }
+        if !self.authorities.is_empty() && self.subjects.is_empty() {
+            let message = "is required with authorities, or whoever has a certificate of theirs could be the issuer: name the \
+                           subject of its signing certificate, such as \"CN=sts.example,O=Example,C=US\"";
+            reader.report(FindingKind::Missing, &format!("{path}.subjects"), message);
+        }
+        if self.authorities.is_empty() && !self.subjects.is_empty() {
+            let message = "means nothing without authorities: name theirs there";
+            reader.report(FindingKind::Conflict, &format!("{path}.subjects"), message);
         }
         if self.sign_in_url.is_none() && self.metadata.is_none() {
             let message = "is required without metadata: give the address where people sign in";

@@ -27,5 +27,6 @@ mod soap;
 mod support;
 mod survival;
 mod tls;
+mod trust;
 mod upstreams;
 mod websocket;

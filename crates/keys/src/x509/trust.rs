@@ -30,6 +30,7 @@ pub struct CertificateTrust {
     roots: Vec<TrustAnchor<'static>>,
     revocations: Vec<std::sync::Arc<CertRevocationList<'static>>>,
     expired_pins: bool,
+    signers: Option<HashSet<String>>,
 }
 
 impl CertificateTrust {
@@ -84,6 +85,17 @@ impl CertificateTrust {
         Ok(self)
     }
 
+    /// Lets chains count only for certificates that may sign and are about one of these subjects: for an authority that certifies
+    /// others, too. Pinned certificates are not concerned.
+    ///
+    /// A subject is compared to the letter with [`DistinguishedName::as_str`](crate::DistinguishedName::as_str). A certificate may sign
+    /// unless it has a key usage without signatures; its extended key usage does not matter, because those of token signers say many things.
+    #[must_use]
+    pub fn with_chained_signers(mut self, subjects: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.signers.get_or_insert_default().extend(subjects.into_iter().map(Into::into));
+        self
+    }
+
     /// Trusts pinned certificates outside of their validity too: for issuers that sign on with an expired certificate.
     #[must_use]
     pub fn allowing_expired_pins(mut self) -> Self {
@@ -124,7 +136,21 @@ impl CertificateTrust {
         }
         self.check_chain(certificate, others, now)
             .map_err(|problem| untrusted(format!("no chain to a root: {problem}")))?;
+        self.check_signer(certificate).map_err(|problem| untrusted(problem.into()))?;
         Ok(TrustedBy::Chain)
+    }
+
+    fn check_signer(&self, certificate: &Certificate) -> Result<(), &'static str> {
+        let Some(subjects) = &self.signers else { return Ok(()) };
+        if !subjects.contains(certificate.subject().as_str()) {
+            return Err("it chains to a root, and its subject is none of those that are configured");
+        }
+        match certificate.key_usage() {
+            Some(usage) if !usage.digital_signature() && !usage.non_repudiation() => {
+                Err("it chains to a root, and its key usage does not allow signatures")
+            }
+            _ => Ok(()),
+        }
     }
 
     fn check_chain(
@@ -169,6 +195,7 @@ impl fmt::Debug for CertificateTrust {
             .field("pinned_sha1", &self.pinned_sha1.iter().map(|print| hex(print)).collect::<Vec<_>>())
             .field("roots", &self.roots.iter().map(|root| hex(&digest::sha256(&root.subject)[..8])).collect::<Vec<_>>())
             .field("revocations", &self.revocations.len())
+            .field("signers", &self.signers)
             .finish_non_exhaustive()
     }
 }

@@ -248,6 +248,7 @@ impl IssuerRow {
         let issuer = &config.issuer[name];
         let kinds = [
             (issuer.certificates.len(), "certificate file(s)"),
+            (issuer.authorities.len(), "authority file(s)"),
             (issuer.fingerprints.len(), "SHA-256 fingerprint(s)"),
             (issuer.thumbprints.len(), "SHA-1 thumbprint(s)"),
         ];

@@ -137,7 +137,8 @@ pub(super) fn relying_party(living: &LivingParty, sign_in_url: &str) -> RelyingP
     party
 }
 
-/// Whom to believe, and under what conditions: whom the configuration pins, and whom the issuer's metadata names.
+/// Whom to believe, and under what conditions: whom the configuration pins, whom its authorities vouch for, and whom the issuer's
+/// metadata names.
 pub(super) fn token_handler(party: &LivingParty, metadata: Option<&IssuerMetadata>) -> Result<SamlTokenHandler, Error> {
     let LivingParty { issuer_name: name, issuer, settings, public_url, .. } = party;
     let trusted = trusted_issuer(name, issuer, metadata)?;
@@ -172,6 +173,13 @@ pub(in crate::gateway) fn trusted_issuer(
         let digest = hex(thumbprint).ok_or_else(|| not_hex(name, "thumbprints", index))?;
         trust = trust.with_sha1(digest);
     }
+    for (index, file) in issuer.authorities.iter().enumerate() {
+        let key = format!("issuer.{name}.authorities[{index}]");
+        for authority in certificates(file, &key)? {
+            trust = trust.with_root(&authority).map_err(|error| setup_error(&key, error.code(), &error))?;
+        }
+    }
+    trust = trust.with_chained_signers(issuer.subjects.iter().map(String::as_str));
     let published = metadata.map(|metadata| metadata.entity_id.as_str());
     let mut trusted = TrustedIssuer::new(issuer.name.as_deref().or(published).unwrap_or_default(), trust);
     if let Some(entity_id) = &issuer.entity_id {
