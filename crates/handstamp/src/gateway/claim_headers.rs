@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use handstamp_claims::{ArcStr, Claim, ClaimsPrincipal};
+use handstamp_claims::{ArcStr, ClaimsPrincipal};
+use handstamp_claims_headers::values;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::config::ClaimHeaders;
 
@@ -39,15 +39,11 @@ impl ClaimHeaderWriter {
         self.remove_foreign(headers);
         let Some(principal) = principal else { return };
         for (name, claim_type) in &self.headers {
-            let mut values = principal.claims().filter(|claim| claim.claim_type() == claim_type).map(Claim::value);
-            let Some(first) = values.next() else { continue };
-            let mut text = encode(first);
-            for value in values {
-                text.push(',');
-                text.push_str(&encode(value));
-            }
-            // What is encoded is printable ASCII, and so a header value.
-            if let Ok(value) = HeaderValue::try_from(text) {
+            let of_type = principal.claims().filter(|claim| claim.claim_type() == claim_type);
+            // What is joined is printable ASCII, and so a header value.
+            if let Some(text) = values::join(of_type.map(|claim| claim.value().as_str()))
+                && let Ok(value) = HeaderValue::try_from(text)
+            {
                 headers.insert(name, value);
             }
         }
@@ -72,19 +68,12 @@ fn as_seen(name: &HeaderName) -> String {
     name.as_str().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
 }
 
-/// What is percent-encoded inside a value: whatever is not printable ASCII, the comma between values, and the percent sign
-/// itself.
-const ENCODED: &AsciiSet = &CONTROLS.add(b',').add(b'%');
-
-fn encode(value: &str) -> String {
-    utf8_percent_encode(value, ENCODED).to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
-    use handstamp_claims::{ClaimsIdentity, claim_types};
+    use handstamp_claims::{Claim, ClaimsIdentity, claim_types};
+    use handstamp_claims_headers::ClaimHeaders;
 
     use super::*;
     use crate::config::Config;
@@ -131,6 +120,10 @@ mod tests {
         writer().write(&mut headers, Some(&principal));
         assert_eq!(headers["x-user"], "M%C3%BCller%2C Hans 100%25%0D%0AX-Admin: 1");
         assert_eq!(headers["x-roles"], "a%2Cb,c");
+        let (user, roles) = ("x-user".parse().expect("a name"), "x-roles".parse().expect("a name"));
+        let read = ClaimHeaders::new([(user, claim_types::NAME), (roles, claim_types::ROLE)]).principal(&headers);
+        let read = read.expect("readable").expect("somebody");
+        assert!(read.claims().map(Claim::value).eq(principal.claims().map(Claim::value)));
     }
 
     #[test]
