@@ -3,7 +3,7 @@
 use crate::packages::{self, CADDY, CHROMEDRIVER, CHROMIUM, MONO, NGINX, POSTGRESQL, REDIS, XMLLINT, XMLSEC1};
 use crate::process::{TestCount, complaints, count_tests, on_path, succeeds, succeeds_silently};
 use crate::report::{Outcome, Report};
-use crate::workspace::cargo;
+use crate::workspace::{Metadata, cargo};
 use crate::{Chore, Failure, fuzz, interop, layers};
 use std::process::Command;
 use std::time::Instant;
@@ -16,13 +16,14 @@ struct Part {
 }
 
 /// In the order in which they run: cheap and telling first; what builds on another part's artifacts after it.
-const PARTS: [Part; 9] = [
+const PARTS: [Part; 10] = [
     Part { name: "format", about: "the code is formatted as rustfmt.toml says", run: format },
     Part {
         name: "layers",
         about: "dependencies point down only, cryptography and I/O stay where they belong",
         run: layer,
     },
+    Part { name: "examples", about: "every library has an example that runs with the tests", run: examples },
     Part { name: "deny", about: "licenses, sources and banned crates (deny.toml)", run: deny },
     Part { name: "clippy", about: "no warning in any target", run: clippy },
     Part { name: "tests", about: "unit and integration tests of the whole workspace", run: tests },
@@ -85,6 +86,20 @@ fn layer() -> Outcome {
             Outcome::failed(violations.join("\n           "))
         }
         Err(Failure::Broken(why) | Failure::Usage(why)) => Outcome::failed(why),
+    }
+}
+
+fn examples() -> Outcome {
+    let metadata = match Metadata::load("Cargo.toml") {
+        Ok(metadata) => metadata,
+        Err(Failure::Broken(why) | Failure::Usage(why)) => return Outcome::failed(why),
+    };
+    let libraries = metadata.packages.iter().filter(|package| package.published && package.binaries.is_empty());
+    let without: Vec<&str> =
+        libraries.filter(|package| !package.tests_an_example).map(|package| package.name.as_str()).collect();
+    match without.as_slice() {
+        [] => Outcome::of(true),
+        names => Outcome::failed(format!("without an [[example]] with `test = true`: {}", names.join(", "))),
     }
 }
 

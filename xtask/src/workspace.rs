@@ -24,6 +24,10 @@ pub(crate) struct Package {
     pub(crate) name: String,
     pub(crate) dependencies: Vec<Dependency>,
     pub(crate) binaries: Vec<String>,
+    /// Whether it goes to the registry.
+    pub(crate) published: bool,
+    /// Whether one of its examples runs with the tests.
+    pub(crate) tests_an_example: bool,
 }
 
 /// One line of a manifest's dependency tables.
@@ -76,6 +80,10 @@ impl Package {
                 .filter(|target| array(target, "kind").iter().any(|kind| kind == "bin"))
                 .map(|target| text(target, "name"))
                 .collect(),
+            published: json["publish"].is_null(),
+            tests_an_example: array(json, "targets").iter().any(|target| {
+                target["test"] == Value::Bool(true) && array(target, "kind").iter().any(|kind| kind == "example")
+            }),
         }
     }
 }

@@ -25,23 +25,25 @@ use std::time::Duration;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let listener = tokio::net::TcpListener::bind("localhost:3000").await?;
+    eprintln!("open http://localhost:3000");
+    axum::serve(listener, application()?).await?;
+    Ok(())
+}
+
+fn application() -> Result<Router, Box<dyn std::error::Error>> {
     let ring = KeyRing::in_memory(RotationPolicy::default(), SystemClock.now(), &SystemRandom)?;
     let tokens = SessionSecurityTokenHandler::builder(Arc::new(NativeFormat::new(Arc::new(ring))))
         .audience("http://localhost:3000/")
         .build()?;
     let settings = SessionSettings::builder().idle_timeout(Duration::from_secs(120)).build()?;
     let sessions = SessionModule::builder(tokens).settings(settings).cache(Arc::new(MruCache::new())).build()?;
-    let app = Router::new()
+    Ok(Router::new()
         .route("/", get(home))
         .route("/private", get(private))
         .route("/sign-in", post(sign_in))
         .route("/sign-out", post(sign_out))
-        .layer(SessionLayer::new(sessions));
-
-    let listener = tokio::net::TcpListener::bind("localhost:3000").await?;
-    eprintln!("open http://localhost:3000");
-    axum::serve(listener, app).await?;
-    Ok(())
+        .layer(SessionLayer::new(sessions)))
 }
 
 async fn home(session: Option<ActiveSession>) -> Html<String> {
@@ -103,4 +105,39 @@ fn failed(error: handstamp_web_session::Error) -> (StatusCode, String) {
 
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::{Request, header};
+    use http_body_util::BodyExt;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_user_signs_in_and_is_known_and_signs_out() {
+        let app = application().unwrap();
+        let ask = async |method: &str, path: &str, cookie: &str, form: &'static str| {
+            let request = Request::builder().method(method).uri(path).header(header::HOST, "localhost:3000");
+            let request = request.header(header::COOKIE, cookie);
+            let request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+            let response = app.clone().oneshot(request.body(Body::from(form)).unwrap()).await.unwrap();
+            let status = response.status().as_u16();
+            let cookies = response.headers().get_all(header::SET_COOKIE).iter();
+            let cookies: Vec<_> =
+                cookies.filter_map(|line| Some(line.to_str().ok()?.split(';').next()?.to_owned())).collect();
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            (status, cookies.join("; "), String::from_utf8(body.to_vec()).unwrap())
+        };
+
+        assert_eq!(ask("GET", "/private", "", "").await.0, 401);
+        let (status, session, _) = ask("POST", "/sign-in", "", "name=Ada").await;
+        assert!(status == 303 && !session.is_empty(), "{status} {session}");
+        let (status, _, page) = ask("GET", "/private", &session, "").await;
+        assert!(status == 200 && page.contains("Ada"), "{page}");
+        assert_eq!(ask("POST", "/sign-out", &session, "").await.0, 303);
+        assert_eq!(ask("GET", "/private", &session, "").await.0, 401, "a copy of the cookie is worth nothing");
+    }
 }
