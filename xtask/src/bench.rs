@@ -1,15 +1,45 @@
 //! Benchmarks: wall time by criterion, instructions by callgrind.
 
-use crate::packages::{self, VALGRIND};
+use crate::packages::{self, GO, NGINX, VALGRIND, WRK};
 use crate::process::succeeds;
 use crate::workspace::{Metadata, cargo};
 use crate::{Chore, Failure};
+use std::path::PathBuf;
 use std::process::Command;
 
 /// `cargo xtask bench [ARGS]...`
 pub(crate) fn run(arguments: &[String]) -> Chore {
     Ok(succeeds(cargo().args(["bench", "--workspace", "--benches", "--"]).args(arguments)))
 }
+
+/// `cargo xtask bench-gateway`: our gateway beside nginx and oauth2-proxy, in turns. Without Go there is no oauth2-proxy.
+pub(crate) fn run_gateway() -> Chore {
+    packages::ensure(&[NGINX, WRK]).map_err(Failure::Broken)?;
+    let mut bench = cargo();
+    bench.args(["bench", "--package", "handstamp", "--bench", "gateways"]);
+    match oauth2_proxy() {
+        Ok(program) => drop(bench.env("OAUTH2_PROXY", program)),
+        Err(why) => println!("without oauth2-proxy: {why}"),
+    }
+    Ok(succeeds(&mut bench))
+}
+
+/// The program, built once and kept.
+fn oauth2_proxy() -> Result<PathBuf, String> {
+    let folder = Metadata::load("Cargo.toml").map_err(|failure| format!("{failure:?}"))?.target_directory.join("go");
+    let program = folder.join("oauth2-proxy");
+    if !program.is_file() {
+        packages::ensure(&[GO])?;
+        let mut install = Command::new("go");
+        install.args(["install", OAUTH2_PROXY]).env("GOBIN", &folder);
+        if !succeeds(&mut install) {
+            return Err(format!("go install {OAUTH2_PROXY} failed"));
+        }
+    }
+    Ok(program)
+}
+
+const OAUTH2_PROXY: &str = "github.com/oauth2-proxy/oauth2-proxy/v7@v7.15.6";
 
 /// `cargo xtask bench-instructions`: each scenario of the `instructions` example under callgrind, which counts only what
 /// happens inside the function `measured`.

@@ -5,6 +5,7 @@
 //! cargo xtask test --only browser      one part of it (may be repeated)
 //! cargo xtask fuzz 60                  every fuzz target for 60 seconds
 //! cargo xtask bench                    the benchmarks, against the real alternatives
+//! cargo xtask bench-gateway            the gateway beside nginx and oauth2-proxy
 //! cargo xtask bench-instructions       the same questions counted in instructions, by callgrind
 //! ```
 //!
@@ -35,6 +36,7 @@ Usage: cargo xtask <COMMAND>
   fuzz [SECONDS] [TARGET]...
                         run the fuzz targets, 10 seconds each unless told
   bench [ARGS]...       run the benchmarks; ARGS go to criterion (try --quick)
+  bench-gateway         load the gateway, nginx and oauth2-proxy in turns
   bench-instructions    count instructions with callgrind
 
 Exit status: 0 all passed, 1 something failed, 2 the command line was wrong.
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         "test" => test::run(&arguments),
         "fuzz" => fuzz::run(&arguments),
         "bench" => bench::run(&arguments),
+        "bench-gateway" => bench::run_gateway(),
         "bench-instructions" => bench::run_instructions(),
         "help" | "--help" | "-h" => {
             println!("{HELP}");

@@ -27,6 +27,8 @@ pub(crate) const JAVAC: Tool = Tool { program: "javac", package: "default-jdk-he
 pub(crate) const MAVEN: Tool = Tool { program: "mvn", package: "maven" };
 pub(crate) const CURL: Tool = Tool { program: "curl", package: "curl" };
 pub(crate) const PYTHON: Tool = Tool { program: "python3", package: "python3-venv" };
+pub(crate) const GO: Tool = Tool { program: "go", package: "golang-go" };
+pub(crate) const WRK: Tool = Tool { program: "wrk", package: "wrk" };
 pub(crate) const VALGRIND: Tool = Tool { program: "valgrind", package: "valgrind" };
 
 /// Mono's compiler, its runtime, and the parts of its class library that `interop/mono` uses.

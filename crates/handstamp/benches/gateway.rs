@@ -3,23 +3,18 @@
 //! `open` is a route nobody signs in to; `authenticated` one where a session of 12 claims is read and three of them become
 //! headers. The difference is to stay below five percent of `open`. `direct` is the same request without a gateway.
 
+mod sealed_session;
+
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use handstamp::config::Config;
 use handstamp::gateway::Gateway;
 use handstamp::shutdown;
-use handstamp_claims::{Claim, ClaimsIdentity, claim_types};
 use handstamp_keys::{KeyRing, RotationPolicy, SystemRandom};
-use handstamp_session_token::native::NativeFormat;
-use handstamp_session_token::{Carrier, SessionSecurityTokenHandler};
 use handstamp_time::{Clock, SystemClock};
-use handstamp_web_session::cookie::{
-    ChunkedCookieHandler, CookieHandler, CookieLifetime, CookieSettings, RequestCookies,
-};
-use http::{HeaderMap, Request, Response};
+use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -27,14 +22,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 
-const REALM: &str = "https://shop.example/";
+use sealed_session::REALM;
 
 fn bench(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime");
     let folder = tempfile::tempdir().expect("a folder");
     let application = runtime.block_on(application());
     let (open, guarded) = runtime.block_on(gateway(folder.path(), application));
-    let cookie = session_cookie(folder.path());
+    let cookie = sealed_session::cookie(&folder.path().join("keys.json"));
 
     let mut group = criterion.benchmark_group("gateway_get");
     for (name, address, cookie) in [
@@ -138,48 +133,6 @@ async fn gateway(folder: &Path, application: SocketAddr) -> (SocketAddr, SocketA
         gateway.serve(shutdown).await;
     });
     (addresses[0], addresses[1])
-}
-
-/// A session as the gateway would have begun it.
-fn session_cookie(folder: &Path) -> String {
-    let ring = KeyRing::open(&folder.join("keys.json"), RotationPolicy::default()).expect("keys");
-    let tokens = SessionSecurityTokenHandler::builder(Arc::new(NativeFormat::new(Arc::new(ring))))
-        .audience(REALM)
-        .carrier(Carrier::Cookie("__Host-session".into()))
-        .build()
-        .expect("settings");
-    let mut identity = ClaimsIdentity::new("Federation");
-    for (claim_type, value) in [
-        (claim_types::NAME, "alice"),
-        (claim_types::EMAIL, "alice@example.com"),
-        (claim_types::UPN, "alice@corp.example.com"),
-        (claim_types::NAME_IDENTIFIER, "Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6"),
-        (claim_types::ROLE, "role0"),
-        (claim_types::ROLE, "role1"),
-        (claim_types::ROLE, "role2"),
-        (claim_types::ROLE, "role3"),
-        (claim_types::GIVEN_NAME, "Alice"),
-        (claim_types::SURNAME, "Example"),
-        (
-            claim_types::AUTHENTICATION_METHOD,
-            "http://schemas.microsoft.com/ws/2008/06/identity/authenticationmethod/password",
-        ),
-        (claim_types::AUTHENTICATION_INSTANT, "2030-01-01T09:00:00.000Z"),
-    ] {
-        identity = identity.with_claim(Claim::new(claim_type, value).with_issuer("urn:sts"));
-    }
-    let now = SystemClock.now();
-    let token = tokens.token(identity.into()).build(now, &SystemRandom).expect("a token");
-    let bytes = tokens.write(&token, now, &SystemRandom).expect("sealed");
-    let cookies = ChunkedCookieHandler::native(CookieSettings::builder("__Host-session").build().expect("settings"));
-    let none = HeaderMap::new();
-    let lines = cookies.write(&bytes, CookieLifetime::BrowserSession, RequestCookies::new(&none)).expect("cookies");
-    let pairs: Vec<&str> = lines
-        .iter()
-        .filter_map(|line| line.to_str().ok()?.split(';').next())
-        .filter(|pair| !pair.ends_with('='))
-        .collect();
-    pairs.join("; ")
 }
 
 criterion_group!(benches, bench);
