@@ -33,7 +33,9 @@ fn an_unknown_key_is_an_error_that_names_line_and_nearest_key() {
     );
     assert_finds(
         "[log]\nzebra = 1\n",
-        &["/etc/handstamp.toml:2:1: HST-CONFIG-UNKNOWN-KEY log.zebra: unknown key; known here: level, format"],
+        &[
+            "/etc/handstamp.toml:2:1: HST-CONFIG-UNKNOWN-KEY log.zebra: unknown key; known here: level, format, requests",
+        ],
     );
 }
 

@@ -96,6 +96,7 @@ fn token_service(folder: &Path, ledger: &str, port: u16) -> Server {
         random: Arc::new(SystemRandom),
         revocations: None,
         password_cost: CHEAP,
+        limiter: Arc::default(),
     };
     let service = SecurityTokenService::open(&config.sts.unwrap(), &surroundings).unwrap();
     start(port, move |request| {

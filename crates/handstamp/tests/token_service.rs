@@ -253,6 +253,7 @@ fn open(folder: &Path, clock: &Arc<VirtualClock>, keys: &Arc<KeyRing>) -> Securi
         random: Arc::new(SystemRandom),
         revocations: None,
         password_cost: CHEAP,
+        limiter: Arc::default(),
     };
     SecurityTokenService::open(&config.sts.unwrap(), &surroundings).unwrap()
 }

@@ -146,6 +146,7 @@ fn open(folder: &Path, active: bool, clock: &Arc<VirtualClock>) -> SecurityToken
         random: Arc::new(SystemRandom),
         revocations: None,
         password_cost: CHEAP,
+        limiter: Arc::default(),
     };
     SecurityTokenService::open(&config.sts.unwrap(), &surroundings).unwrap()
 }

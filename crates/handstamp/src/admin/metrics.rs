@@ -41,6 +41,8 @@ pub struct Metrics {
     pub failed_reloads: Counter,
     /// Lines that should be in the audit log and are not.
     pub audit_lost: Arc<Counter>,
+    /// Spans that should be at the collector of traces and are not.
+    pub spans_lost: Counter,
     /// Refused requests, cookies and tokens, by code.
     rejections: Rejections,
     /// The last day.
@@ -149,6 +151,8 @@ impl Metrics {
         }
         text.family("handstamp_audit_lost_total", "counter", "Lines that could not be written to the audit log.");
         text.sample("handstamp_audit_lost_total", &[], self.audit_lost.value());
+        text.family("handstamp_spans_lost_total", "counter", "Spans that the collector of traces did not take.");
+        text.sample("handstamp_spans_lost_total", &[], self.spans_lost.value());
         text.family("handstamp_connections", "gauge", "Open connections.");
         self.connections.each(|listener, gauge| {
             text.sample("handstamp_connections", &[("listener", listener)], gauge.value());
@@ -411,6 +415,11 @@ impl Counter {
     /// One more.
     pub fn add(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// So many more.
+    pub fn add_many(&self, more: u64) {
+        self.0.fetch_add(more, Ordering::Relaxed);
     }
 
     /// How many.

@@ -33,6 +33,9 @@ impl Config {
         }
         self.check_ambiguous_routes(reader);
         self.check_admin(reader);
+        if self.telemetry.as_ref().is_some_and(|telemetry| telemetry.sample > 100) {
+            reader.report(FindingKind::Value, "telemetry.sample", "is in percent: from 0 to 100");
+        }
         if let Some(sts) = &self.sts {
             sts.check(reader);
             for (index, listener) in sts.listeners.iter().enumerate() {
@@ -227,6 +230,9 @@ impl Config {
                 ("claims_to_headers", !route.claims_to_headers.is_empty()),
                 ("session_header", route.session_header.is_some()),
                 ("jwt_header", route.jwt_header.is_some()),
+                ("session_path", route.session_path.is_some()),
+                ("sign_in_path", route.sign_in_path.is_some()),
+                ("public_preflight", route.public_preflight),
                 ("federation", route.federation.is_some()),
             ] {
                 if given {

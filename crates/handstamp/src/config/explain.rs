@@ -59,6 +59,9 @@ impl Display for Explanation<'_> {
         if let Some(audit) = &config.audit {
             writeln!(f, "Audit log: {}.", audit.path.display())?;
         }
+        if let Some(telemetry) = &config.telemetry {
+            writeln!(f, "Traces of {} % of the requests go to {}.", telemetry.sample, telemetry.collector)?;
+        }
         match (config.store.kind, &config.store.path) {
             (StoreKind::Sqlite, Some(path)) => writeln!(f, "Store: SQLite in {}.", path.display())?,
             (StoreKind::Redis | StoreKind::Postgresql, _) => {

@@ -21,6 +21,8 @@ section! {
         federation: Option<String>,
         /// Paths of the application for which nobody has to sign in, with everything below.
         public_paths: Vec<PathPrefix> = [],
+        /// Let CORS preflights pass without a session, as `public_preflight` of a web route.
+        public_preflight: bool = false,
         /// Roles of which the user must have at least one; anybody signed in when empty.
         required_roles: Vec<String> = [],
         /// Headers of the answer that say who is there, as `claims_to_headers` of a web route. The proxy hands them on, and must

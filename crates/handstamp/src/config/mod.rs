@@ -33,6 +33,7 @@ mod service;
 mod soap;
 mod store;
 mod sts;
+mod telemetry;
 mod transport;
 mod upstream;
 mod values;
@@ -51,9 +52,10 @@ pub use forward_auth::ForwardAuth;
 pub use jwt::Jwt;
 pub use listener::{ClientCertificates, ForwardingHeaders, Listener, ListenerCertificate, ListenerTls};
 pub use reference::reference;
-pub use service::{Admin, Audit, Keys, Log, LogFormat, LogLevel, Shutdown, Store, StoreKind};
+pub use service::{Admin, Audit, Keys, Log, LogFormat, LogLevel, Pages, Shutdown, Store, StoreKind};
 pub use soap::{HeaderPattern, LostSession, ReplayMemory, SoapCallers, SoapDialect, SoapMode, SoapRoute, TokenService};
 pub use sts::{ClaimRules, EncryptionForm, Sts, StsRelyingParty, TokenForm};
+pub use telemetry::Telemetry;
 pub use upstream::{
     Balance, BalanceStrategy, HealthCheck, RateLimit, UpstreamProtocol, UpstreamServer, UpstreamTls, Upstreams,
 };
@@ -79,6 +81,10 @@ section! {
         admin: Option<Admin>,
         /// Who signed in, what became of sessions, what was refused; not written when absent.
         audit: Option<Audit>,
+        /// Traces for a collector; none when absent.
+        telemetry: Option<Telemetry>,
+        /// What the gateway's own pages look like.
+        pages: Pages,
         /// How the program ends.
         shutdown: Shutdown,
         /// Addresses on which requests are accepted.

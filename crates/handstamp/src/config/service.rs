@@ -14,6 +14,9 @@ section! {
         level: LogLevel = "info",
         /// Form of a line.
         format: LogFormat = "text",
+        /// One line, at the level `info`, for each request that was answered: client, method, host, path without query, route, status and
+        /// milliseconds.
+        requests: bool = false,
     }
 }
 
@@ -113,6 +116,16 @@ section! {
     pub struct Audit {
         /// The file, made if needed, readable by its owner only. It may be moved away at any time; the next line makes a new one.
         path: PathBuf,
+    }
+}
+
+section! {
+    /// What the gateway's own pages look like: errors, refusals, the end of a session.
+    pub struct Pages {
+        /// Whose pages these are.
+        name: String = "Handstamp",
+        /// A sentence below every error: whom to turn to.
+        support: Option<String>,
     }
 }
 

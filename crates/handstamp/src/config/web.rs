@@ -36,6 +36,9 @@ section! {
         federation: Option<String>,
         /// Paths for which `sign_in = "required"` does not hold, with everything below.
         public_paths: Vec<PathPrefix> = [],
+        /// Let browsers ask, without a session, whether a page of another site may make a request (CORS preflights): the
+        /// application answers them. What it then gets has the session, or is refused.
+        public_preflight: bool = false,
         /// Roles of which the user must have at least one; anybody signed in when empty.
         required_roles: Vec<String> = [],
         /// Headers that tell the application who is there: header name → claim type (a URI, or
@@ -52,8 +55,17 @@ section! {
         jwt_header: Option<HeaderName>,
         /// Audience of that token (`aud`); the realm of the relying party when absent.
         jwt_audience: Option<String>,
+        /// Path that tells the scripts of a page who is signed in, as JSON: name, roles, claims, when the session began and when it
+        /// ends; 401 without a session. Asking does not make the session last longer. No such path when absent.
+        session_path: Option<PathPrefix>,
+        /// Path for links that sign in: it goes to the issuer, and then to the page in its parameter `return`, a path of this host.
+        /// No such path when absent.
+        sign_in_path: Option<PathPrefix>,
         /// What becomes of `Cache-Control` on answers to signed-in users.
         authenticated_cache: AuthenticatedCache = "no-store",
+        /// Take `path` off the path that the application sees, and tell it in `X-Forwarded-Prefix`. Links, redirects and cookies of
+        /// the application are not rewritten.
+        strip_path: bool = false,
         /// Which host name the application sees.
         host_header: HostHeader = "client",
         /// Largest body of a request; larger is answered with 413.

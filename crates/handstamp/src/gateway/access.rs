@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::header::{CACHE_CONTROL, HeaderMap, HeaderValue};
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL, HeaderMap, HeaderValue, ORIGIN};
 use http::{Method, Request, Response, StatusCode, Uri};
 
 use super::Visit;
@@ -23,6 +23,7 @@ pub(super) struct Access {
     federation: Arc<Federation>,
     required: bool,
     public_paths: Vec<PathPrefix>,
+    public_preflight: bool,
     required_roles: Vec<String>,
     headers: ApplicationHeaders,
     no_store: bool,
@@ -42,6 +43,7 @@ impl Access {
             federation,
             required: route.sign_in == SignIn::Required,
             public_paths: route.public_paths.clone(),
+            public_preflight: route.public_preflight,
             required_roles: route.required_roles.clone(),
             headers,
             no_store: route.authenticated_cache == AuthenticatedCache::NoStore,
@@ -57,6 +59,7 @@ impl Access {
             federation,
             required: true,
             public_paths: settings.public_paths.clone(),
+            public_preflight: settings.public_preflight,
             required_roles: settings.required_roles.clone(),
             headers,
             no_store: true,
@@ -68,6 +71,7 @@ impl Access {
             federation,
             required: true,
             public_paths: Vec::new(),
+            public_preflight: false,
             required_roles: settings.required_roles.clone(),
             headers: ApplicationHeaders::default(),
             no_store: true,
@@ -79,9 +83,11 @@ impl Access {
         &self.federation
     }
 
-    /// Whether nobody has to sign in for this address.
-    pub(super) fn is_public(&self, uri: &Uri) -> bool {
-        !self.required || self.public_paths.iter().any(|public| public.matches(uri.path()))
+    /// Whether nobody has to sign in for this.
+    pub(super) fn is_public(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> bool {
+        !self.required
+            || self.public_paths.iter().any(|public| public.matches(uri.path()))
+            || (self.public_preflight && is_preflight(method, headers))
     }
 
     /// Decides about a request.
@@ -99,9 +105,11 @@ impl Access {
         if let Some(active) = &active {
             self.federation.note_seen(active);
         }
-        if !self.is_public(uri) {
+        if !self.is_public(method, uri, headers) {
             match &active {
-                None if is_undecided(session) => return Err(Problem::unavailable("HST-GATEWAY-STORE")),
+                None if session.rejection().is_some_and(is_undecided) => {
+                    return Err(Problem::unavailable("HST-GATEWAY-STORE"));
+                }
                 None => return self.federation.challenge(method, uri, headers, session).map(Admission::Challenged),
                 Some(active) => self.check_roles(active, uri.path())?,
             }
@@ -183,11 +191,14 @@ impl Access {
     }
 }
 
+/// Whether a browser asks on behalf of another site's page what that page may do (Fetch, 4.8); it sends no cookies then.
+fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
+    *method == Method::OPTIONS && headers.contains_key(ORIGIN) && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+}
+
 /// SM-48: whether nobody knows if this is a session, because the store does not answer. Signing in would not help.
-fn is_undecided(session: &Session) -> bool {
-    let unavailable =
-        |error: &Error| matches!(error, Error::Token(token) if token.kind() == ErrorKind::StoreUnavailable);
-    session.rejection().is_some_and(unavailable)
+pub(super) fn is_undecided(rejection: &Error) -> bool {
+    matches!(rejection, Error::Token(token) if token.kind() == ErrorKind::StoreUnavailable)
 }
 
 /// Keeps an answer out of every cache, also out of the one behind the back button, unless the application itself says that

@@ -95,15 +95,7 @@ impl Examiner {
             if cookies.is_empty() {
                 continue;
             }
-            let head = RequestHead::from(request);
-            let mut decision = module.decide(head, now);
-            while let Decision::Fetch(fetch) = &decision {
-                let found = match module.cache() {
-                    Some(cache) => cache.get(fetch.key(), now).await,
-                    None => Ok(None),
-                };
-                decision = module.decide_fetched(fetch, found, head, now);
-            }
+            let decision = module.look(RequestHead::from(request), now).await;
             found.push(SessionExamination { federation: federation.name().to_owned(), cookies, decision });
         }
         found

@@ -46,7 +46,10 @@ impl ForwardAuth {
             .federation()
             .with_session(request, visit, |request, session| async move {
                 let (method, uri) = asked_for(request.headers())?;
-                if self.manner == Manner::Check && session.active().is_none() && !access.is_public(&uri) {
+                if self.manner == Manner::Check
+                    && session.active().is_none()
+                    && !access.is_public(&method, &uri, request.headers())
+                {
                     return Err(Problem::new(
                         StatusCode::UNAUTHORIZED,
                         "HST-GATEWAY-SIGN-IN",

@@ -18,7 +18,7 @@ use crate::admin::{Metrics, Readiness};
 use crate::audit::AuditLog;
 use crate::config::{Config, StoreKind, Sts};
 use crate::session_desk::SessionDesk;
-use crate::sts::{PasswordCost, SecurityTokenService, Surroundings};
+use crate::sts::{PasswordCost, SecurityTokenService, SignInLimiter, Surroundings};
 use crate::{Error, store};
 
 /// Keys and store of a process.
@@ -29,6 +29,7 @@ pub(crate) struct Foundation {
     store_fails: Arc<AtomicBool>,
     audit: AuditLog,
     metadata: MetadataShelf,
+    sign_in_limiter: Arc<SignInLimiter>,
 }
 
 /// The parts of the store, each behind its own trait.
@@ -54,7 +55,15 @@ impl Foundation {
         let stores = Stores::open(config, &keys, metrics).await?;
         stores.revocations.poll(clock.now()).await.map_err(|error| setup_error(&error))?;
         let audit = AuditLog::configured(config.audit.as_ref(), &metrics.audit_lost)?;
-        Ok(Self { keys, stores, clock, store_fails: Arc::default(), audit, metadata: MetadataShelf::default() })
+        Ok(Self {
+            keys,
+            stores,
+            clock,
+            store_fails: Arc::default(),
+            audit,
+            metadata: MetadataShelf::default(),
+            sign_in_limiter: Arc::default(),
+        })
     }
 
     pub(crate) fn keys(&self) -> &Arc<KeyRing> {
@@ -91,6 +100,7 @@ impl Foundation {
             random: Arc::new(SystemRandom),
             revocations: Some(Arc::clone(&self.stores.revocations)),
             password_cost: PasswordCost::default(),
+            limiter: Arc::clone(&self.sign_in_limiter),
         };
         Ok(SecurityTokenService::open(settings, &surroundings)?)
     }

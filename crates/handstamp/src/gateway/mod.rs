@@ -23,6 +23,7 @@ mod forward_auth;
 pub mod forwarded;
 mod forwarding;
 mod foundation;
+mod lasting;
 mod listening;
 mod measured_store;
 mod metadata;
@@ -36,9 +37,12 @@ pub mod request_id;
 mod routes;
 pub(crate) mod server;
 mod session_header;
+mod session_info;
 mod session_life;
+mod sign_in_link;
 mod site;
 pub(crate) mod soap;
+mod telemetry;
 pub(crate) mod upstream;
 mod websocket;
 
@@ -56,12 +60,13 @@ use tokio::task::JoinSet;
 use crate::Error;
 use crate::admin::{Admin, History, Metrics, Readiness};
 use crate::application_token::ApplicationTokens;
-use crate::config::{Config, SoapMode};
+use crate::config::{Config, Pages, SoapMode};
 use crate::shutdown::{self, Shutdown};
 use body::Body;
 use foundation::Foundation;
 use handstamp_keys::KeyRing;
 use handstamp_time::{Clock, SystemClock};
+use lasting::Lasting;
 use listening::{Front, Listening, LiveSite};
 use origin::Origin;
 use problem::{Form, Problem};
@@ -70,7 +75,7 @@ pub use reload::Reloader;
 use request_id::RequestId;
 use server::{Limits, Reception, Server};
 use site::{SiteBuilder, Sites};
-use soap::LiveSessions;
+use telemetry::{Exporter, Telemetry};
 
 /// A gateway whose addresses are bound: connections wait in the system's queue until
 /// [`serve`](Gateway::serve) accepts them.
@@ -80,9 +85,10 @@ pub struct Gateway {
     admin: Option<AdminFront>,
     metrics: Arc<Metrics>,
     foundation: Option<Arc<Foundation>>,
-    sessions: LiveSessions,
+    lasting: Lasting,
     reloader: Reloader,
     orders: mpsc::Receiver<Order>,
+    telemetry: Option<(Arc<Telemetry>, Exporter)>,
 }
 
 struct AdminFront {
@@ -99,7 +105,9 @@ impl Gateway {
     pub async fn bind(config: &Config) -> Result<Self, Error> {
         let metrics = Arc::new(Metrics::default());
         let foundation = open_foundation(config, &metrics).await?;
-        let sites = build_sites(config, foundation.as_deref(), &LiveSessions::default(), &metrics)?;
+        let telemetry = config.telemetry.as_ref().map(|settings| Telemetry::open(settings, &metrics)).transpose()?;
+        let tracing = telemetry.as_ref().map(|(telemetry, _)| telemetry);
+        let sites = build_sites(config, foundation.as_deref(), &Lasting::default(), &metrics, tracing)?;
         let mut fronts = Vec::with_capacity(sites.listeners.len());
         for ((name, settings), site) in config.listener.iter().zip(sites.listeners) {
             fronts.push(Front::bind(name, settings, Reception::of(settings)?, site).await?);
@@ -112,7 +120,17 @@ impl Gateway {
             None => None,
         };
         let (reloader, orders) = Reloader::channel();
-        Ok(Self { config: config.clone(), fronts, admin, metrics, foundation, sessions: sites.soap, reloader, orders })
+        Ok(Self {
+            config: config.clone(),
+            fronts,
+            admin,
+            metrics,
+            foundation,
+            lasting: sites.lasting,
+            reloader,
+            orders,
+            telemetry,
+        })
     }
 
     /// Says which file the configuration is from, so that it can be read again.
@@ -150,7 +168,7 @@ impl Gateway {
     /// Serves until the end is asked for and running requests are done or out of time. The admin listener answers until then.
     pub async fn serve(self, mut shutdown: Shutdown) {
         let (done, admin_shutdown) = shutdown::channel();
-        let Self { config, fronts, admin, metrics, foundation, sessions, reloader, mut orders } = self;
+        let Self { config, fronts, admin, metrics, foundation, lasting, reloader, mut orders, telemetry } = self;
         let admin_page = admin.as_ref().and_then(|front| front.page.clone());
         let admin = admin.map(|front| {
             tracing::info!(address = %front.address, "admin is listening");
@@ -170,11 +188,16 @@ impl Gateway {
             };
             tokio::spawn(server.serve(admin_shutdown))
         });
+        let (telemetry, exporting) = match telemetry {
+            Some((telemetry, exporter)) => (Some(telemetry), Some(tokio::spawn(exporter.run()))),
+            None => (None, None),
+        };
         let mut running = Running {
             config,
             metrics,
             foundation: None,
-            sessions,
+            lasting,
+            telemetry,
             listening: Vec::new(),
             admin_page,
             serving: JoinSet::new(),
@@ -219,6 +242,10 @@ impl Gateway {
         }
         let kept = running.foundation.clone();
         running.end().await;
+        if let Some(exporting) = exporting {
+            // The last spans, if the collector is quick.
+            let _ = tokio::time::timeout(LAST_SPANS, exporting).await;
+        }
         if let Some(foundation) = kept {
             // It waits for a disk, and nothing else is left to do.
             foundation.audit().flush();
@@ -246,6 +273,9 @@ async fn keep_history(metrics: Arc<Metrics>) {
 /// How often it is looked whether certificates changed.
 const LOOK_AT_FILES: Duration = Duration::from_secs(10);
 
+/// How long the collector of traces may take in the end.
+const LAST_SPANS: Duration = Duration::from_secs(2);
+
 async fn open_foundation(config: &Config, metrics: &Metrics) -> Result<Option<Arc<Foundation>>, Error> {
     let seals_sessions = config.soap.values().any(|route| route.mode == SoapMode::Terminate);
     match config.federation.is_empty() && config.sts.is_none() && !seals_sessions {
@@ -254,12 +284,13 @@ async fn open_foundation(config: &Config, metrics: &Metrics) -> Result<Option<Ar
     }
 }
 
-/// All sites. The sessions of SOAP routes are those of `before` where nothing changed for them.
+/// All sites. What lasts is that of `before` where nothing changed for it.
 fn build_sites(
     config: &Config,
     foundation: Option<&Foundation>,
-    before: &LiveSessions,
+    before: &Lasting,
     metrics: &Arc<Metrics>,
+    telemetry: Option<&Arc<Telemetry>>,
 ) -> Result<Sites, Error> {
     // Before the relying parties: the first start makes the certificate that they may trust.
     let sts = match (&config.sts, foundation) {
@@ -270,7 +301,7 @@ fn build_sites(
         Some(settings) => Some(Arc::new(ApplicationTokens::open(settings, SystemClock.now())?)),
         None => None,
     };
-    SiteBuilder { config, metrics, foundation, sts, tokens }.build(before)
+    SiteBuilder { config, metrics, foundation, sts, tokens, telemetry }.build(before)
 }
 
 /// A gateway that serves.
@@ -278,7 +309,8 @@ struct Running {
     config: Config,
     metrics: Arc<Metrics>,
     foundation: Option<Arc<Foundation>>,
-    sessions: LiveSessions,
+    lasting: Lasting,
+    telemetry: Option<Arc<Telemetry>>,
     listening: Vec<Listening>,
     admin_page: Option<Arc<LiveSite>>,
     serving: JoinSet<()>,
@@ -315,7 +347,7 @@ impl Running {
             None => open_foundation(&config, &self.metrics).await?,
         };
         let foundation = self.foundation.as_deref().or(opened.as_deref());
-        let sites = build_sites(&config, foundation, &self.sessions, &self.metrics)?;
+        let sites = build_sites(&config, foundation, &self.lasting, &self.metrics, self.telemetry.as_ref())?;
         let mut kept = Vec::new();
         let mut new = Vec::new();
         for ((name, settings), site) in config.listener.iter().zip(sites.listeners) {
@@ -341,7 +373,7 @@ impl Running {
             page.exchange(site);
         }
         self.config = config;
-        self.sessions = sites.soap;
+        self.lasting = sites.lasting;
         if let Some(foundation) = opened {
             self.look_after(foundation);
         }
@@ -404,18 +436,24 @@ struct Visit<'v> {
     form: Form,
     id: RequestId,
     metrics: &'v Metrics,
+    pages: &'v Pages,
 }
 
 impl Visit<'_> {
     /// Answers that the request goes no further.
     fn refuse(&self, problem: &Problem) -> Response<Body> {
-        refuse(problem, self.form, self.id, self.origin.client, self.metrics)
+        refuse(problem, (self.form, self.id), self.origin.client, (self.metrics, self.pages))
     }
 }
 
-fn refuse(problem: &Problem, form: Form, id: RequestId, client: IpAddr, metrics: &Metrics) -> Response<Body> {
+fn refuse(
+    problem: &Problem,
+    (form, id): (Form, RequestId),
+    client: IpAddr,
+    (metrics, pages): (&Metrics, &Pages),
+) -> Response<Body> {
     let status = problem.status().as_u16();
     tracing::info!(request = %id, %client, code = problem.code(), status, "refused");
     metrics.reject_request(problem.code(), client, id);
-    problem.respond(form, id)
+    problem.respond(form, id, pages)
 }

@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use super::body::Body;
 use super::request_id::{self, RequestId};
+use crate::config::Pages;
 use crate::pages::{self, ContentPolicy, MessagePage};
 
 /// Why a request goes no further.
@@ -74,11 +75,12 @@ impl Problem {
     }
 
     /// The answer, in the form the client prefers.
-    pub fn respond(&self, form: Form, id: RequestId) -> Response<Body> {
+    pub fn respond(&self, form: Form, id: RequestId, pages: &Pages) -> Response<Body> {
         let mut response = match form {
-            Form::Page => self.page(id).map(Body::whole),
+            Form::Page => self.page(id, pages).map(Body::whole),
             Form::Json => self.json(id).map(Body::whole),
         };
+        response.extensions_mut().insert(Refusal(self.code));
         let headers = response.headers_mut();
         headers.insert(request_id::HEADER, id.header());
         for (name, value) in &self.headers {
@@ -90,12 +92,13 @@ impl Problem {
         response
     }
 
-    fn page(&self, id: RequestId) -> Response<String> {
-        let mut page = MessagePage::new(self.title)
-            .status(self.status)
-            .paragraph(self.detail.as_ref())
-            .detail("Code", self.code)
-            .detail("Request", id.to_string());
+    fn page(&self, id: RequestId, pages: &Pages) -> Response<String> {
+        let mut page =
+            MessagePage::new(self.title).brand(pages.name.as_str()).status(self.status).paragraph(self.detail.as_ref());
+        if let Some(support) = &pages.support {
+            page = page.paragraph(support.as_str());
+        }
+        page = page.detail("Code", self.code).detail("Request", id.to_string());
         for (label, href) in &self.actions {
             page = page.action(*label, href.as_str());
         }
@@ -120,6 +123,10 @@ impl Problem {
         response
     }
 }
+
+/// The code of the problem that an answer tells of; in its extensions.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Refusal(pub(super) &'static str);
 
 /// The problems of the gateway itself.
 impl Problem {
@@ -333,8 +340,10 @@ mod tests {
     #[test]
     fn what_a_page_says_is_escaped() {
         let problem = Problem::new(StatusCode::BAD_REQUEST, "HST-TEST", "Test", "<script>");
-        let page = problem.page(RequestIds::new().next()).into_body();
+        let pages = Pages { name: "Contoso <b>".to_owned(), support: Some("Ask the help desk.".to_owned()) };
+        let page = problem.page(RequestIds::new().next(), &pages).into_body();
         assert!(!page.contains("<script>"), "{page}");
-        assert!(page.contains("HST-TEST"));
+        assert!(page.contains("HST-TEST") && page.contains("Ask the help desk."), "{page}");
+        assert!(page.contains("Contoso") && !page.contains("<b>"), "{page}");
     }
 }

@@ -1,10 +1,11 @@
 //! Passing a request on to the application and its answer back.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Request, Response, StatusCode, Uri, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 
 use super::body::Body;
@@ -13,17 +14,18 @@ use super::origin::Origin;
 use super::problem::Problem;
 use super::request_id::{self, RequestId};
 use super::session_life::SessionLife;
-use super::upstream::{Upstream, UpstreamSettings};
+use super::telemetry::RequestTrace;
+use super::upstream::Upstream;
 use super::websocket::{Handshake, Terms};
-use crate::Error;
-use crate::admin::Metrics;
-use crate::config::{HostHeader, WebRoute};
+use crate::config::{HostHeader, PathPrefix, WebRoute};
 
 /// One application behind the gateway.
 #[derive(Debug)]
 pub(super) struct Proxy {
-    upstream: Upstream,
+    upstream: Arc<Upstream>,
     host_header: HostHeader,
+    /// What is taken off the path.
+    prefix: Option<Prefix>,
     max_body_size: u64,
     idle_timeout: Duration,
     stream_idle_timeout: Duration,
@@ -31,19 +33,17 @@ pub(super) struct Proxy {
 }
 
 impl Proxy {
-    /// Sets up the way to the application of a route.
-    ///
-    /// # Errors
-    /// A certificate or a key that cannot be used.
-    pub(super) fn open(name: &str, route: &WebRoute, metrics: &Metrics) -> Result<Self, Error> {
-        Ok(Self {
-            upstream: Upstream::open(&UpstreamSettings::of(name, route), metrics)?,
+    /// Passes the requests of a route on by `upstream`.
+    pub(super) fn new(route: &WebRoute, upstream: Arc<Upstream>) -> Self {
+        Self {
+            upstream,
             host_header: route.host_header,
+            prefix: route.strip_path.then(|| Prefix::new(&route.path)).flatten(),
             max_body_size: route.max_body_size.0,
             idle_timeout: route.idle_timeout,
             stream_idle_timeout: route.stream_idle_timeout,
             pass_client_certificate: route.pass_client_certificate,
-        })
+        }
     }
 
     /// Takes a request in: from here on its body is bounded in size and time.
@@ -85,11 +85,19 @@ impl Proxy {
             Handshake::ask(request.headers_mut());
         }
         // What the server kept beside the request belongs to this connection, not to the next.
+        let trace = request.extensions_mut().remove::<RequestTrace>();
         *request.extensions_mut() = http::Extensions::new();
+        if let Some(trace) = trace {
+            request.extensions_mut().insert(trace);
+        }
         *request.version_mut() = Version::HTTP_11;
         if request.uri().scheme().is_some() {
             let path = request.uri().path_and_query().cloned();
             *request.uri_mut() = Uri::from(path.unwrap_or(PathAndQuery::from_static("/")));
+        }
+
+        if let Some(prefix) = &self.prefix {
+            prefix.take_off(&mut request);
         }
 
         let mut answer = self.upstream.send(request, origin.client, handshake.is_some()).await?;
@@ -108,6 +116,35 @@ impl Proxy {
             response.body_mut().end_with(life);
         }
         Ok(response)
+    }
+}
+
+/// Where on the site an application is that believes to be at its root.
+#[derive(Debug)]
+struct Prefix {
+    path: String,
+    header: HeaderValue,
+}
+
+const X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
+
+impl Prefix {
+    /// None at the root.
+    fn new(path: &PathPrefix) -> Option<Self> {
+        let path = path.as_str().trim_end_matches('/');
+        let header = HeaderValue::from_str(path).ok().filter(|path| !path.is_empty())?;
+        Some(Self { path: path.to_owned(), header })
+    }
+
+    /// The route matched: the path begins with the prefix, and then ends or goes on with a slash.
+    fn take_off(&self, request: &mut Request<Body>) {
+        let target = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+        let rest = target.strip_prefix(self.path.as_str()).unwrap_or(target);
+        let rest = if rest.starts_with('/') { rest.to_owned() } else { format!("/{rest}") };
+        if let Ok(target) = PathAndQuery::try_from(rest) {
+            *request.uri_mut() = Uri::from(target);
+        }
+        request.headers_mut().insert(X_FORWARDED_PREFIX, self.header.clone());
     }
 }
 

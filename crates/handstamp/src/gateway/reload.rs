@@ -96,6 +96,7 @@ pub(super) fn check_unchanged(old: &Config, new: &Config) -> Result<(), Error> {
         ("store", old.store != new.store),
         ("admin", old.admin != new.admin),
         ("audit", old.audit != new.audit),
+        ("telemetry", old.telemetry != new.telemetry),
         ("shutdown", old.shutdown != new.shutdown),
     ];
     match changed.iter().find(|(_, changed)| *changed) {

@@ -15,6 +15,7 @@ use super::body::Body;
 use super::federation::{Federation, Shared};
 use super::forward_auth::{ForwardAuth, Manner};
 use super::foundation::Foundation;
+use super::lasting::Lasting;
 use super::origin::{Origin, Trust};
 use super::problem::{Form, Problem};
 use super::proxy::Proxy;
@@ -22,9 +23,10 @@ use super::rate_limit::RateLimiter;
 use super::request_id::{RequestId, RequestIds};
 use super::routes::{RouteTable, is_ambiguous};
 use super::server::{Connection, Handler};
-use super::soap::{Ground, LiveSessions, Seals, SoapRoute};
+use super::soap::{Ground, Seals, SoapRoute};
+use super::telemetry::Telemetry;
 use super::websocket;
-use super::{Visit, refuse};
+use super::{Visit, refuse, session_info, sign_in_link};
 use crate::Error;
 use crate::admin::{Metrics, RouteMetrics};
 use crate::application_token::ApplicationTokens;
@@ -41,6 +43,10 @@ pub(super) struct Site {
     routes: RouteTable<Route>,
     ids: RequestIds,
     metrics: Arc<Metrics>,
+    telemetry: Option<Arc<Telemetry>>,
+    pages: config::Pages,
+    /// Whether each request is logged.
+    log: bool,
 }
 
 /// Where requests go, and what is counted of them.
@@ -64,6 +70,10 @@ enum Target {
     Sts(SecurityTokenService),
     /// A decision for another proxy.
     ForwardAuth(ForwardAuth),
+    /// Who is signed in, for scripts.
+    SessionInfo(Arc<Federation>),
+    /// A link that signs in.
+    SignInLink(Arc<Federation>),
     /// A SOAP service, secured on one side.
     Soap(Box<SoapRoute>),
     /// The keys of the tokens that applications get.
@@ -84,7 +94,7 @@ impl Site {
         if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
             return Err(Problem::method_not_allowed());
         }
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         // HTTP/2 limits the size of all, not their number.
         if parts.headers.len() > self.max_headers {
             return Err(Problem::too_many_headers());
@@ -99,8 +109,23 @@ impl Site {
         }
         let route = self.routes.find(origin.host_name(), path).ok_or_else(Problem::no_route)?;
         tracing::debug!(request = %id, route = route.name, client = %origin.client, method = %parts.method, path);
-        let visit = Visit { origin: &origin, form, id, metrics: &self.metrics };
+        let visit = Visit { origin: &origin, form, id, metrics: &self.metrics, pages: &self.pages };
+        let trace = self.telemetry.as_ref().map(|telemetry| {
+            let trace = telemetry.begin(&mut parts.headers, origin.from_trusted_proxy);
+            parts.extensions.insert(trace.clone());
+            (trace, parts.method.clone())
+        });
+        let line = self.log.then(|| (Instant::now(), parts.method.clone(), parts.uri.path().to_owned()));
         let mut response = route.answer(Request::from_parts(parts, body), visit).await;
+        if let Some((began, method, path)) = line {
+            let (client, host, route, status) =
+                (origin.client, origin.host.as_str(), route.name.as_str(), response.status().as_u16());
+            let milliseconds = began.elapsed().as_secs_f64() * 1e3;
+            tracing::info!(request = %id, %client, %method, host, path, route, status, milliseconds, "answered");
+        }
+        if let Some((trace, method)) = trace {
+            trace.end(&route.name, &method, origin.scheme(), &response);
+        }
         if let Some(hsts) = self.hsts.as_ref().filter(|_| origin.https) {
             response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
         }
@@ -114,7 +139,7 @@ impl Handler for Site {
         let form = Form::preferred(request.headers());
         self.answer(request, connection, form, id)
             .await
-            .unwrap_or_else(|problem| refuse(&problem, form, id, connection.peer.ip(), &self.metrics))
+            .unwrap_or_else(|problem| refuse(&problem, (form, id), connection.peer.ip(), (&self.metrics, &self.pages)))
     }
 }
 
@@ -166,6 +191,11 @@ impl Route {
                 let request = request.map(|body| Body::request(body, OWN_BODY_LIMIT, OWN_BODY_IDLE));
                 Ok(forward_auth.answer(request, visit).await)
             }
+            Target::SessionInfo(federation) => session_info::answer(federation, request.into_parts().0, visit).await,
+            Target::SignInLink(federation) => {
+                let request = request.map(|body| Body::request(body, OWN_BODY_LIMIT, OWN_BODY_IDLE));
+                Ok(sign_in_link::answer(federation, request, visit).await)
+            }
             Target::Soap(soap) => soap.answer(request, visit).await,
             Target::KeySet(tokens) => Ok(key_set(tokens)),
             Target::AdminPage(page) => {
@@ -195,8 +225,8 @@ pub(super) struct Sites {
     pub(super) listeners: Vec<Site>,
     /// The page for operators.
     pub(super) admin: Option<Site>,
-    /// The sessions of SOAP routes.
-    pub(super) soap: LiveSessions,
+    /// What the next configuration may take over.
+    pub(super) lasting: Lasting,
 }
 
 /// Builds the sites of all listeners.
@@ -206,19 +236,21 @@ pub(super) struct SiteBuilder<'s> {
     pub(super) foundation: Option<&'s Foundation>,
     pub(super) sts: Option<SecurityTokenService>,
     pub(super) tokens: Option<Arc<ApplicationTokens>>,
+    pub(super) telemetry: Option<&'s Arc<Telemetry>>,
 }
 
 impl SiteBuilder<'_> {
-    /// Builds them. The sessions of SOAP routes are those of `before` where they go on.
+    /// Builds them. What lasts is that of `before` where it goes on.
     ///
     /// # Errors
     /// A file that cannot be used, settings that fit nothing.
-    pub(super) fn build(mut self, before: &LiveSessions) -> Result<Sites, Error> {
+    pub(super) fn build(mut self, before: &Lasting) -> Result<Sites, Error> {
+        let mut lasting = Lasting::default();
         let mut sites: Vec<Site> = self.config.listener.values().map(|listener| self.site(listener)).collect();
         let sts = self.sts.take();
         let federations = self.federations()?;
         for (name, settings) in &self.config.web {
-            let proxy = Proxy::open(name, settings, self.metrics)?;
+            let proxy = Proxy::new(settings, lasting.upstream(before, name, settings, self.metrics)?);
             // The configuration check has made sure of the federation.
             let federation = self.config.federation_of(settings).and_then(|(name, _)| federations.get(name));
             let target = match federation.filter(|_| settings.sign_in != SignIn::Off) {
@@ -233,7 +265,7 @@ impl SiteBuilder<'_> {
                 None => continue,
             };
             let own = federation.filter(|_| settings.sign_in != SignIn::Off);
-            let limiter = settings.rate_limit.as_ref().map(RateLimiter::new);
+            let limiter = lasting.limiter(before, &format!("web.{name}"), settings.rate_limit.as_ref());
             let route = Arc::new(Route { limiter, ..self.route(name.clone(), target) });
             for (listener, site) in self.config.listener.keys().zip(&mut sites) {
                 if settings.listeners.is_empty() || settings.listeners.contains(listener) {
@@ -262,12 +294,11 @@ impl SiteBuilder<'_> {
             }
         }
         let admin = self.admin_site(&federations);
-        let soap = self.add_soap(&mut sites, before)?;
-        Ok(Sites { listeners: sites, admin, soap })
+        self.add_soap(&mut sites, before, &mut lasting)?;
+        Ok(Sites { listeners: sites, admin, lasting })
     }
 
-    fn add_soap(&self, sites: &mut [Site], before: &LiveSessions) -> Result<LiveSessions, Error> {
-        let mut live = LiveSessions::default();
+    fn add_soap(&self, sites: &mut [Site], before: &Lasting, lasting: &mut Lasting) -> Result<(), Error> {
         let ground = self.foundation.map(|foundation| Ground {
             config: self.config,
             seals: Seals {
@@ -283,9 +314,9 @@ impl SiteBuilder<'_> {
                 audience: settings.jwt_audience.clone().unwrap_or_else(|| settings.path.as_str().to_owned()),
                 tokens: Arc::clone(tokens),
             });
-            let sessions = (before, &mut live);
+            let sessions = (&before.soap, &mut lasting.soap);
             let soap = SoapRoute::open(name, settings, sessions, ground.as_ref(), token, self.metrics)?;
-            let limiter = settings.rate_limit.as_ref().map(RateLimiter::new);
+            let limiter = lasting.limiter(before, &format!("soap.{name}"), settings.rate_limit.as_ref());
             let route = self.route(format!("soap.{name}"), Target::Soap(Box::new(soap)));
             let route = Arc::new(Route { limiter, ..route });
             for (listener, site) in self.config.listener.keys().zip(&mut *sites) {
@@ -297,7 +328,7 @@ impl SiteBuilder<'_> {
                 }
             }
         }
-        Ok(live)
+        Ok(())
     }
 
     fn admin_site(&self, federations: &BTreeMap<&str, Arc<Federation>>) -> Option<Site> {
@@ -313,6 +344,9 @@ impl SiteBuilder<'_> {
             routes: RouteTable::default(),
             ids: RequestIds::new(),
             metrics: Arc::clone(self.metrics),
+            telemetry: None,
+            pages: self.config.pages.clone(),
+            log: self.config.log.requests,
         };
         let route = Arc::new(self.route("admin".to_owned(), target));
         for path in AdminPage::PATHS {
@@ -371,8 +405,17 @@ impl SiteBuilder<'_> {
         for host in hosts(&settings.hosts) {
             site.routes.add(host, settings.path.clone(), Arc::clone(route));
         }
-        if let Some(federation) = own {
-            self.add_own_paths(site, &settings.hosts, federation);
+        let Some(federation) = own else { return };
+        self.add_own_paths(site, &settings.hosts, federation);
+        for (path, target) in [
+            (&settings.session_path, Target::SessionInfo(Arc::clone(federation))),
+            (&settings.sign_in_path, Target::SignInLink(Arc::clone(federation))),
+        ] {
+            let Some(path) = path else { continue };
+            let own = Arc::new(self.route(format!("federation.{}", federation.name()), target));
+            for host in hosts(&settings.hosts) {
+                site.routes.add_exact(host, path.as_str(), Arc::clone(&own));
+            }
         }
     }
 
@@ -399,6 +442,9 @@ impl SiteBuilder<'_> {
             routes: RouteTable::default(),
             ids: RequestIds::new(),
             metrics: Arc::clone(self.metrics),
+            telemetry: self.telemetry.cloned(),
+            pages: self.config.pages.clone(),
+            log: self.config.log.requests,
         }
     }
 

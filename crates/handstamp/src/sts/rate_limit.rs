@@ -69,6 +69,13 @@ pub struct SignInLimiter {
     clients: Mutex<Meter<ClientKey>>,
 }
 
+impl Default for SignInLimiter {
+    /// A limiter with the usual allowances.
+    fn default() -> Self {
+        Self::new(SignInLimits::default())
+    }
+}
+
 impl SignInLimiter {
     /// A limiter with nobody counted yet.
     pub fn new(limits: SignInLimits) -> Self {

@@ -85,7 +85,7 @@ pub(super) struct Desk {
     pub(super) parties: Vec<Party>,
     pub(super) accounts: AccountStore,
     pub(super) passwords: PasswordHasher,
-    pub(super) limiter: SignInLimiter,
+    pub(super) limiter: Arc<SignInLimiter>,
     /// WS-Trust, when it is wanted.
     pub(super) active: Option<ActiveEndpoints>,
     pub(super) form: FormGuard,

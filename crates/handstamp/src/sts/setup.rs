@@ -5,9 +5,7 @@ use super::form_guard::FormGuard;
 use super::service::{Desk, Party, SecurityTokenService};
 use super::sign_in::origin_of;
 use super::visited::VisitedParties;
-use super::{
-    AccountStore, Error, PasswordCost, PasswordHasher, SignInLimiter, SignInLimits, load_or_create_signing_identity,
-};
+use super::{AccountStore, Error, PasswordCost, PasswordHasher, SignInLimiter, load_or_create_signing_identity};
 use crate::claim_rules::ClaimRule;
 use crate::config::{EncryptionForm, HttpUrl, Sts, StsRelyingParty, TokenForm};
 use handstamp_claims::{ArcStr, claim_types};
@@ -37,6 +35,8 @@ pub struct Surroundings {
     pub revocations: Option<Arc<ReplicatedRevocations>>,
     /// What one guess at a password costs.
     pub password_cost: PasswordCost,
+    /// Who counts the guesses: one for as long as the program runs.
+    pub limiter: Arc<SignInLimiter>,
 }
 
 impl SecurityTokenService {
@@ -45,7 +45,7 @@ impl SecurityTokenService {
     /// # Errors
     /// A file that cannot be used, or settings that fit nothing.
     pub fn open(settings: &Sts, surroundings: &Surroundings) -> Result<Self, Error> {
-        let Surroundings { keys, clock, random, revocations, password_cost } = surroundings;
+        let Surroundings { keys, clock, random, revocations, password_cost, limiter } = surroundings;
         let signing =
             load_or_create_signing_identity(&settings.signing_key, &settings.display_name, clock.now(), &**random)?;
         let base = settings.path.as_str().trim_end_matches('/').to_owned();
@@ -68,7 +68,7 @@ impl SecurityTokenService {
             parties: settings.relying_party.iter().map(|(name, party)| Party::of(name, party)).collect(),
             accounts: AccountStore::open(&settings.accounts)?,
             passwords: PasswordHasher::new(*password_cost, &**random)?,
-            limiter: SignInLimiter::new(SignInLimits::default()),
+            limiter: Arc::clone(limiter),
             active,
             form: FormGuard::new(&cookie("-form"), settings.cookie_secure, &origin)?,
             visited: VisitedParties::new(&cookie("-parties"), settings.cookie_secure)?,

@@ -1,6 +1,8 @@
 //! Another configuration while the gateway serves: all of it or nothing, and nobody is thrown out.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use handstamp::Error;
 use handstamp::config::Config;
@@ -73,6 +75,49 @@ async fn what_cannot_be_taken_over_changes_nothing() {
         let mut browser = Browser::default();
         browser.sign_in(&site, &gateway, "/", "alice", &["staff"]).await;
         assert_eq!(browser.open(&gateway, "/").await.status, 200, "{addition}: no role is asked for yet");
+    }
+}
+
+#[tokio::test]
+async fn clients_have_no_more_of_their_allowance_than_before() {
+    let application = Application::hello().await;
+    let toml = |more: &str| {
+        format!(
+            "[listener.public]\naddress = \"127.0.0.1:0\"\n[web.app]\nupstream = \"http://{}\"\n{more}\
+             [web.app.rate_limit]\nrequests = 2\nper = \"1h\"",
+            application.address
+        )
+    };
+    let gateway = Running::from_toml(&toml("")).await;
+    assert_eq!([status(&gateway.get("/", "").await), status(&gateway.get("/", "").await)], [200, 200]);
+    gateway.reloader.reload(parse(&toml("max_body_size = \"1MiB\"\n"))).await.expect("taken over");
+    assert_eq!(status(&gateway.get("/", "").await), 429);
+}
+
+#[tokio::test]
+async fn connections_to_an_application_go_on_unless_something_about_it_changed() {
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&connections);
+    let application = raw_application(move |mut stream| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        async move {
+            loop {
+                read_until(&mut stream, "\r\n\r\n").await;
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await;
+            }
+        }
+    })
+    .await;
+    let toml = |more: &str| {
+        format!("[listener.public]\naddress = \"127.0.0.1:0\"\n[web.app]\nupstream = \"http://{application}\"\n{more}")
+    };
+    let gateway = Running::from_toml(&toml("")).await;
+    for (more, expected) in [("", 1), ("max_body_size = \"1MiB\"", 1), ("response_timeout = \"9s\"", 2)] {
+        gateway.reloader.reload(parse(&toml(more))).await.expect("taken over");
+        for _ in 0..3 {
+            assert_eq!(status(&gateway.get("/", "").await), 200);
+        }
+        assert_eq!(connections.load(Ordering::SeqCst), expected, "{more:?}");
     }
 }
 

@@ -48,3 +48,21 @@ async fn connections_to_the_application_are_kept() {
     assert_eq!(gateway.exchange(twice).await.matches("HTTP/1.1 200").count(), 2);
     assert_eq!(application.received().len(), 2);
 }
+
+#[tokio::test]
+async fn an_application_may_believe_to_be_at_the_root() {
+    let application = Application::hello().await;
+    let route = "path = \"/shop\"\nstrip_path = true";
+    let gateway = Running::with(application.address, "", route, "").await;
+    for (path, seen) in
+        [("/shop", "/"), ("/shop/", "/"), ("/shop?id=7", "/?id=7"), ("/shop/a/shop?b=/shop", "/a/shop?b=/shop")]
+    {
+        assert_eq!(status(&gateway.get(path, "X-Forwarded-Prefix: /forged\r\n").await), 200, "{path}");
+        let request = &application.received()[0];
+        assert_eq!(
+            (request.uri().to_string().as_str(), request.headers()["x-forwarded-prefix"].to_str().ok()),
+            (seen, Some("/shop"))
+        );
+    }
+    assert_eq!(status(&gateway.get("/shopping", "").await), 404);
+}

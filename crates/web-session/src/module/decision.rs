@@ -33,6 +33,15 @@ pub enum Decision {
 }
 
 impl Decision {
+    /// The session that the request has.
+    pub fn session(&self) -> Option<&ActiveSession> {
+        match self {
+            Self::Active(session) => Some(session),
+            Self::Renew(renewal) => Some(renewal.old()),
+            _ => None,
+        }
+    }
+
     /// Whether another cookie of the request may do better.
     fn is_failure(&self) -> bool {
         matches!(self, Self::Drop(_) | Self::Expired(_) | Self::Reject(Error::Token(_) | Error::UnreadableCookie(_)))
@@ -89,6 +98,20 @@ impl SessionModule {
             }
         }
         failure.unwrap_or(Decision::Anonymous)
+    }
+
+    /// What would become of a request: decides, asks the cache where it must, and changes nothing. So a session can be looked at
+    /// without being used, which would make it last longer.
+    pub async fn look(&self, request: RequestHead<'_>, now: Timestamp) -> Decision {
+        let mut decision = self.decide(request, now);
+        while let Decision::Fetch(fetch) = &decision {
+            let found = match self.cache() {
+                Some(cache) => cache.get(fetch.key(), now).await,
+                None => Ok(None),
+            };
+            decision = self.decide_fetched(fetch, found, request, now);
+        }
+        decision
     }
 
     fn open(

@@ -224,7 +224,7 @@ impl fmt::Debug for Federation {
 }
 
 /// A redirect that no cache keeps.
-fn redirect(status: StatusCode, location: &str) -> Result<Response<Body>, Problem> {
+pub(super) fn redirect(status: StatusCode, location: &str) -> Result<Response<Body>, Problem> {
     let location = HeaderValue::from_str(location).map_err(|_| Problem::internal("HST-GATEWAY-LOCATION"))?;
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;

@@ -56,6 +56,7 @@ impl Federation {
             return response;
         }
         let page = MessagePage::new("You are signed out")
+            .brand(visit.pages.name.as_str())
             .paragraph("Your session here has ended, also on copies of its cookie.")
             .paragraph("On a shared computer, close the browser as well.")
             .action("Sign in again", "/");

@@ -20,11 +20,13 @@ use self::connections::{Connections, Failure, Returnable};
 use self::health::Checks;
 use super::body::{Body, BodyError};
 use super::problem::Problem;
+use super::telemetry::{CallTrace, RequestTrace};
 use crate::Error;
 use crate::admin::Metrics;
 use crate::config::{Balance, HealthCheck, UpstreamProtocol, UpstreamTls, Upstreams, WebRoute};
 
 /// What there is to say about an application's servers.
+#[derive(PartialEq)]
 pub(crate) struct UpstreamSettings<'s> {
     /// Of the route: what metrics call it.
     pub(crate) name: &'s str,
@@ -128,6 +130,8 @@ impl Upstream {
         self.budget.earn();
         let mut request = request;
         let own_host = !request.headers().contains_key(http::header::HOST);
+        let trace = request.extensions_mut().remove::<RequestTrace>();
+        let method = request.method().clone();
         let mut tried = Tried::default();
         let mut attempts_left = self.retries;
         loop {
@@ -139,6 +143,16 @@ impl Upstream {
             if own_host {
                 request.headers_mut().insert(http::header::HOST, server.host.clone());
             }
+            let call = trace.as_ref().map(|trace| {
+                let call = trace.ask();
+                call.write(request.headers_mut());
+                call
+            });
+            let told = |call: Option<CallTrace>, status| {
+                if let Some(call) = call {
+                    call.end(&method, &server.host, self.retries - attempts_left, status);
+                }
+            };
             // What only reads and has no body can be asked again.
             let copy = (attempts_left > 0 && !upgrade).then(|| copy(&request)).flatten();
             let progress = request.body_mut().progress();
@@ -146,9 +160,11 @@ impl Upstream {
                 answer = server.connections.send(request, upgrade) => answer,
                 () = progress.stalled_for(self.response_timeout) => {
                     self.servers.failed(server);
+                    told(call, None);
                     return Err(Problem::upstream_slow());
                 }
             };
+            told(call, answer.as_ref().ok().map(|answer| answer.response.status()));
             let (again, problem) = match answer {
                 Ok(answer) => {
                     self.servers.succeeded(server);
