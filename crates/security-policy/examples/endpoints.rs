@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         };
         match &endpoint.security {
             Some(binding) => {
-                println!("  suite {}, secure session: {}", binding.suite.name(), binding.session().is_some())
+                println!("  suite {}, secure session: {}", binding.suite.name(), binding.session().is_some());
             }
             None => println!("  plain"),
         }
