@@ -53,11 +53,22 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let remember = std::env::args().any(|argument| argument == "--remember");
     let folder = Path::new("secure-service");
     std::fs::create_dir_all(folder)?;
+    let listener = tokio::net::TcpListener::bind(ADDRESS).await?;
+    println!("the ledger is at http://{ADDRESS}/; its certificate is in {}", folder.join("certificate.pem").display());
+    serve(listener, folder, remember).await
+}
+
+/// Serves for ever, with the certificate and the keys in `folder`.
+pub(crate) async fn serve(
+    listener: tokio::net::TcpListener,
+    folder: &Path,
+    remember: bool,
+) -> Result<(), Box<dyn Error>> {
     let address = format!("http://{ADDRESS}/");
     let service = SecureConversationService::builder(binding(remember)?)
         .identity(identity(folder)?)
         .user_names(Arc::new(Accounts))
-        .cookies(Arc::new(NativeCookies::new(keys(folder)?, address.clone())))
+        .cookies(Arc::new(NativeCookies::new(keys(folder)?, address)))
         .contract(
             Contract::new("ILedger")
                 .with_operation(format!("{NAMESPACE}/Balance"), Operation::default())
@@ -67,17 +78,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let total = Arc::new(Mutex::new(100_i64));
     let ledger = move |request: Arc<ApplicationRequest>| {
         let total = Arc::clone(&total);
-        async move { serve(&request, &mut total.lock().unwrap_or_else(PoisonError::into_inner)) }
+        async move { answer(&request, &mut total.lock().unwrap_or_else(PoisonError::into_inner)) }
     };
     let soap = SoapService::new(Arc::new(service), ledger).with_content_limit(SLOWEST_SENDER, tokio::time::sleep);
-    let listener = tokio::net::TcpListener::bind(ADDRESS).await?;
-    println!("the ledger is at {address}; its certificate is in {}", folder.join("certificate.pem").display());
     axum::serve(listener, axum::Router::new().fallback_service(soap)).await?;
     Ok(())
 }
 
 /// The application: it sees verified messages and who sent them, and nothing of security.
-fn serve(request: &ApplicationRequest, total: &mut i64) -> Reply {
+fn answer(request: &ApplicationRequest, total: &mut i64) -> Reply {
     let caller = request.principal().name().unwrap_or("somebody");
     let operation = request.action().rsplit('/').next().unwrap_or_default().to_owned();
     if operation == "Deposit" {

@@ -1,7 +1,7 @@
 //! What a service offers, as far as security has to know it.
 
 use crate::error::Error;
-use handstamp_ws_security::ProtectionLevel;
+use handstamp_ws_security::{ProtectionLevel, SecureConversation};
 use std::collections::HashMap;
 
 /// The operations of a service and what it expects of its sessions.
@@ -90,14 +90,18 @@ impl Contract {
     }
 
     /// What WCF's documentation notes about stateful contexts becomes an error when a service is built (SC 10.6).
-    pub(crate) fn check(&self, is_stateful: bool) -> Result<(), Error> {
+    pub(crate) fn check(&self, session: Option<&SecureConversation>) -> Result<(), Error> {
         let problem = if self.requires_impersonation {
             "requires impersonation: the operating system knows the caller of a session no more than it knows a cookie. Use the \
              claims of the caller's principal"
         } else if self.is_duplex {
             "has a callback: sessions over request and reply cannot carry it. Turn the callback into an operation that the \
              client asks for"
-        } else if self.requires_session && is_stateful {
+        } else if self.requires_session && session.is_none() {
+            "requires a session, but the negotiated context is none to the application: each message stands alone. Set \
+             authenticationMode=\"SecureConversation\" and make this mode that of secureConversationBootstrap, or let the contract \
+             allow calls without session"
+        } else if self.requires_session && session.is_some_and(|session| !session.require_cancellation) {
             "requires a session, but requireSecurityContextCancellation=\"false\" makes sessions that the service does not \
              remember. Set requireSecurityContextCancellation=\"true\", or let the contract allow calls without session"
         } else {
@@ -110,18 +114,28 @@ impl Contract {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use handstamp_ws_security::{MessageSecurityVersion, SecurityBinding};
 
     #[test]
     fn sc_29_contracts_that_cookies_cannot_serve_are_refused() {
-        let plain = Contract::new("IEcho");
-        assert!(plain.check(true).is_ok() && plain.check(false).is_ok());
-        let session = Contract::new("IEcho").requiring_session();
-        assert!(session.check(false).is_ok());
-        let error = session.check(true).unwrap_err().to_string();
+        let bootstrap = SecurityBinding::user_name_over_transport(MessageSecurityVersion::default());
+        let session = |require_cancellation| SecureConversation {
+            bootstrap: bootstrap.clone(),
+            require_cancellation,
+            can_renew: true,
+        };
+        let (remembered, cookie) = (session(true), session(false));
+        let all = [Some(&remembered), Some(&cookie), None];
+        assert!(all.iter().all(|session| Contract::new("IEcho").check(*session).is_ok()));
+        let contract = Contract::new("IEcho").requiring_session();
+        assert!(contract.check(Some(&remembered)).is_ok());
+        let error = contract.check(Some(&cookie)).unwrap_err().to_string();
         assert!(error.contains("IEcho") && error.contains("requireSecurityContextCancellation"), "{error}");
-        for stateful in [true, false] {
-            assert!(Contract::new("IEcho").with_callback().check(stateful).is_err());
-            assert!(Contract::new("IEcho").requiring_impersonation().check(stateful).is_err(), "SC-31");
+        let error = contract.check(None).unwrap_err().to_string();
+        assert!(error.contains("secureConversationBootstrap"), "{error}");
+        for session in all {
+            assert!(Contract::new("IEcho").with_callback().check(session).is_err());
+            assert!(Contract::new("IEcho").requiring_impersonation().check(session).is_err(), "SC-31");
         }
     }
 

@@ -6,7 +6,32 @@ use handstamp_ws_security::IssuedTokenValidator;
 use handstamp_xml::Element;
 
 /// Turns what a credential says about a caller into what the application wants to know. Asked once for a session, when it
-/// is issued: the result is the principal of all its messages.
+/// is issued: the result is the principal of all its messages. (Without sessions, for each message: it shows credentials of its own.)
+///
+/// ```
+/// use handstamp_claims::{Claim, ClaimsIdentity, ClaimsPrincipal, claim_types};
+/// use handstamp_secure_conversation::ClaimsTransformation;
+/// use handstamp_time::Timestamp;
+///
+/// /// Knows who has which role.
+/// struct Roles;
+///
+/// impl ClaimsTransformation for Roles {
+///     fn transform(&self, principal: ClaimsPrincipal, _now: Timestamp) -> Result<ClaimsPrincipal, String> {
+///         let role = match principal.name() {
+///             Some("ada") => "auditor",
+///             Some(name) => return Err(format!("{name} has left")),
+///             None => "guest",
+///         };
+///         let mut identities = principal.into_identities();
+///         identities.push(ClaimsIdentity::new("roles").with_claim(Claim::new(claim_types::ROLE, role)));
+///         Ok(ClaimsPrincipal::new(identities))
+///     }
+/// }
+/// # let ada = ClaimsIdentity::new("Password").with_claim(Claim::new(claim_types::NAME, "ada"));
+/// # let now = "2030-01-01T00:00:00Z".parse().unwrap();
+/// # assert!(Roles.transform(ClaimsPrincipal::new(vec![ada]), now).unwrap().is_in_role("auditor"));
+/// ```
 pub trait ClaimsTransformation: Send + Sync {
     /// The principal of the session.
     ///

@@ -52,17 +52,21 @@ impl Requirements {
     }
 }
 
-/// The session of a binding that both ends can speak.
+/// The session of a binding that both ends can speak; none where a negotiated context protects the messages of the application itself
+/// (SC §7).
 ///
 /// # Errors
 /// [`Error::Configuration`] for what SC 14.9 refuses, and for negotiated contexts out of their place.
-pub(crate) fn check_binding(binding: &SecurityBinding) -> Result<&SecureConversation, Error> {
+pub(crate) fn check_binding(binding: &SecurityBinding) -> Result<Option<&SecureConversation>, Error> {
     let refused = |problem: &str| Err(Error::Configuration(problem.to_owned()));
-    let Some(session) = binding.session() else {
-        return refused("the binding has no session: authenticationMode has to be SecureConversation");
-    };
-    let bootstrap = &session.bootstrap;
-    if bootstrap.session().is_some() {
+    let session = binding.session();
+    if session.is_none() && Requirements::of(binding).negotiation.is_none() {
+        return refused(
+            "the binding has no session: authenticationMode has to be SecureConversation, or one of the …SslNegotiated modes",
+        );
+    }
+    let bootstrap = session.map_or(binding, |session| &session.bootstrap);
+    if session.is_some() && bootstrap.session().is_some() {
         return refused("the bootstrap requires another secure conversation, which is not supported");
     }
     if binding.is_transport() != bootstrap.is_transport() {
@@ -113,6 +117,7 @@ mod tests {
         assert!(problem(&outer(outer(plain.clone()))).contains("another secure conversation"));
         let negotiated = SecurityBinding::ssl_negotiated(version, false);
         assert!(check_binding(&outer(negotiated.clone())).is_ok(), "SC-75");
+        assert_eq!(check_binding(&negotiated).unwrap(), None, "it protects messages itself");
         let Protection::Symmetric { token } = negotiated.protection.clone() else { panic!("symmetric") };
         let odd = plain.clone().with_supporting(token, TokenRole::Endorsing);
         assert!(problem(&outer(odd)).contains("SslNegotiated"));

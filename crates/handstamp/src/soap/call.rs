@@ -1,6 +1,5 @@
 //! Calling a service through a secure session, one exchange after the other.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -84,14 +83,14 @@ impl CallError {
 }
 
 impl Caller {
-    /// A caller with the client's session. Servers that speak TLS are believed when one of the `authorities` (PEM files) vouches for
-    /// them, or one of the system's when there is none. `tell` hears of each step; each exchange may take as long as `timeout`.
+    /// A caller with the client's session. `tls` says whom to believe of servers that speak TLS, and what to show them. `tell` hears of
+    /// each step; each exchange may take as long as `timeout`.
     ///
     /// # Errors
     /// [`CallError::Http`] when the address cannot be called; [`CallError::Tls`] when the authorities cannot be used.
     pub fn new(
         client: SecureConversationClient,
-        authorities: Vec<PathBuf>,
+        tls: &ClientSettings,
         timeout: Option<Duration>,
         tell: Option<fn(&str)>,
     ) -> Result<Self, CallError> {
@@ -99,7 +98,7 @@ impl Caller {
         if !matches!(address.scheme_str(), Some("http" | "https")) {
             return Err(CallError::Http("the address begins with neither http:// nor https://".to_owned()));
         }
-        let tls = ClientSettings { authorities, identity: None }.config(&[])?;
+        let tls = tls.config(&[])?;
         let connector = HttpsConnectorBuilder::new().with_tls_config(Arc::unwrap_or_clone(tls));
         let http = Client::builder(TokioExecutor::new()).build(connector.https_or_http().enable_http1().build());
         Ok(Self { client, http, address, timeout, tell })

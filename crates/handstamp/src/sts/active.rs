@@ -125,11 +125,11 @@ impl Desk {
             .with_claims(release_claims(&party.rules, &claims, &self.issuer_name))
             .with_claims(authentication_claims(now));
         let grant = TokenGrant {
-            identity: &identity,
-            audience: &trust.realm,
+            identity,
+            audience: trust.realm.clone(),
             version: trust.token_version,
             lifetime: trust.token_lifetime.unwrap_or(self.issuer.settings().token_lifetime),
-            encryption: trust.encryption.as_ref(),
+            encryption: trust.encryption.clone(),
         };
         Ok(service.grant(task, &grant, now, &*self.random))
     }

@@ -32,6 +32,15 @@ fn identity(name: &str) -> SigningIdentity {
     SigningIdentity::self_signed(name, KeyKind::Rsa { bits: 2048 }, from, to, &SystemRandom).unwrap()
 }
 
+/// What carries the messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Line {
+    Plain,
+    Tls,
+    /// The server asks for a certificate, and hangs up without one.
+    MutualTls,
+}
+
 fn binding(bootstrap: &str, transport: &str) -> String {
     format!(
         "<customBinding><binding name='b'><security authenticationMode='SecureConversation'>\
@@ -55,15 +64,21 @@ struct World {
 }
 
 impl World {
-    async fn serve(bootstrap: &str, tls: bool) -> Self {
+    async fn serve(bootstrap: &str, line: Line) -> Self {
+        let transport = if line == Line::Plain { "httpTransport" } else { "httpsTransport" };
+        Self::serve_binding(binding(bootstrap, transport), line).await
+    }
+
+    async fn serve_binding(text: String, line: Line) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let transport = if tls { "httpsTransport" } else { "httpTransport" };
-        let text = binding(bootstrap, transport);
+        let tls = line != Line::Plain;
         std::fs::write(folder.path().join("binding.xml"), &text).unwrap();
         let (service, client) = (identity("localhost"), identity("client"));
         std::fs::write(folder.path().join("service.crt"), service.certificate().to_pem()).unwrap();
         client.create(&folder.path().join("client.pem")).unwrap();
-        let acceptor = tls.then(|| acceptor(folder.path()));
+        std::fs::write(folder.path().join("client.crt"), client.certificate().to_pem()).unwrap();
+        identity("client").create(&folder.path().join("stranger.pem")).unwrap();
+        let acceptor = tls.then(|| acceptor(folder.path(), line));
         let service = SecureConversationService::builder(CustomBinding::parse(text).unwrap().security().clone())
             .identity(service)
             .trust(CertificateTrust::none().with_certificate(client.certificate()))
@@ -105,7 +120,8 @@ impl World {
         let mut command = Command::new(env!("CARGO_BIN_EXE_handstamp"));
         command
             .args(["soap", "call", &self.address, "--binding", &self.file("binding.xml"), "--body", &body])
-            .args(["--service-cert", &self.file("service.crt"), "--session", "none"])
+            .args(["--service-cert", &self.file("service.crt")])
+            .args(if more.contains(&"--session") { &[][..] } else { &["--session", "none"] })
             .args(more)
             .env("XDG_CACHE_HOME", self.folder.path())
             .stdin(Stdio::null());
@@ -116,20 +132,24 @@ impl World {
 }
 
 /// TLS with a certificate for `localhost` that vouches for itself, in `tls.pem`.
-fn acceptor(folder: &Path) -> TlsAcceptor {
+fn acceptor(folder: &Path, line: Line) -> TlsAcceptor {
     use std::os::unix::fs::PermissionsExt;
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let path = folder.join("tls.pem");
     std::fs::write(&path, format!("{}{}", made.cert.pem(), made.signing_key.serialize_pem())).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
     let identities = vec![TlsIdentity::read(&path, &path).unwrap()];
-    let settings = ServerSettings { identities, client_certificates: ClientCertificates::Off };
+    let client_certificates = match line {
+        Line::MutualTls => ClientCertificates::Required(vec![folder.join("client.crt")]),
+        _ => ClientCertificates::Off,
+    };
+    let settings = ServerSettings { identities, client_certificates };
     TlsAcceptor::from(settings.config(&["http/1.1"]).unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sc_61_sessions_over_tls_with_an_authority_that_is_named() {
-    let world = World::serve("UserNameOverTransport", true).await;
+    let world = World::serve("UserNameOverTransport", Line::Tls).await;
     let ca = world.file("tls.pem");
     let told = world.call(&["--user", "ada:secret", "--ca", &ca]).await.unwrap();
     assert!(told.contains(">ada</you>"), "{told}");
@@ -144,7 +164,7 @@ async fn sc_61_sessions_over_tls_with_an_authority_that_is_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sc_75_bootstraps_that_tls_negotiates_in_messages() {
-    let world = World::serve("UserNameForSslNegotiated", false).await;
+    let world = World::serve("UserNameForSslNegotiated", Line::Plain).await;
     let told = world.call(&["--user", "ada:secret", "-v"]).await.unwrap();
     assert!(told.contains(">ada</you>"), "{told}");
     for step in ["TLS is negotiated", "/RST/Issue\n", "/RSTR/Issue\n", "/RST/SCT\n"] {
@@ -153,10 +173,64 @@ async fn sc_75_bootstraps_that_tls_negotiates_in_messages() {
     let error = world.call(&["--user", "ada:wrong"]).await.unwrap_err();
     assert!(error.contains("FailedAuthentication"), "{error}");
 
-    let world = World::serve("MutualSslNegotiated", false).await;
+    let world = World::serve("MutualSslNegotiated", Line::Plain).await;
     let told = world.call(&["--cert", &world.file("client.pem")]).await.unwrap();
     assert!(told.contains("CN=client; "), "{told}");
-    let world = World::serve("AnonymousForSslNegotiated", false).await;
+    let world = World::serve("AnonymousForSslNegotiated", Line::Plain).await;
     let told = world.call(&[]).await.unwrap();
     assert!(told.contains(">nobody</you>"), "{told}");
+}
+
+/// The certificate is shown in TLS, and in messages where the binding has it there.
+#[tokio::test(flavor = "multi_thread")]
+async fn sc_6_4_a_certificate_is_shown_to_a_server_that_asks_for_one() {
+    let world = World::serve("CertificateOverTransport", Line::MutualTls).await;
+    let (ca, cert, stranger) = (world.file("tls.pem"), world.file("client.pem"), world.file("stranger.pem"));
+    let told = world.call(&["--cert", &cert, "--ca", &ca]).await.unwrap();
+    assert!(told.contains(">CN=client; "), "{told}");
+    let error = world.call(&["--cert", &stranger, "--ca", &ca]).await.unwrap_err();
+    assert!(error.contains("HST-SOAP-HTTP"), "TLS ends before a message is sent: {error}");
+    let error = world.call(&["--ca", &ca]).await.unwrap_err();
+    assert!(error.contains("certificate"), "{error}");
+
+    // In TLS alone; messages tell who calls by a password.
+    let world = World::serve("UserNameOverTransport", Line::MutualTls).await;
+    let (ca, cert) = (world.file("tls.pem"), world.file("client.pem"));
+    let told = world.call(&["--user", "ada:secret", "--cert", &cert, "--ca", &ca]).await.unwrap();
+    assert!(told.contains(">ada</you>"), "{told}");
+    let error = world.call(&["--user", "ada:secret", "--ca", &ca]).await.unwrap_err();
+    assert!(error.contains("HST-SOAP-HTTP") && !error.contains("secret"), "{error}");
+
+    // The binding says so beforehand, and a key that others may read is not used.
+    let required = binding("UserNameOverTransport", "httpsTransport requireClientCertificate='true'");
+    let world = World::serve_binding(required, Line::MutualTls).await;
+    let (ca, cert) = (world.file("tls.pem"), world.file("client.pem"));
+    let error = world.call(&["--user", "ada:secret", "--ca", &ca, "-v"]).await.unwrap_err();
+    assert!(error.contains("requireClientCertificate") && error.contains("--cert"), "{error}");
+    assert!(!error.contains("POST"), "nothing was sent: {error}");
+    let told = world.call(&["--user", "ada:secret", "--cert", &cert, "--ca", &ca]).await.unwrap();
+    assert!(told.contains(">ada</you>"), "{told}");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(&cert, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let error = world.call(&["--user", "ada:secret", "--cert", &cert, "--ca", &ca]).await.unwrap_err();
+        assert!(error.contains("client.pem"), "{error}");
+    }
+}
+
+/// `establishSecurityContext="false"`: the negotiated context is all there is, and a kept one goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn sc_75_a_negotiated_context_without_a_session() {
+    let text = "<customBinding><binding name='b'><security authenticationMode='UserNameForSslNegotiated'/>\
+                <textMessageEncoding/><httpTransport/></binding></customBinding>";
+    let world = World::serve_binding(text.to_owned(), Line::Plain).await;
+    let first = world.call(&["--user", "ada:secret", "-v", "--session", "reuse"]).await.unwrap();
+    assert!(first.contains(">ada</you>") && first.contains("TLS is negotiated"), "{first}");
+    assert!(!first.contains("/RST/SCT"), "{first}");
+    let second = world.call(&["--user", "ada:secret", "-v", "--session", "reuse"]).await.unwrap();
+    assert!(second.contains(">ada</you>") && second.contains("goes on"), "{second}");
+    assert!(!second.contains("TLS is negotiated"), "{second}");
+    let error = world.call(&["--user", "ada:wrong", "--session", "reuse"]).await.unwrap_err();
+    assert!(error.contains("FailedAuthentication"), "{error}");
 }

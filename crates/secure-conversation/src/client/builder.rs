@@ -116,9 +116,10 @@ impl SecureConversationClientBuilder {
     /// [`Error::Configuration`], which says what is missing or does not go together.
     pub fn build(self) -> Result<SecureConversationClient, Error> {
         let session = check_binding(&self.binding)?;
+        let bootstrap = session.map_or(&self.binding, |session| &session.bootstrap);
         let settings = &self.binding.local_client;
-        self.contract.check(!session.require_cancellation)?;
-        let needs = Requirements::of(&session.bootstrap);
+        self.contract.check(session)?;
+        let needs = Requirements::of(bootstrap);
         let issued_token = needs.issued_token && !self.issued_token_comes_later;
         self.credentials.check(Requirements { issued_token, ..needs })?;
         if settings
@@ -134,13 +135,15 @@ impl SecureConversationClientBuilder {
         // What is decrypted in place counts once more.
         limits.size = self.max_message_size.saturating_mul(3);
         let settings = Settings {
-            renewal: self.binding.renewal().unwrap_or_else(|| session.bootstrap.clone()),
-            bootstrap_replays: MemoryReplayCache::new(session.bootstrap.local_client.replay_cache_size),
+            renewal: self.binding.renewal().unwrap_or_else(|| bootstrap.clone()),
+            bootstrap_replays: MemoryReplayCache::new(bootstrap.local_client.replay_cache_size),
             session_replays: MemoryReplayCache::new(settings.replay_cache_size),
-            bootstrap: session.bootstrap.clone(),
+            bootstrap: bootstrap.clone(),
             generation: self.binding.version.generation,
-            is_stateful: !session.require_cancellation,
-            can_renew: session.can_renew,
+            // A negotiated context is used like a cookie, also when the service remembers it.
+            is_stateful: session.is_none_or(|session| !session.require_cancellation),
+            is_negotiated: session.is_none(),
+            can_renew: session.is_some_and(|session| session.can_renew),
             protected_channel: self.address.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")),
             address: self.address,
             soap: self.soap,
@@ -149,7 +152,7 @@ impl SecureConversationClientBuilder {
             parse_options: ParseOptions::default().with_limits(limits),
             max_message_size: self.max_message_size,
             reissues: self.reissues,
-            negotiates: Requirements::of(&session.bootstrap).negotiation,
+            negotiates: needs.negotiation,
             outer: self.binding,
         };
         Ok(SecureConversationClient {

@@ -44,6 +44,9 @@ use std::sync::Arc;
 ///                                  └── establish ──► receive  (renewal, when due) ◄──┘
 /// ```
 ///
+/// Under one of the `…SslNegotiated` modes without `SecureConversation` the context that is negotiated takes the place of the session:
+/// it is established, saved and replaced in the same way, and there is nothing to renew or to close.
+///
 /// Before a request ask [`due`](Self::due): it says whether a session has to be obtained or its key renewed first.
 pub struct SecureConversationClient {
     settings: Arc<Settings>,
@@ -62,6 +65,8 @@ struct Settings {
     renewal: SecurityBinding,
     generation: Generation,
     is_stateful: bool,
+    /// Whether a negotiated context takes the place of a session (SC §7).
+    is_negotiated: bool,
     can_renew: bool,
     address: String,
     soap: SoapVersion,
@@ -114,7 +119,7 @@ impl SecureConversationClient {
     /// [`Error::SessionFaulted`], [`Error::SessionClosed`]; [`Error::Security`] when the bootstrap lacks something.
     pub fn establish(&mut self, now: Timestamp, random: &dyn SecureRandom) -> Result<Exchange, Error> {
         self.check_open()?;
-        if self.has_to_negotiate(now) {
+        if self.settings.is_negotiated || self.has_to_negotiate(now) {
             return self.negotiate(now, random);
         }
         if let Some(negotiated) = &mut self.negotiated {

@@ -64,7 +64,14 @@ impl SecureConversationClient {
         }
         let mut negotiation = exchange.negotiation.ok_or_else(|| refused("Context", "nothing was asked"))?;
         match negotiation.receive(content, &self.settings.bootstrap.suite)? {
-            Some(issued) => self.negotiated = Some(ClientSession::new(ClientKey::new(&issued)?, now)),
+            Some(issued) => {
+                let context = ClientSession::new(ClientKey::new(&issued)?, now);
+                if self.settings.is_negotiated {
+                    self.session = Some(context);
+                    return Ok(Outcome::Established);
+                }
+                self.negotiated = Some(context);
+            }
             None => self.negotiation = Some(negotiation),
         }
         Ok(Outcome::Negotiating)

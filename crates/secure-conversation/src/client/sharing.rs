@@ -98,7 +98,11 @@ impl SessionSender {
     /// [`Error::Security`] for a message that cannot be protected.
     pub fn send(&self, message: &Message, now: Timestamp, random: &dyn SecureRandom) -> Result<Exchange, Error> {
         let sender = self.credentials.sender(&self.settings.outer, self.settings.protected_channel);
-        let protected = sender.with_context(&self.key.context).protect(message, random, now)?;
+        let sender = match self.settings.is_negotiated {
+            true => sender.with_negotiated_context(&self.key.context),
+            false => sender.with_context(&self.key.context),
+        };
+        let protected = sender.protect(message, random, now)?;
         Ok(Exchange {
             request: protected.request,
             key: Some(Arc::clone(&self.key)),

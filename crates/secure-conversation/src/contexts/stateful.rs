@@ -86,9 +86,19 @@ impl StatefulContexts {
                 last_message: None,
                 renewals: 0,
                 pending_keys: 0,
-                is_cookie: true,
+                is_cookie: self.has_cookies(),
             })
             .collect()
+    }
+
+    /// Whether sessions survive the cache.
+    pub(crate) fn has_cookies(&self) -> bool {
+        self.cookies.is_some()
+    }
+
+    /// Forgets a session. One that is a cookie comes back with it. False when it is not here.
+    pub(crate) fn forget(&self, identifier: &str) -> bool {
+        self.cache().sessions.remove(identifier).is_some()
     }
 
     /// The session of a token: the cached one, or the one in the cookie. A cached one that has ended counts as absent.

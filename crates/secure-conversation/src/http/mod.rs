@@ -1,15 +1,18 @@
 //! Secure conversations over HTTP: the service as a [`tower_service::Service`], the client on top of any.
 //!
-//! There is still no socket here. A server that speaks `http` (hyper, axum) calls [`SoapService`]; [`SecureSession`] calls
-//! an HTTP client that is a tower service, such as that of `hyper-util`. The examples `secure_service` and `secure_client` put
-//! both together.
+//! There is still no socket here. A server that speaks `http` (hyper, axum) calls [`SoapService`] or [`TokenEndpoint`];
+//! [`SecureSession`] and [`TokenSource`] call an HTTP client that is a tower service, such as that of `hyper-util`. The examples
+//! `secure_service`, `secure_client` and `issued_token` put them together.
 
+mod intake;
 mod session;
 mod soap_service;
+mod token_endpoint;
 mod token_source;
 
 pub use session::{CallError, SecureSession};
 pub use soap_service::{Application, Reply, SoapService};
+pub use token_endpoint::{TokenAuthority, TokenDecision, TokenEndpoint};
 pub use token_source::TokenSource;
 
 use bytes::Bytes;

@@ -1,22 +1,20 @@
 //! A secure conversation service as a tower service.
 
-use super::{media_type, soap_action};
+use super::intake::{Intake, answered, dropped, empty, unreadable, with_envelope};
 use crate::error::Error;
-use crate::service::{Answer, ApplicationRequest, Event, Handled, Incoming, SecureConversationService};
+use crate::service::{ApplicationRequest, Handled, SecureConversationService};
 use bytes::Bytes;
-use futures_util::future::{BoxFuture, Either, select};
 use handstamp_keys::{SecureRandom, SystemRandom};
 use handstamp_time::{Clock, SystemClock};
 use handstamp_ws_security::Body;
-use handstamp_ws_security::soap::{Fault, SoapVersion};
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full, Limited};
+use handstamp_ws_security::soap::Fault;
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -74,29 +72,18 @@ struct Shared<A> {
     application: A,
     clock: Arc<dyn Clock>,
     random: Arc<dyn SecureRandom>,
-    behind_tls: bool,
-    max_message_size: usize,
-    content_limit: Option<TimeLimit>,
-}
-
-/// How long something may take, and who wakes us.
-struct TimeLimit {
-    limit: Duration,
-    sleep: Box<dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync>,
+    intake: Intake,
 }
 
 impl<A: Application> SoapService<A> {
     /// A service with the clock and the randomness of the system.
     pub fn new(service: Arc<SecureConversationService>, application: A) -> Self {
-        let max_message_size = service.max_message_size();
         let shared = Shared {
+            intake: Intake::new(service.max_message_size()),
             service,
             application,
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
-            behind_tls: false,
-            max_message_size,
-            content_limit: None,
         };
         Self { shared: Arc::new(shared), address: None }
     }
@@ -105,7 +92,7 @@ impl<A: Application> SoapService<A> {
     #[must_use]
     pub fn behind_tls(mut self) -> Self {
         if let Some(shared) = Arc::get_mut(&mut self.shared) {
-            shared.behind_tls = true;
+            shared.intake.set_behind_tls();
         }
         self
     }
@@ -125,8 +112,7 @@ impl<A: Application> SoapService<A> {
         F: Future<Output = ()> + Send + 'static,
     {
         if let Some(shared) = Arc::get_mut(&mut self.shared) {
-            let sleep = Box::new(move |time| -> BoxFuture<'static, ()> { Box::pin(sleep(time)) });
-            shared.content_limit = Some(TimeLimit { limit, sleep });
+            shared.intake.set_content_limit(limit, sleep);
         }
         self
     }
@@ -188,55 +174,18 @@ impl<A: Application> Shared<A> {
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let (head, body) = request.into_parts();
-        if head.method != Method::POST {
-            let mut response = empty(StatusCode::METHOD_NOT_ALLOWED);
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
-            return response;
-        }
-        let media_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let media_type = media_type.split(';').next().unwrap_or_default().trim();
-        if !["text/xml", "application/soap+xml"].iter().any(|known| media_type.eq_ignore_ascii_case(known)) {
-            return empty(StatusCode::UNSUPPORTED_MEDIA_TYPE);
-        }
-        let content = match self.content(body).await {
-            Ok(content) => content,
-            Err(status) => {
-                tracing::info!(%status, "the content of a request was not read to its end");
-                return ending(status);
-            }
+        let posted = match self.intake.read(request).await {
+            Ok(posted) => posted,
+            Err(response) => return response,
         };
-        let incoming = Incoming::new(content).with_soap_action(soap_action(&head.headers));
-        let incoming = incoming.from_address(address);
-        let incoming = if self.behind_tls { incoming.over_protected_channel() } else { incoming };
-        let request = match self.service.handle(incoming, self.clock.now(), self.random.as_ref()) {
+        let request = match self.service.handle(posted.incoming(address), self.clock.now(), self.random.as_ref()) {
             Handled::Request(request) => Arc::from(request),
             Handled::Answer(answer) => return answered(answer),
-            Handled::Unreadable(error) => {
-                tracing::info!(code = error.code(), %error, "not a SOAP message");
-                return empty(StatusCode::BAD_REQUEST);
-            }
+            Handled::Unreadable(error) => return unreadable(&error),
             Handled::Dropped(error) => return dropped(&error),
         };
         let reply = self.application.call(Arc::clone(&request)).await;
         self.reply(&request, reply).unwrap_or_else(|error| dropped(&error))
-    }
-
-    /// All of it, or the status that says why not.
-    async fn content<B>(&self, body: B) -> Result<Bytes, StatusCode>
-    where
-        B: http_body::Body + Send,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
-        let reading = pin!(Limited::new(body, self.max_message_size).collect());
-        let read = match &self.content_limit {
-            None => reading.await,
-            Some(TimeLimit { limit, sleep }) => match select(reading, sleep(*limit)).await {
-                Either::Left((read, _)) => read,
-                Either::Right(_) => return Err(StatusCode::REQUEST_TIMEOUT),
-            },
-        };
-        Ok(read.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?.to_bytes())
     }
 
     fn reply(&self, request: &ApplicationRequest, reply: Reply) -> Result<Response<Full<Bytes>>, Error> {
@@ -250,49 +199,4 @@ impl<A: Application> Shared<A> {
         let envelope = self.service.protect(request, &message, self.clock.now(), self.random.as_ref())?;
         Ok(with_envelope(status, message.soap, envelope))
     }
-}
-
-fn answered(answer: Answer) -> Response<Full<Bytes>> {
-    match &answer.event {
-        Event::Issued { context_id, caller } => {
-            tracing::info!(context_id, caller, "security context issued");
-        }
-        Event::Negotiating => tracing::debug!("negotiating"),
-        Event::Negotiated { context_id, certificate } => {
-            tracing::info!(context_id, certificate, "bootstrap context negotiated");
-        }
-        Event::Renewed { context_id } => tracing::info!(context_id, "security context renewed"),
-        Event::Cancelled { context_id } => tracing::info!(context_id, "security context cancelled"),
-        Event::TokenIssued { token_id, audience, caller } => {
-            tracing::info!(token_id, audience, caller, "token issued");
-        }
-        Event::Refused(error) => tracing::warn!(code = error.code(), %error, "message refused"),
-    }
-    let status = if answer.fault.is_some() { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK };
-    with_envelope(status, answer.soap, answer.envelope)
-}
-
-fn dropped(error: &Error) -> Response<Full<Bytes>> {
-    tracing::warn!(code = error.code(), %error, "message dropped");
-    ending(StatusCode::INTERNAL_SERVER_ERROR)
-}
-
-/// An answer after which nothing more is read from the connection.
-fn ending(status: StatusCode) -> Response<Full<Bytes>> {
-    let mut response = empty(status);
-    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    response
-}
-
-fn with_envelope(status: StatusCode, soap: SoapVersion, envelope: String) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::from(envelope));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type(soap)));
-    response
-}
-
-fn empty(status: StatusCode) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::default());
-    *response.status_mut() = status;
-    response
 }

@@ -1,6 +1,8 @@
 //! What goes into a service and what comes out of it.
 
+use super::faults::Head;
 use crate::contexts::SessionKey;
+use crate::contract::Operation;
 use crate::error::Error;
 use handstamp_claims::ClaimsPrincipal;
 use handstamp_session_token::SessionSecurityToken;
@@ -94,6 +96,8 @@ pub enum Event {
 pub struct ApplicationRequest {
     pub(super) message: Unprotected,
     pub(super) session: Arc<SessionSecurityToken>,
+    /// Who calls, where it is not the session that knows.
+    pub(super) principal: Option<ClaimsPrincipal>,
     pub(super) key: ReplyKey,
     pub(super) reply_level: ProtectionLevel,
     pub(super) protected_channel: bool,
@@ -145,6 +149,17 @@ impl From<Result<Answer, Error>> for Handled {
 }
 
 impl ApplicationRequest {
+    pub(super) fn new(
+        message: Unprotected,
+        session: Arc<SessionSecurityToken>,
+        key: ReplyKey,
+        operation: Operation,
+        head: &Head,
+    ) -> Self {
+        let (reply_level, protected_channel) = (operation.reply, head.protected_channel);
+        Self { message, session, principal: None, key, reply_level, protected_channel }
+    }
+
     /// What is asked.
     pub fn action(&self) -> String {
         self.message.action().unwrap_or_default().into_owned()
@@ -155,13 +170,14 @@ impl ApplicationRequest {
         self.message.body()
     }
 
-    /// Who asks: the principal that was made when the session was issued. It is the portable identity; there is no native one
-    /// of the operating system, in no kind of session (SC 10.6).
+    /// Who asks: the principal that was made when the session was issued, or, where a negotiated context protects messages that show
+    /// credentials each, that of this message. It is the portable identity; there is no native one of the operating system, in no
+    /// kind of session (SC 10.6).
     pub fn principal(&self) -> &ClaimsPrincipal {
-        self.session.principal()
+        self.principal.as_ref().unwrap_or_else(|| self.session.principal())
     }
 
-    /// The session.
+    /// The session, or the negotiated context.
     pub fn session(&self) -> &SessionSecurityToken {
         &self.session
     }

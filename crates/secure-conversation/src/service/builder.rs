@@ -36,6 +36,7 @@ pub struct SecureConversationServiceBuilder {
     address_limits: AddressLimits,
     max_sessions: usize,
     before: Option<Arc<StatelessContexts>>,
+    negotiated_before: Option<Arc<StatefulContexts>>,
 }
 
 impl SecureConversationServiceBuilder {
@@ -55,6 +56,7 @@ impl SecureConversationServiceBuilder {
             address_limits: AddressLimits::default(),
             max_sessions: 65_536,
             before: None,
+            negotiated_before: None,
         }
     }
 
@@ -151,18 +153,21 @@ impl SecureConversationServiceBuilder {
     }
 
     /// How many sessions a service remembers at most, waiting and active ones; when there are more, clients are told
-    /// `ServerTooBusy`. Sessions that are cookies are not counted: they cost nothing. Default 65,536.
+    /// `ServerTooBusy`. Of negotiated contexts that protect messages without a session the oldest are forgotten then. Sessions that are
+    /// cookies are not counted: they cost nothing. Default 65,536.
     pub fn max_sessions(mut self, sessions: usize) -> Self {
         self.max_sessions = sessions;
         self
     }
 
-    /// Goes on with the sessions that another service remembers, which has the same binding: for one whose certificate was renewed,
+    /// Goes on with the sessions and negotiated contexts that another service remembers, which has the same binding: for one whose certificate was renewed,
     /// say. Its time-outs and its number of sessions stay as they were there. Sessions that are cookies need no such thing.
     pub fn going_on_with(mut self, before: &SecureConversationService) -> Self {
         if let Contexts::Stateless(contexts) = &before.contexts {
             self.before = Some(Arc::clone(contexts));
         }
+        let negotiated = before.negotiations.as_ref().map(|negotiations| &negotiations.contexts);
+        self.negotiated_before = negotiated.filter(|contexts| !contexts.has_cookies()).cloned();
         self
     }
 
@@ -180,12 +185,12 @@ impl SecureConversationServiceBuilder {
     /// [`Error::Configuration`], which says what is missing or does not go together.
     pub fn build(self) -> Result<SecureConversationService, Error> {
         let session = check_binding(&self.binding)?;
+        let bootstrap = session.map_or(&self.binding, |session| &session.bootstrap);
         let settings = &self.binding.local_service;
-        let (is_stateful, can_renew) = (!session.require_cancellation, session.can_renew);
-        self.contract.check(is_stateful)?;
+        self.contract.check(session)?;
         check_replays(&self.binding)?;
-        check_replays(&session.bootstrap)?;
-        self.check_credentials(&session.bootstrap)?;
+        check_replays(bootstrap)?;
+        self.check_credentials(bootstrap)?;
         if settings
             .session_key_renewal_interval
             .is_some_and(|interval| interval < settings.session_key_rollover_interval)
@@ -201,28 +206,40 @@ impl SecureConversationServiceBuilder {
                 "issuedCookieLifetime and sessionKeyRenewalInterval have to be longer than zero",
             ));
         }
-        let needs = Requirements::of(&session.bootstrap);
-        let negotiations = needs.negotiation.map(|negotiates| {
+        let negotiates = Requirements::of(bootstrap).negotiation;
+        let is_stateful = match session {
+            Some(session) => !session.require_cancellation,
+            None => negotiates.is_some_and(|negotiates| !negotiates.is_remembered),
+        };
+        if is_stateful && settings.max_cached_cookies == 0 {
+            return Err(configuration("maxCachedCookies has to be 1 or more"));
+        }
+        if is_stateful && self.cookies.is_none() {
+            return Err(configuration(
+                "requireSecurityContextCancellation=\"false\" needs something that seals sessions: give the service cookies, with \
+                 a key ring whose file survives restarts",
+            ));
+        }
+        let negotiations = negotiates.map(|negotiates| {
             let cookies = self.cookies.as_ref().filter(|_| !negotiates.is_remembered);
             let cookies = cookies.and_then(|cookies| cookies.for_negotiation());
-            let settings = &session.bootstrap.local_service;
-            let (capacity, skew) = (settings.max_cached_cookies.max(1), settings.freshness.max_clock_skew);
-            let contexts = StatefulContexts::new(cookies, None, capacity, skew);
-            Negotiations::new(&session.bootstrap, contexts, &self.credentials, negotiates.client_certificate)
+            let settings = &bootstrap.local_service;
+            // What nobody else has a copy of is not to be forgotten early.
+            let is_only_copy = session.is_none() && negotiates.is_remembered;
+            let capacity = if is_only_copy { self.max_sessions } else { settings.max_cached_cookies };
+            let revocations = self.revocations.clone().filter(|_| session.is_none());
+            let skew = settings.freshness.max_clock_skew;
+            let before = self.negotiated_before.filter(|_| negotiates.is_remembered);
+            let new = || Arc::new(StatefulContexts::new(cookies, revocations, capacity.max(1), skew));
+            let contexts = before.unwrap_or_else(new);
+            Negotiations::new(bootstrap, contexts, &self.credentials, negotiates.client_certificate)
         });
-        let contexts = if is_stateful {
-            if settings.max_cached_cookies == 0 {
-                return Err(configuration("maxCachedCookies has to be 1 or more"));
-            }
-            let cookies = self.cookies.ok_or_else(|| {
-                configuration(
-                    "requireSecurityContextCancellation=\"false\" needs something that seals sessions: give the service \
-                     cookies, with a key ring whose file survives restarts",
-                )
-            })?;
+        let contexts = if session.is_none() {
+            Contexts::Negotiated
+        } else if is_stateful {
             let skew = settings.freshness.max_clock_skew;
             let capacity = settings.max_cached_cookies;
-            Contexts::Stateful(Arc::new(StatefulContexts::new(Some(cookies), self.revocations, capacity, skew)))
+            Contexts::Stateful(Arc::new(StatefulContexts::new(self.cookies, self.revocations, capacity, skew)))
         } else {
             let new = || Arc::new(StatelessContexts::new(settings, self.receive_timeout, self.max_sessions));
             Contexts::Stateless(self.before.unwrap_or_else(new))
@@ -234,12 +251,12 @@ impl SecureConversationServiceBuilder {
         // What is decrypted in place counts once more.
         limits.size = self.max_message_size.saturating_mul(3);
         Ok(SecureConversationService {
-            bootstrap_replays: replays(session.bootstrap.local_service.replay_cache_size),
+            bootstrap_replays: replays(bootstrap.local_service.replay_cache_size),
             session_replays: replays(settings.replay_cache_size),
-            renewal: self.binding.renewal().unwrap_or_else(|| session.bootstrap.clone()),
-            bootstrap: session.bootstrap.clone(),
+            renewal: self.binding.renewal().unwrap_or_else(|| bootstrap.clone()),
+            bootstrap: bootstrap.clone(),
             generation: self.binding.version.generation,
-            can_renew,
+            can_renew: session.is_some_and(|session| session.can_renew),
             contexts,
             negotiations,
             credentials: self.credentials,

@@ -50,10 +50,10 @@ struct Grant {
 }
 
 /// What protects a bootstrap message beside the credentials of both ends.
-struct Bootstrap {
+pub(super) struct Bootstrap {
     is_negotiated: bool,
     /// The context that TLS has negotiated, and its key.
-    negotiated: Option<(Arc<SessionSecurityToken>, ContextKey)>,
+    pub(super) negotiated: Option<(Arc<SessionSecurityToken>, ContextKey)>,
 }
 
 /// The keys of a renewal.
@@ -107,7 +107,7 @@ impl SecureConversationService {
     }
 
     /// What protects the bootstrap beside the credentials of both ends.
-    fn bootstrap_of(&self, negotiated: Option<CookieKeys<'_>>, now: Timestamp) -> Bootstrap {
+    pub(super) fn bootstrap_of(&self, negotiated: Option<CookieKeys<'_>>, now: Timestamp) -> Bootstrap {
         let is_negotiated = negotiated.is_some();
         let session = negotiated.and_then(|keys| keys.into_session(now));
         let key = session.as_ref().and_then(|session| self.context_key(session).ok());
@@ -176,11 +176,7 @@ impl SecureConversationService {
             return Err(Refusal::too_busy("SC 11.1", PENDING));
         }
         let bootstrap = self.identities(message, bootstrap, now)?;
-        let principal = ClaimsPrincipal::new(bootstrap.to_vec());
-        let principal = match &self.transformation {
-            Some(transformation) => transformation.transform(principal, now).map_err(Refusal::failed_authentication)?,
-            None => principal,
-        };
+        let principal = self.principal(bootstrap.to_vec(), now)?;
         let ids = Ids::draw(random).map_err(Refusal::invalid)?;
         let context_id = ContextId::generate(random).map_err(Refusal::invalid)?;
         let entropy = self.entropy(&request, &ids, random)?;
@@ -189,7 +185,7 @@ impl SecureConversationService {
         let session = session.build(now, random).map_err(Refusal::invalid)?;
         let cookie = match &self.contexts {
             Contexts::Stateful(contexts) => contexts.seal(&session, now, random).map_err(Refusal::invalid)?,
-            Contexts::Stateless(_) => None,
+            Contexts::Stateless(_) | Contexts::Negotiated => None,
         };
         let context = ContextReference {
             generation: self.generation,
@@ -269,7 +265,7 @@ impl SecureConversationService {
     }
 
     /// Who the credentials of the bootstrap say it is.
-    fn identities(
+    pub(super) fn identities(
         &self,
         message: &Unprotected,
         bootstrap: &Bootstrap,
@@ -287,6 +283,19 @@ impl SecureConversationService {
         };
         let negotiated = bootstrap.negotiated.iter().flat_map(|(session, _)| session.principal().identities());
         message.callers().iter().filter_map(identity).chain(negotiated.cloned().map(Ok)).collect()
+    }
+
+    /// What the application wants to know of a caller.
+    pub(super) fn principal(
+        &self,
+        identities: Vec<ClaimsIdentity>,
+        now: Timestamp,
+    ) -> Result<ClaimsPrincipal, Refusal> {
+        let principal = ClaimsPrincipal::new(identities);
+        match &self.transformation {
+            Some(transformation) => transformation.transform(principal, now).map_err(Refusal::failed_authentication),
+            None => Ok(principal),
+        }
     }
 
     fn entropy(
@@ -312,7 +321,7 @@ impl SecureConversationService {
         let (scope, valid_to) = match &self.contexts {
             Contexts::Stateful(contexts) => (contexts.scope(), lifetime.expires),
             // Ends by cancel or by time-out (SC §3).
-            Contexts::Stateless(_) => (EndpointScope::Unscoped, Timestamp::MAX),
+            Contexts::Stateless(_) | Contexts::Negotiated => (EndpointScope::Unscoped, Timestamp::MAX),
         };
         SessionSecurityToken::builder(principal)
             .id(ids.token())
@@ -329,7 +338,7 @@ impl SecureConversationService {
         let settings = &self.outer.local_service;
         let span = match &self.contexts {
             Contexts::Stateful(_) => settings.issued_cookie_lifetime,
-            Contexts::Stateless(_) => settings.session_key_renewal_interval,
+            Contexts::Stateless(_) | Contexts::Negotiated => settings.session_key_renewal_interval,
         };
         Lifetime { created: now, expires: span.map_or(Timestamp::MAX, |span: Duration| now.saturating_add(span)) }
     }
@@ -377,7 +386,7 @@ impl SecureConversationService {
 
 impl Bootstrap {
     /// A negotiated bootstrap is protected by a context that a negotiation made, and by no other (SC §7).
-    fn check(&self, opened: Unprotected) -> Result<Unprotected, Error> {
+    pub(super) fn check(&self, opened: Unprotected) -> Result<Unprotected, Error> {
         let named = opened.context().map(|context| context.identifier.as_str());
         let is_protecting = |session: &SessionSecurityToken| {
             session.context_id().as_unique_id().with_text(|identifier| Some(identifier) == named)

@@ -7,6 +7,7 @@ pub(crate) mod faults;
 mod issue;
 pub(crate) mod limits;
 mod negotiate;
+mod negotiated;
 mod session;
 
 pub use answer::{Answer, ApplicationRequest, Event, Handled, Incoming};
@@ -37,6 +38,9 @@ use std::time::Duration;
 ///
 /// It is a state machine without I/O: whoever drives it hands in what arrives, the time and a source of randomness, and sends
 /// what comes out. All methods take `&self` and may run at once on many threads.
+///
+/// Under one of the `…SslNegotiated` modes without `SecureConversation` the context that is negotiated protects the messages of the
+/// application itself, and each of them shows the caller's credentials: wsHttpBinding with `establishSecurityContext="false"`.
 ///
 /// * With `requireSecurityContextCancellation="true"` it remembers each session and is the only one who can serve it.
 /// * With `"false"` a session is sealed into its token ([`ContextCookies`](crate::ContextCookies)): it can be served by any
@@ -89,12 +93,13 @@ pub struct SecureConversationService {
     is_closing: AtomicBool,
 }
 
-/// The two engines (SC §3).
+/// The two engines (SC §3), or none, where a negotiated context protects the messages of the application itself (SC §7).
 #[derive(Debug)]
 enum Contexts {
     Stateful(Arc<StatefulContexts>),
     /// Shared with the service that goes on with them.
     Stateless(Arc<StatelessContexts>),
+    Negotiated,
 }
 
 /// What the service is and whom it believes.
@@ -176,6 +181,7 @@ impl SecureConversationService {
             return self.refuse(&head, SecurityFault::ServerTooBusy, Error::TooManyTokenRequests);
         }
         match (&self.contexts, exchange) {
+            (Contexts::Negotiated, _) => self.serve_negotiated(document, &head, now, random),
             (Contexts::Stateful(_), Some(TrustAction::Cancel)) => {
                 self.refuse(&head, SecurityFault::CancellationNotAllowed, cancellation_not_allowed())
             }
@@ -197,13 +203,17 @@ impl SecureConversationService {
         self.is_closing.store(true, Ordering::Relaxed);
     }
 
-    /// Ends a session that this service remembers, as if it had timed out. Contexts that are cookies are revoked through the
+    /// Ends a session or negotiated context that this service remembers, as if it had timed out. Contexts that are cookies are revoked through the
     /// [revocation list](SecureConversationServiceBuilder::revocations). False when there is no such session here.
     pub fn end(&self, context_id: &ContextId) -> bool {
-        match &self.contexts {
-            Contexts::Stateless(contexts) => context_id.as_unique_id().with_text(|identifier| contexts.end(identifier)),
+        context_id.as_unique_id().with_text(|identifier| match &self.contexts {
+            Contexts::Stateless(contexts) => contexts.end(identifier),
             Contexts::Stateful(_) => false,
-        }
+            Contexts::Negotiated => {
+                let remembered = self.negotiated_contexts().filter(|contexts| !contexts.has_cookies());
+                remembered.is_some_and(|contexts| contexts.forget(identifier))
+            }
+        })
     }
 
     /// The sessions that the service knows of: all when it remembers them, else those whose cookies it has lately opened.
@@ -211,12 +221,21 @@ impl SecureConversationService {
         match &self.contexts {
             Contexts::Stateful(contexts) => contexts.list(),
             Contexts::Stateless(contexts) => contexts.list(now),
+            Contexts::Negotiated => self.negotiated_contexts().map(StatefulContexts::list).unwrap_or_default(),
         }
     }
 
     /// Whether sessions survive this service.
     pub fn is_stateful(&self) -> bool {
-        matches!(self.contexts, Contexts::Stateful(_))
+        match self.contexts {
+            Contexts::Stateful(_) => true,
+            Contexts::Stateless(_) => false,
+            Contexts::Negotiated => self.negotiated_contexts().is_some_and(StatefulContexts::has_cookies),
+        }
+    }
+
+    fn negotiated_contexts(&self) -> Option<&StatefulContexts> {
+        self.negotiations.as_ref().map(|negotiations| negotiations.contexts.as_ref())
     }
 
     /// The size of a message in bytes that is read.

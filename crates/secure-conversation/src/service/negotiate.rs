@@ -31,7 +31,7 @@ use std::sync::atomic::Ordering;
 #[derive(Debug)]
 pub(super) struct Negotiations {
     pending: PendingNegotiations,
-    pub(super) contexts: StatefulContexts,
+    pub(super) contexts: Arc<StatefulContexts>,
     /// Whom to believe, when clients show certificates.
     clients: Option<TlsPeer>,
 }
@@ -49,7 +49,7 @@ const MAX_RECEIVED: usize = 65_536;
 impl Negotiations {
     pub(super) fn new(
         bootstrap: &SecurityBinding,
-        contexts: StatefulContexts,
+        contexts: Arc<StatefulContexts>,
         credentials: &Credentials,
         asks_clients: bool,
     ) -> Self {

@@ -12,7 +12,7 @@ use handstamp_session_token::SessionSecurityToken;
 use handstamp_time::Timestamp;
 use handstamp_ws_security::soap::{Fault, SecurityFault};
 use handstamp_ws_security::token::{ContextReference, SecurityContextToken};
-use handstamp_ws_security::{Body, Caller, ContextKey, Expectation, Message, ProtectionLevel, Unprotected};
+use handstamp_ws_security::{Body, Caller, ContextKey, Expectation, Message, ProtectionLevel, Sender, Unprotected};
 use handstamp_xml::{Document, names};
 use std::sync::Arc;
 
@@ -58,7 +58,8 @@ impl SecureConversationService {
             Ok(key) => ReplyKey::Stateful(Box::new(key)),
             Err(error) => return Handled::Dropped(error),
         };
-        self.hand_over(opened, session, key, operation, head, now, random)
+        let request = ApplicationRequest::new(opened, session, key, operation, head);
+        self.hand_over(request, head, now, random)
     }
 
     /// A message whose session the service remembers.
@@ -114,7 +115,8 @@ impl SecureConversationService {
             return self.refuse_expired_key(&opened, &admission, head, now, random);
         }
         let key = ReplyKey::Stateless(Arc::clone(&admission.key));
-        self.hand_over(opened, admission.token, key, operation, head, now, random)
+        let request = ApplicationRequest::new(opened, admission.token, key, operation, head);
+        self.hand_over(request, head, now, random)
     }
 
     /// Protects the application's reply. Make the message with [`ApplicationRequest::reply`].
@@ -131,7 +133,7 @@ impl SecureConversationService {
     ) -> Result<String, Error> {
         let sender = self.sender(&self.outer, request.protected_channel).answering(request.message.request_context());
         let protected = match (&request.key, &self.contexts) {
-            (ReplyKey::Stateful(key), _) => sender.with_context(key).protect(reply, random, now)?,
+            (ReplyKey::Stateful(key), _) => in_context(sender, key).protect(reply, random, now)?,
             (ReplyKey::Stateless(key), Contexts::Stateless(contexts)) => {
                 let current = contexts.current_key(&key.context.context().identifier);
                 let current = current.unwrap_or_else(|| Arc::clone(key));
@@ -140,7 +142,7 @@ impl SecureConversationService {
                 }
                 sender.with_context(&current.context).protect(reply, random, now)?
             }
-            (ReplyKey::Stateless(key), Contexts::Stateful(_)) => {
+            (ReplyKey::Stateless(key), Contexts::Stateful(_) | Contexts::Negotiated) => {
                 sender.with_context(&key.context).protect(reply, random, now)?
             }
         };
@@ -177,7 +179,7 @@ impl SecureConversationService {
     }
 
     /// The application's operation; none for actions of the protocol and for those that the contract does not have.
-    fn operation(&self, head: &Head) -> Option<Operation> {
+    pub(super) fn operation(&self, head: &Head) -> Option<Operation> {
         let action = head.action.as_deref()?;
         let of_trust = |namespace: &&str| action.strip_prefix(*namespace).is_some_and(|rest| rest.starts_with("/RST"));
         if [names::WST_2005, names::WST_13].iter().any(of_trust) {
@@ -186,40 +188,39 @@ impl SecureConversationService {
         self.contract.operation(action)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the pieces of one message, used once")]
-    fn hand_over(
+    /// Gives a request to the application, when the caller may do what it asks.
+    pub(super) fn hand_over(
         &self,
-        message: Unprotected,
-        session: Arc<SessionSecurityToken>,
-        key: ReplyKey,
-        operation: Operation,
+        request: ApplicationRequest,
         head: &Head,
         now: Timestamp,
         random: &dyn SecureRandom,
     ) -> Handled {
-        let request = ApplicationRequest {
-            message,
-            session,
-            key,
-            reply_level: operation.reply,
-            protected_channel: head.protected_channel,
-        };
         let denied = self.authorization.as_ref().and_then(|authorization| {
             let (action, to) = (request.action(), request.message.to());
             authorization.authorize(request.principal(), &action, to.as_deref(), now).err()
         });
         let Some(reason) = denied else { return Handled::Request(Box::new(request)) };
+        let error = handstamp_ws_security::Error::TokenRejected { token: "caller", reason };
+        self.deny(&request, error.into(), head, now, random)
+    }
+
+    /// Tells an authentic caller that access is denied, and nothing else.
+    pub(super) fn deny(
+        &self,
+        request: &ApplicationRequest,
+        error: Error,
+        head: &Head,
+        now: Timestamp,
+        random: &dyn SecureRandom,
+    ) -> Handled {
         let fault = access_denied();
         let envelope =
-            self.fault(&request, &fault, None).and_then(|message| self.protect(&request, &message, now, random));
-        let error = handstamp_ws_security::Error::TokenRejected { token: "caller", reason };
+            self.fault(request, &fault, None).and_then(|message| self.protect(request, &message, now, random));
         match envelope {
-            Ok(envelope) => Handled::Answer(Answer {
-                envelope,
-                soap: head.soap,
-                fault: Some(fault),
-                event: Event::Refused(error.into()),
-            }),
+            Ok(envelope) => {
+                Handled::Answer(Answer { envelope, soap: head.soap, fault: Some(fault), event: Event::Refused(error) })
+            }
             Err(error) => Handled::Dropped(error),
         }
     }
@@ -292,7 +293,7 @@ impl SecureConversationService {
     /// A message that was not let in. When it was authentic the answer is protected with `key`, of the session.
     ///
     /// When the session is there but not the key, the namespace is that of February 2005 in either generation (finding 17).
-    fn refuse_in_session(
+    pub(super) fn refuse_in_session(
         &self,
         head: &Head,
         error: handstamp_ws_security::Error,
@@ -301,7 +302,7 @@ impl SecureConversationService {
         random: &dyn SecureRandom,
     ) -> Handled {
         let sender = self.sender(&self.outer, head.protected_channel);
-        let sender = key.map_or(sender, |key| sender.with_context(key));
+        let sender = key.map_or(sender, |key| in_context(sender, key));
         let answer = self.refuse_not_understood(&sender, head, error, (now, random));
         answer.unwrap_or_else(|error| self.refuse_unverified(head, error, names::WSC_2005))
     }
@@ -331,10 +332,15 @@ fn context_of(opened: &Unprotected) -> Option<&ContextReference> {
     })
 }
 
-fn not_in_a_session() -> Error {
+/// Whichever of the two the binding's messages are protected with.
+fn in_context<'a>(sender: Sender<'a>, key: &'a ContextKey) -> Sender<'a> {
+    sender.with_context(key).with_negotiated_context(key)
+}
+
+pub(super) fn not_in_a_session() -> Error {
     Error::trust("SC 8.1", "SecurityContextToken", "no security context protects the message")
 }
 
-fn unknown_action() -> Error {
+pub(super) fn unknown_action() -> Error {
     Error::trust("SC 4.5", "Action", "the contract has no such operation, and sessions know no such exchange")
 }

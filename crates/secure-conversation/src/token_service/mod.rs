@@ -90,17 +90,17 @@ pub enum Requestor<'t> {
 
 /// What a token says, and how it is made.
 #[derive(Debug, Clone)]
-pub struct TokenGrant<'a> {
+pub struct TokenGrant {
     /// The claims of whoever has shown the right password.
-    pub identity: &'a ClaimsIdentity,
+    pub identity: ClaimsIdentity,
     /// The relying party that the token is for: its realm.
-    pub audience: &'a str,
+    pub audience: String,
     /// The version of the assertion when the client names none.
     pub version: Version,
     /// How long it is good at most; a client may ask for less.
     pub lifetime: Duration,
     /// For whom proof keys are encrypted. Without it the relying party gets tokens for bearers and for holders of private keys only.
-    pub encryption: Option<&'a TokenEncryption>,
+    pub encryption: Option<TokenEncryption>,
 }
 
 /// The size of a request in bytes.
@@ -215,7 +215,7 @@ impl TokenService {
     pub fn grant(
         &self,
         task: &TokenTask,
-        grant: &TokenGrant<'_>,
+        grant: &TokenGrant,
         now: Timestamp,
         random: &dyn SecureRandom,
     ) -> TokenHandled {
@@ -252,7 +252,7 @@ impl TokenService {
     fn issue(
         &self,
         task: &TokenTask,
-        grant: &TokenGrant<'_>,
+        grant: &TokenGrant,
         now: Timestamp,
         random: &dyn SecureRandom,
     ) -> Result<(String, Event), Refusal> {
@@ -266,19 +266,19 @@ impl TokenService {
         let descriptor = TokenDescriptor {
             version,
             issuer: self.issuer.clone(),
-            audience: grant.audience.to_owned(),
+            audience: grant.audience.clone(),
             issued_at: now,
             not_before: lifetime.created,
             not_on_or_after: lifetime.expires,
             recipient: None,
         };
-        let mut assertion = Assertion::from_identity(grant.identity, &descriptor, random)?;
+        let mut assertion = Assertion::from_identity(&grant.identity, &descriptor, random)?;
         let id = assertion.id.clone();
         let mut entropy = None;
         match request.key_type {
             IssuedKeyType::Bearer => {}
             IssuedKeyType::Symmetric => {
-                let encryption = grant.encryption.ok_or_else(|| {
+                let encryption = grant.encryption.as_ref().ok_or_else(|| {
                     let problem = "the relying party has no certificate that a proof key could be encrypted for";
                     Refusal::failed("KeyType", problem)
                 })?;
@@ -307,7 +307,7 @@ impl TokenService {
             lifetime: Some(lifetime),
         };
         let caller = grant.identity.name().map(str::to_owned);
-        let event = Event::TokenIssued { token_id: id, audience: grant.audience.to_owned(), caller };
+        let event = Event::TokenIssued { token_id: id, audience: grant.audience.clone(), caller };
         Ok((response.to_xml(request, self.binding.version.basic_security_profile)?, event))
     }
 

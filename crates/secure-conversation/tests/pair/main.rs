@@ -7,6 +7,7 @@ mod configuration;
 mod issued;
 mod layout;
 mod limits;
+mod negotiated;
 mod negotiation;
 mod requests;
 mod stateful;

@@ -338,7 +338,7 @@ fn sc_61_mixed_mode_is_refused_over_plain_http() {
 }
 
 /// One rule for all callers.
-struct Rules;
+pub(crate) struct Rules;
 
 impl ClaimsTransformation for Rules {
     fn transform(&self, principal: ClaimsPrincipal, _now: Timestamp) -> Result<ClaimsPrincipal, String> {

@@ -66,11 +66,11 @@ impl Sts {
             .with_claim(Claim::new(claim_types::NAME, "alice"))
             .with_claim(Claim::new(claim_types::AUTHENTICATION_METHOD, authentication_methods::PASSWORD));
         let grant = TokenGrant {
-            identity: &alice,
-            audience: ADDRESS,
+            identity: alice,
+            audience: ADDRESS.to_owned(),
             version: Version::Saml11,
             lifetime: hours(1),
-            encryption: self.encryption.as_ref(),
+            encryption: self.encryption.clone(),
         };
         answered(self.service.grant(&task, &grant, now, &self.random))
     }

@@ -32,6 +32,16 @@ pub trait UserNameValidator: Send + Sync {
     fn validate(&self, name: &str, password: &str, now: Timestamp) -> Result<(), String>;
 }
 
+/// Functions of the right shape decide about names and passwords.
+impl<F> UserNameValidator for F
+where
+    F: Fn(&str, &str, Timestamp) -> Result<(), String> + Send + Sync,
+{
+    fn validate(&self, name: &str, password: &str, now: Timestamp) -> Result<(), String> {
+        self(name, password, now)
+    }
+}
+
 /// Decides about tokens of token services.
 pub trait IssuedTokenValidator: Send + Sync {
     /// Verifies the assertion (issuer, signature, conditions) and returns what proves possession of it.

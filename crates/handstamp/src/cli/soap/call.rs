@@ -4,9 +4,10 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use handstamp_keys::tls::{ClientSettings, TlsIdentity};
 use handstamp_keys::{Certificate, KeyPolicy, SigningIdentity, SystemRandom};
 use handstamp_secure_conversation::{SecureConversationClient, TokenClient};
-use handstamp_security_policy::CustomBinding;
+use handstamp_security_policy::{CustomBinding, Transport};
 use handstamp_session_token::UniqueId;
 use handstamp_time::{Clock, SystemClock};
 use handstamp_ws_security::soap::{Envelope, SoapVersion};
@@ -44,7 +45,8 @@ pub(in crate::cli) struct Call {
     /// Who calls. Without a password it is read from HANDSTAMP_PASSWORD, or from the terminal.
     #[arg(long, value_name = "NAME[:PASSWORD]")]
     user: Option<String>,
-    /// The client's certificate and private key, PEM.
+    /// The client's certificate and private key, PEM: for bindings that show a certificate in messages, and for servers that ask for one in
+    /// TLS.
     #[arg(long, value_name = "FILE")]
     cert: Option<PathBuf>,
     /// The service's certificate, PEM.
@@ -140,11 +142,12 @@ impl Call {
                 eprintln!("handstamp: {error}; obtaining a new session");
             }
         }
+        let tls = ClientSettings { authorities: self.ca.clone(), identity: self.tls_identity(&binding)? };
         let tell: Option<fn(&str)> = if self.verbose { Some(|step| eprintln!("{step}")) } else { None };
         let timeout = binding.send_timeout();
         let reply = block_on(async {
             let failed = |error: CallError| Error::Refused { code: error.code(), message: error.to_string() };
-            let mut caller = Caller::new(client, self.ca.clone(), timeout, tell).map_err(failed)?;
+            let mut caller = Caller::new(client, &tls, timeout, tell).map_err(failed)?;
             if let (Some(issuer), Some(wanted), true) = (issuer, wanted, caller.needs_credentials()) {
                 let applies_to = self.applies_to.as_deref().unwrap_or(&self.url);
                 caller.obtain_token(issuer, wanted, applies_to).await.map_err(failed)?;
@@ -168,6 +171,25 @@ impl Call {
                     message: format!("the service answers with a fault: {fault}"),
                 })
             }
+        }
+    }
+
+    /// What is shown to servers that ask for a certificate in TLS.
+    fn tls_identity(&self, binding: &CustomBinding) -> Result<Option<TlsIdentity>, Error> {
+        let is_needed = matches!(binding.transport(), Transport::Https { require_client_certificate: true });
+        match &self.cert {
+            Some(file) => {
+                let identity = TlsIdentity::read(file, file);
+                identity.map(Some).map_err(|error| Error::Setup { code: error.code(), message: error.to_string() })
+            }
+            None if is_needed => Err(Error::Setup {
+                code: "HST-SOAP-CERT",
+                message: format!(
+                    "{}: requireClientCertificate=\"true\" wants a certificate of the client in TLS: give it with --cert",
+                    self.binding.display()
+                ),
+            }),
+            None => Ok(None),
         }
     }
 
