@@ -33,15 +33,17 @@ pub(super) struct Check {
 #[command(after_help = "Example:\n  handstamp config options | less")]
 pub(super) struct Options {}
 
-/// Make a configuration from the web.config of an application that uses Windows Identity Foundation.
+/// Make a configuration from the web.config or app.config of an application that uses Windows Identity Foundation (WIF) or
+/// Windows Communication Foundation (WCF).
 ///
-/// What could not be carried over is listed on standard error, with its line, the reason and what to do.
+/// Sign-in and sessions of WIF become a relying party, services and clients of WCF become SOAP routes. What could not be carried
+/// over is listed on standard error, with its line, the reason and what to do; and so is what a person has to do next.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  handstamp config import web.config --explain\n  handstamp config import web.config --output handstamp.toml\n\nExit codes: 0 done, 1 the file is refused, 4 a file cannot be read or written"
 )]
 pub(super) struct ImportFile {
-    /// The web.config.
+    /// The web.config or app.config.
     file: PathBuf,
     /// Print the table of all settings and what became of each, instead of the configuration.
     #[arg(long)]
@@ -49,8 +51,8 @@ pub(super) struct ImportFile {
     /// The federationConfiguration of this name; in WIF 3.5, the service. Default: the one without a name, or the only one.
     #[arg(long, value_name = "NAME")]
     federation: Option<String>,
-    /// Write the configuration to this file, which must not exist yet; and the <machineKey> element, where sessions are
-    /// shared with the old site, to `machine-key.xml` beside it.
+    /// Write the configuration to this file, which must not exist yet; and beside it the bindings of WCF and the certificates that it
+    /// names, as far as the old file holds them, and the <machineKey> element, where sessions are shared with the old site.
     #[arg(long)]
     output: Option<PathBuf>,
 }
@@ -64,10 +66,15 @@ impl ImportFile {
             message: format!("{name}: {}", error.to_string().replace('\n', &format!("\n{name}: "))),
         })?;
         if let Some(output) = &self.output {
-            write_new(output, import.toml())?;
-            if let Some(element) = import.machine_key() {
-                write_new(&output.with_file_name(Import::MACHINE_KEY_FILE), element)?;
+            let beside = |file: &str| output.with_file_name(file);
+            let secret = import.machine_key().map(|element| (beside(Import::MACHINE_KEY_FILE), element));
+            let files = import.files().map(|(file, content)| (beside(file), content));
+            let files: Vec<_> = std::iter::once((output.clone(), import.toml())).chain(secret).chain(files).collect();
+            if let Some((taken, _)) = files.iter().find(|(file, _)| file.exists()) {
+                let problem = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
+                return Err(Error::system(format!("cannot write {}", taken.display()), problem));
             }
+            files.iter().try_for_each(|(file, content)| write_new(file, content))?;
         }
         if self.explain {
             return print(import.report());
@@ -77,6 +84,9 @@ impl ImportFile {
                 let line = entry.line.map_or_else(|| "default".to_owned(), |line| line.to_string());
                 let _ = writeln!(std::io::stderr().lock(), "{name}:{line}: {} {}: {why}", entry.setting, entry.value);
             }
+        }
+        for step in import.report().steps() {
+            let _ = writeln!(std::io::stderr().lock(), "next: {step}");
         }
         if self.output.is_none() { print(import.toml().trim_end()) } else { Ok(()) }
     }

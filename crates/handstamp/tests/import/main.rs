@@ -1,6 +1,8 @@
 //! `handstamp config import`: the old settings, each carried over or listed (SM-44, SM-45).
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod service_model;
+
 use std::path::Path;
 use std::time::Duration;
 

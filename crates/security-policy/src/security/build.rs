@@ -19,7 +19,8 @@ impl SecurityElement {
         let Some(mode) = self.mode else {
             return Err(self.error(format!(
                 "<{}> has no authenticationMode, which means SspiNegotiated, and that needs the Windows security provider: \
-                 write authenticationMode",
+                 write authenticationMode on both sides, as for a session SecureConversation with a bootstrap that has \
+                 UserNameForCertificate or MutualCertificate",
                 self.name()
             )));
         };

@@ -69,7 +69,11 @@ pub(super) enum Version {
 struct Assignment {
     literal: String,
     line: Option<usize>,
+    /// What a reader should know where there is no line.
+    note: &'static str,
 }
+
+const DEFAULT: &str = "WIF's default";
 
 #[derive(Debug, Default)]
 pub(super) struct Draft {
@@ -87,8 +91,16 @@ pub(super) struct Draft {
     pub(super) cookie_table: CookieTable,
     /// The `<machineKey>` element, when the new configuration needs it as a file.
     pub(super) machine_key: Option<String>,
-    /// What a person has to do before the configuration works.
-    pub(super) steps: Vec<String>,
+    /// Whether there is a relying party.
+    pub(super) federated: bool,
+    /// The names of the SOAP routes, in the order of the file.
+    pub(super) soap: Vec<String>,
+    /// The routes among them whose clients show tokens of a token service.
+    pub(super) token_routes: Vec<String>,
+    /// The token service that a binding names.
+    pub(super) token_service: Option<String>,
+    /// Files that the configuration names, and that can be written.
+    pub(super) files: Vec<(String, String)>,
     keys: BTreeMap<String, Assignment>,
 }
 
@@ -109,6 +121,19 @@ impl Draft {
             Ok(literal) => self.carry(setting, key, literal),
             Err(why) => self.wrong(setting, &why),
         }
+    }
+
+    /// Nothing came of the file: what could not be carried over is then what stands in the way.
+    pub(super) fn nothing_is_left(&mut self, summary: &str) {
+        let unsupported = self.report.unsupported().map(|entry| {
+            let why = match &entry.outcome {
+                Outcome::Unsupported(why) => why.as_str(),
+                _ => "",
+            };
+            Problem { line: entry.line, message: format!("{} {}: {why}", entry.setting, entry.value) }
+        });
+        self.problems = unsupported.collect();
+        self.problem(None, summary);
     }
 
     pub(super) fn wrong(&mut self, setting: &Setting, why: &str) {
@@ -172,7 +197,31 @@ impl Draft {
                 entry.outcome = Outcome::Ignored(format!("line {line} holds instead"));
             }
         }
-        self.keys.insert(key.to_owned(), Assignment { literal: literal.into(), line: Some(line) });
+        self.keys.insert(key.to_owned(), Assignment { literal: literal.into(), line: Some(line), note: "" });
+    }
+
+    /// Writes `key`, of which the old file says nothing; the note stands behind it.
+    pub(super) fn add(&mut self, key: &str, literal: impl Into<String>, note: &'static str) {
+        self.keys.insert(key.to_owned(), Assignment { literal: literal.into(), line: None, note });
+    }
+
+    /// Adds a value to the list that `key` is.
+    pub(super) fn extend(&mut self, key: &str, value: &str, line: usize) {
+        match self.keys.get_mut(key) {
+            Some(Assignment { literal, .. }) if literal.contains(&quote(value)) => {}
+            Some(Assignment { literal, .. }) => {
+                *literal = format!("{}, {}]", literal.trim_end_matches(']'), quote(value));
+            }
+            None => self.set(key, quote_list(&[value.to_owned()]), line),
+        }
+    }
+
+    /// What a person has to do, once.
+    pub(super) fn step(&mut self, step: impl Into<String>) {
+        let step = step.into();
+        if !self.report.steps.contains(&step) {
+            self.report.steps.push(step);
+        }
     }
 
     /// Takes back what an earlier setting wrote to `key`.
@@ -199,7 +248,7 @@ impl Draft {
                 key => key.to_owned(),
             };
             if !self.keys.contains_key(&key) {
-                self.keys.insert(key.clone(), Assignment { literal: literal.to_owned(), line: None });
+                self.keys.insert(key.clone(), Assignment { literal: literal.to_owned(), line: None, note: DEFAULT });
                 self.report.push(None, setting, literal.trim_matches('"'), Outcome::Carried(key));
             }
         }
@@ -222,7 +271,7 @@ impl Draft {
         let insecure = self.literal("federation.app.cookie.secure") == Some("false");
         if insecure && self.cookie_table == CookieTable::Wif {
             // The native cookie's default name demands https.
-            let name = Assignment { literal: "\"handstamp-session\"".to_owned(), line: None };
+            let name = Assignment { literal: "\"handstamp-session\"".to_owned(), line: None, note: DEFAULT };
             self.keys.insert("federation.app.cookie.name".to_owned(), name);
         }
         if self.literal("issuer.sts.thumbprints").is_none() {
@@ -232,11 +281,23 @@ impl Draft {
     }
 
     pub(super) fn to_toml(&self) -> String {
-        let mut text = String::from(
-            "# Made from a web.config by `handstamp config import`. Before `handstamp serve`:\n\
-             #   handstamp keys init --config FILE, and a [web.NAME] table as below.\n\n\
-             [listener.public]\naddress = \"127.0.0.1:8080\"\n",
-        );
+        let mut text =
+            String::from("# Made from a web.config by `handstamp config import`. Before `handstamp serve`:\n");
+        let web = if self.federated { ", and a [web.NAME] table as below" } else { "" };
+        let ends_sessions = self.has_mode("terminate");
+        let first = match (self.federated || ends_sessions, self.report.steps.is_empty()) {
+            (true, _) => format!("#   handstamp keys init --config FILE{web}.\n"),
+            (false, true) => "#   nothing.\n".to_owned(),
+            (false, false) => "#   what is written below.\n".to_owned(),
+        };
+        text.push_str(&first);
+        if self.federated || ends_sessions {
+            text.push_str("\n[listener.public]\naddress = \"127.0.0.1:8080\"\n");
+        }
+        if self.has_mode("initiate") {
+            text.push_str("\n# For programs of this machine: whoever reaches it acts as the routes say.\n");
+            text.push_str("[listener.local]\naddress = \"127.0.0.1:8090\"\n");
+        }
         if self.machine_key.is_some() {
             let _ = write!(
                 text,
@@ -244,7 +305,7 @@ impl Draft {
                  # (`config import --output` has done it).\n"
             );
         }
-        for step in &self.steps {
+        for step in &self.report.steps {
             let _ = writeln!(text, "\n# Before `handstamp serve`: {step}.");
         }
         if self.cookie_table == CookieTable::Wif {
@@ -261,28 +322,44 @@ impl Draft {
         if !comment.is_empty() {
             text.push_str("\n# The tables below are comments until that is settled.\n");
         }
-        for table in TABLES {
-            let prefix = format!("{table}.");
-            let keys: Vec<_> = self
-                .keys
-                .iter()
-                .filter_map(|(key, value)| key.strip_prefix(&prefix).map(|key| (key, value)))
-                .filter(|(key, _)| !key.contains('.'))
-                .collect();
-            if keys.is_empty() {
-                continue;
-            }
-            let _ = writeln!(text, "\n{comment}[{table}]");
-            for (key, assignment) in keys {
-                let origin = assignment.line.map_or_else(|| "WIF's default".to_owned(), |line| format!("line {line}"));
-                let _ = writeln!(text, "{comment}{key} = {}  # {origin}", assignment.literal);
-            }
+        TABLES.iter().for_each(|table| self.write_table(table, comment, &mut text));
+        if self.federated {
+            text.push_str(
+                "\n# A web.config does not say where the application listens. Name it here:\n\
+                 # [web.app]\n# upstream = \"http://127.0.0.1:3000\"\n# sign_in = \"required\"\n",
+            );
         }
-        text.push_str(
-            "\n# A web.config does not say where the application listens. Name it here:\n\
-             # [web.app]\n# upstream = \"http://127.0.0.1:3000\"\n# sign_in = \"required\"\n",
-        );
+        for name in &self.soap {
+            // Whom such a route believes is among the comments then.
+            let comment = if self.token_routes.contains(name) { comment } else { "" };
+            self.write_table(&format!("soap.{name}"), comment, &mut text);
+        }
         text
+    }
+
+    fn has_mode(&self, mode: &str) -> bool {
+        let is_it = |name: &String| self.literal(&format!("soap.{name}.mode")) == Some(&quote(mode));
+        self.soap.iter().any(is_it)
+    }
+
+    fn write_table(&self, table: &str, comment: &str, text: &mut String) {
+        let prefix = format!("{table}.");
+        let keys: Vec<_> = self
+            .keys
+            .iter()
+            .filter_map(|(key, value)| key.strip_prefix(&prefix).map(|key| (key, value)))
+            .filter(|(key, _)| !key.contains('.'))
+            .collect();
+        if keys.is_empty() {
+            return;
+        }
+        let _ = writeln!(text, "\n{comment}[{table}]");
+        for (key, assignment) in keys {
+            let Assignment { literal, line, note } = assignment;
+            let origin = line.map_or_else(|| (*note).to_owned(), |line| format!("line {line}"));
+            let mark = if origin.is_empty() { "" } else { "  # " };
+            let _ = writeln!(text, "{comment}{key} = {literal}{mark}{origin}");
+        }
     }
 
     /// A finding of the loader, with the line of the old file that caused it.

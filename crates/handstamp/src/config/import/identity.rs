@@ -147,6 +147,15 @@ fn read_audiences(element: Element<'_>, draft: &mut Draft) {
             _ => draft.unknown(&setting),
         }
     }
+    let audiences = audiences(element, draft);
+    if !audiences.is_empty() {
+        draft.set("federation.app.audiences", quote_list(&audiences), line(element));
+        draft.element(element, Outcome::Carried("federation.app.audiences".to_owned()));
+    }
+}
+
+/// The audiences of an `audienceUris`.
+pub(super) fn audiences(element: Element<'_>, draft: &mut Draft) -> Vec<String> {
     let mut audiences: Vec<String> = Vec::new();
     for item in element.children() {
         if let Some(Edit::Add(setting)) = Edit::of(item, "value", draft) {
@@ -161,10 +170,7 @@ fn read_audiences(element: Element<'_>, draft: &mut Draft) {
             audiences.clear();
         }
     }
-    if !audiences.is_empty() {
-        draft.set("federation.app.audiences", quote_list(&audiences), line(element));
-        draft.element(element, Outcome::Carried("federation.app.audiences".to_owned()));
-    }
+    audiences
 }
 
 /// An entry of a list that may also be taken from.

@@ -1,11 +1,11 @@
-//! `web.config` to `handstamp.toml`: the settings of Windows Identity Foundation, each carried over or listed with the
-//! reason why not.
+//! `web.config` to `handstamp.toml`: the settings of Windows Identity Foundation and of Windows Communication Foundation, each
+//! carried over or listed with the reason why not.
 //!
 //! Read are `<system.identityModel>`, `<system.identityModel.services>` and `<machineKey>`, or `<microsoft.identityModel>` of
-//! WIF 3.5. Defaults of the original that
+//! WIF 3.5; and `<system.serviceModel>`, whose services and clients become SOAP routes. Defaults of the original that
 //! differ from ours are written out, so that the result means what the old file meant. What is written is given to the
 //! loader before it is returned: it is a configuration that [`Config::parse`] accepts. (docs/spec/session-management.md §6,
-//! SM-44, SM-45.)
+//! SM-44, SM-45; docs/spec/secure-conversation.md §14, §15.)
 
 mod draft;
 mod handlers;
@@ -16,6 +16,7 @@ mod protection;
 mod report;
 mod sections;
 mod selection;
+mod service_model;
 mod services;
 mod settings;
 mod wif35;
@@ -31,8 +32,11 @@ use draft::{Draft, Version};
 pub use report::{Entry, Outcome, Report};
 use sections::Sections;
 
-const NO_SECTION: &str = "there is no <system.identityModel>, <system.identityModel.services> or \
-    <microsoft.identityModel>: give the web.config of the application that uses WIF";
+const NO_SECTION: &str = "there is no <system.identityModel>, <system.identityModel.services>, <microsoft.identityModel> or \
+    <system.serviceModel>: give the web.config of the application that uses WIF or WCF";
+const FOR_SERVICES: &str = "says which tokens services take, and no route of this file takes any; there is no \
+    <system.identityModel.services> for browsers";
+const NOTHING: &str = "nothing in <system.serviceModel> can become a SOAP route: the other lines say why";
 const BESIDE: &str = "is the section of WIF 3.5 and stands beside those of 4.5, which were read: if the application still uses \
     Microsoft.IdentityModel.dll, remove the others and import again";
 
@@ -73,6 +77,7 @@ pub struct Import {
     toml: String,
     report: Report,
     machine_key: Option<Zeroizing<String>>,
+    files: Vec<(String, String)>,
 }
 
 impl Import {
@@ -96,29 +101,31 @@ impl Import {
         let document = Document::parse(text, &ParseOptions::default().allow_processing_instructions().without_ids())?;
         let mut draft = Draft::default();
         let sections = Sections::find(document.root(), &mut draft);
-        let version = if sections.identity_model.is_some() || sections.services.is_some() {
-            let asked = federation;
-            let federation = services::select(sections.services, asked, &mut draft);
-            let identity = identity::select(sections.identity_model, federation, &mut draft);
-            if let Some(identity) = identity {
-                identity::read(identity, &mut draft, |child, draft| draft.unknown_element(child));
-            }
-            // Where the cookie's settings go depends on what protects it.
-            protection::carry(sections.machine_key, Version::Wif45, &mut draft);
-            services::read(federation, &mut draft);
-            if let Some(older) = sections.wif35 {
-                draft.unsupported(older, BESIDE);
-            }
-            Version::Wif45
+        if let Some(section) = sections.service_model {
+            service_model::read(section, &mut draft);
+        }
+        let is_for_browsers = sections.services.is_some() || sections.service_model.is_none();
+        if sections.services.is_some() || (sections.identity_model.is_some() && is_for_browsers) {
+            read_wif(&sections, federation, &mut draft);
         } else if let Some(section) = sections.wif35 {
+            draft.federated = true;
             wif35::read(section, federation, &mut draft);
             protection::carry(sections.machine_key, Version::Wif35, &mut draft);
-            Version::Wif35
-        } else {
+            draft.add_defaults(Version::Wif35);
+        } else if sections.service_model.is_none() {
             draft.problem(None, NO_SECTION);
             return Err(ImportError::Settings(draft.problems));
-        };
-        draft.add_defaults(version);
+        } else if let Some(identity) = sections.identity_model {
+            if draft.token_routes.is_empty() {
+                draft.element(identity, Outcome::Ignored(FOR_SERVICES.to_owned()));
+            } else {
+                service_model::read_identity(identity, &mut draft);
+            }
+        }
+        service_model::complete_issuer(&mut draft);
+        if !draft.federated && draft.soap.is_empty() && draft.problems.is_empty() {
+            draft.nothing_is_left(NOTHING);
+        }
         if !draft.problems.is_empty() {
             draft.problems.sort_by_key(|problem| problem.line.unwrap_or(usize::MAX));
             return Err(ImportError::Settings(draft.problems));
@@ -129,7 +136,8 @@ impl Import {
             return Err(ImportError::Settings(problems));
         }
         draft.report.sort();
-        Ok(Self { toml, report: draft.report, machine_key: draft.machine_key.map(Zeroizing::new) })
+        let machine_key = draft.machine_key.map(Zeroizing::new);
+        Ok(Self { toml, report: draft.report, machine_key, files: draft.files })
     }
 
     /// The new configuration; the loader accepts it.
@@ -143,10 +151,33 @@ impl Import {
         self.machine_key.as_ref().map(|element| element.as_str())
     }
 
+    /// Files that the new configuration names, beside it, with their content: bindings of WCF, and certificates that the old
+    /// file holds. There are no secrets in them.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.files.iter().map(|(name, content)| (name.as_str(), content.as_str()))
+    }
+
     /// What became of each setting.
     pub fn report(&self) -> &Report {
         &self.report
     }
+}
+
+/// Reads the sections of WIF 4.5.
+fn read_wif(sections: &Sections<'_>, asked: Option<&str>, draft: &mut Draft) {
+    draft.federated = true;
+    let federation = services::select(sections.services, asked, draft);
+    let identity = identity::select(sections.identity_model, federation, draft);
+    if let Some(identity) = identity {
+        identity::read(identity, draft, |child, draft| draft.unknown_element(child));
+    }
+    // Where the cookie's settings go depends on what protects it.
+    protection::carry(sections.machine_key, Version::Wif45, draft);
+    services::read(federation, draft);
+    if let Some(older) = sections.wif35 {
+        draft.unsupported(older, BESIDE);
+    }
+    draft.add_defaults(Version::Wif45);
 }
 
 impl fmt::Debug for Import {

@@ -83,7 +83,7 @@ pub(super) fn carry(machine_key: Option<Element<'_>>, version: Version, draft: &
             if order == RsaOrder::EncryptFirst {
                 draft.set("federation.app.wif.rsa_order", "\"encrypt-first\"", at);
             }
-            draft.steps.push(format!(
+            draft.step(format!(
                 "export the service certificate with its private key, and put the key as PEM into {RSA_KEY_FILE}, readable \
                  by its owner only"
             ));

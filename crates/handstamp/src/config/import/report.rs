@@ -32,6 +32,7 @@ pub struct Entry {
 pub struct Report {
     pub(super) entries: Vec<Entry>,
     pub(super) other_sections: BTreeMap<String, usize>,
+    pub(super) steps: Vec<String>,
 }
 
 impl Report {
@@ -51,6 +52,11 @@ impl Report {
     /// Sections that have nothing to do with sign-in, and how often each occurs.
     pub fn other_sections(&self) -> &BTreeMap<String, usize> {
         &self.other_sections
+    }
+
+    /// What a person has to do before the configuration works.
+    pub fn steps(&self) -> &[String] {
+        &self.steps
     }
 
     /// The settings that could not be carried over: what a person must look at.
@@ -78,6 +84,10 @@ impl fmt::Display for Report {
         write!(f, "{count} other sections were not looked into")?;
         if !others.is_empty() {
             write!(f, ": {}", others.join(", "))?;
+        }
+        for (index, step) in self.steps.iter().enumerate() {
+            let heading = if index == 0 { "\n\nBefore `handstamp serve`:" } else { "" };
+            write!(f, "{heading}\n{:>3}. {step}", index + 1)?;
         }
         Ok(())
     }

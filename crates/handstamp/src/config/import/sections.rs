@@ -1,4 +1,4 @@
-//! Where the sections of WIF stand in a web.config.
+//! Where the sections of WIF and WCF stand in a web.config.
 
 use std::collections::BTreeMap;
 
@@ -8,6 +8,8 @@ use super::draft::Draft;
 use super::report::Outcome;
 use super::settings::{TRANSFORM, attribute, line, named};
 
+const SERVICE_MODEL: &str = "system.serviceModel";
+
 /// The sections that matter.
 #[derive(Default)]
 pub(super) struct Sections<'d> {
@@ -15,12 +17,17 @@ pub(super) struct Sections<'d> {
     pub(super) services: Option<Element<'d>>,
     pub(super) wif35: Option<Element<'d>>,
     pub(super) machine_key: Option<Element<'d>>,
+    pub(super) service_model: Option<Element<'d>>,
 }
 
 impl<'d> Sections<'d> {
     /// Finds them below `<configuration>`, and in a `<location>` that means the whole site.
     pub(super) fn find(root: Element<'d>, draft: &mut Draft) -> Self {
         let mut sections = Self::default();
+        if named(root, SERVICE_MODEL) {
+            once(&mut sections.service_model, root, draft);
+            return sections;
+        }
         if !named(root, "configuration") {
             draft.problem(Some(line(root)), "the root element must be <configuration>");
             return sections;
@@ -37,6 +44,7 @@ impl<'d> Sections<'d> {
                 "system.identityModel" => &mut self.identity_model,
                 "system.identityModel.services" => &mut self.services,
                 "microsoft.identityModel" => &mut self.wif35,
+                SERVICE_MODEL => &mut self.service_model,
                 "system.web" => {
                     for child in child.children() {
                         if named(child, "machineKey") {
@@ -81,10 +89,15 @@ fn is_whole_site(location: Element<'_>) -> bool {
     matches!(attribute(location, "path").unwrap_or("").trim(), "" | "." | "/")
 }
 
-/// The sections of WIF below an element.
+/// Those sections below an element.
 fn ours(element: Element<'_>) -> impl Iterator<Item = Element<'_>> {
-    const OURS: [&str; 4] =
-        ["system.identityModel", "system.identityModel.services", "microsoft.identityModel", "machineKey"];
+    const OURS: [&str; 5] = [
+        "system.identityModel",
+        "system.identityModel.services",
+        "microsoft.identityModel",
+        SERVICE_MODEL,
+        "machineKey",
+    ];
     element.descendants().filter(|inner| OURS.contains(&inner.local_name()))
 }
 
@@ -98,6 +111,11 @@ fn once<'d>(place: &mut Option<Element<'d>>, section: Element<'d>, draft: &mut D
     }
     *place = Some(section);
     refuse_transforms_and_twins(section, draft);
+    report_elsewhere(section, draft);
+}
+
+/// Reports a section that is kept in another file or encrypted: there is nothing in it to read.
+pub(super) fn report_elsewhere(section: Element<'_>, draft: &mut Draft) {
     if let Some(file) = attribute(section, "configSource") {
         let why = format!("is kept in the file {file:?}: put that file's content here and import again");
         draft.unsupported(section, &why);

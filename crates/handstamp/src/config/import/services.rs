@@ -80,7 +80,7 @@ pub(super) fn read_service_certificate(certificate: Element<'_>, draft: &mut Dra
         }
     }
     if found {
-        draft.steps.push(format!(
+        draft.step(format!(
             "export the service certificate with its private key, and put both as PEM into {RSA_KEY_FILE}, readable by its owner \
              only; if the issuer encrypts no tokens, remove decryption_keys instead"
         ));

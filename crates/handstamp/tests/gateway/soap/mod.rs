@@ -5,6 +5,7 @@ mod credentials;
 mod description;
 mod doctor;
 mod formats;
+mod imported;
 mod large;
 mod protection;
 mod setting;
