@@ -433,6 +433,12 @@ pub(crate) fn aes_key_wrap(kek: &[u8], direction: Direction, input: &[u8], out: 
     Err(refused())
 }
 
+/// Overwrites memory, and is not optimized away. For what is too long to be overwritten byte by byte.
+pub(crate) fn cleanse(octets: &mut [u8]) {
+    // SAFETY: the slice may be written over its whole length.
+    unsafe { ffi::OPENSSL_cleanse(octets.as_mut_ptr().cast(), octets.len()) }
+}
+
 /// An AES key schedule, wiped on drop.
 struct Schedule(MaybeUninit<ffi::AES_KEY>);
 

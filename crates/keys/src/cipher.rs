@@ -6,6 +6,8 @@
 use crate::bridge::{self, BlockCipher, Direction};
 use crate::{Error, SymmetricKey, seal};
 use aws_lc_rs::aead::{self, Aad, LessSafeKey, Nonce, UnboundKey};
+use std::fmt;
+use std::ops::{Deref, Range};
 
 /// Block ciphers in CBC mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -81,6 +83,18 @@ impl CbcAlgorithm {
         if (1..=self.block_len()).contains(&count) && uniform { Ok(plaintext) } else { Err(Error::Unauthentic) }
     }
 
+    /// Decrypts a message that its initialization vector precedes.
+    ///
+    /// # Errors
+    /// As [`Self::decrypt`].
+    pub fn decrypt_message(self, key: &SymmetricKey, padding: Padding, message: Vec<u8>) -> Result<Plaintext, Error> {
+        Plaintext::of(message, |message| {
+            let (iv, body) = message.split_at_mut_checked(self.block_len()).ok_or(Error::Unauthentic)?;
+            let length = self.decrypt(key, iv, padding, body)?.len();
+            Ok(iv.len()..iv.len() + length)
+        })
+    }
+
     const fn cipher(self) -> BlockCipher {
         match self {
             Self::Aes128 => BlockCipher::Aes128,
@@ -150,6 +164,18 @@ impl GcmAlgorithm {
             .map_err(|_| Error::Unauthentic)
     }
 
+    /// Checks and decrypts a message that its nonce precedes and its tag follows.
+    ///
+    /// # Errors
+    /// [`Error::Unauthentic`] for everything that can be wrong.
+    pub fn open_message(self, key: &SymmetricKey, aad: &[u8], message: Vec<u8>) -> Result<Plaintext, Error> {
+        Plaintext::of(message, |message| {
+            let (nonce, sealed) = message.split_first_chunk_mut().ok_or(Error::Unauthentic)?;
+            let length = self.open(key, nonce, aad, sealed)?.len();
+            Ok(nonce.len()..nonce.len() + length)
+        })
+    }
+
     fn key(self, key: &SymmetricKey) -> Option<LessSafeKey> {
         let algorithm = match self {
             Self::Aes128 => &aead::AES_128_GCM,
@@ -157,6 +183,41 @@ impl GcmAlgorithm {
             Self::Aes256 => &aead::AES_256_GCM,
         };
         UnboundKey::new(algorithm, key.as_bytes()).ok().map(LessSafeKey::new)
+    }
+}
+
+/// What a message was decrypted to, in the memory that held the message: wiped on drop, never printed.
+pub struct Plaintext {
+    message: Vec<u8>,
+    range: Range<usize>,
+}
+
+impl Plaintext {
+    fn of(message: Vec<u8>, decrypt: impl FnOnce(&mut [u8]) -> Result<Range<usize>, Error>) -> Result<Self, Error> {
+        // From here on it is wiped, also when decryption fails half way.
+        let mut plaintext = Self { message, range: 0..0 };
+        plaintext.range = decrypt(&mut plaintext.message)?;
+        Ok(plaintext)
+    }
+}
+
+impl Deref for Plaintext {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.message.get(self.range.clone()).unwrap_or_default()
+    }
+}
+
+impl Drop for Plaintext {
+    fn drop(&mut self) {
+        bridge::cleanse(&mut self.message);
+    }
+}
+
+impl fmt::Debug for Plaintext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Plaintext({} bytes)", self.len())
     }
 }
 
@@ -262,6 +323,27 @@ mod tests {
         for wrong in [0, 17, 32, 255] {
             assert_eq!(length(Padding::Iso10126, padded(&[wrong])), None);
             assert_eq!(length(Padding::Pkcs7, padded(&[wrong])), None);
+        }
+    }
+
+    #[test]
+    fn messages_carry_their_initialization_vector_or_nonce() {
+        let key = SymmetricKey::from(vec![7; 32]);
+        let mut body = b"four and twenty".to_vec();
+        CbcAlgorithm::Aes256.encrypt(&key, &[9; 16], Padding::Pkcs7, &mut body).expect("right lengths");
+        let message = [&[9; 16][..], &body].concat();
+        let plaintext = CbcAlgorithm::Aes256.decrypt_message(&key, Padding::Pkcs7, message.clone()).expect("ours");
+        assert_eq!((&*plaintext, format!("{plaintext:?}").as_str()), (&b"four and twenty"[..], "Plaintext(15 bytes)"));
+        for length in [0, 15, 16, 31] {
+            let cut = message[..length].to_vec();
+            assert!(CbcAlgorithm::Aes256.decrypt_message(&key, Padding::Pkcs7, cut).is_err());
+        }
+        let mut body = b"four and twenty".to_vec();
+        GcmAlgorithm::Aes256.seal(&key, &[9; 12], b"", &mut body).expect("short");
+        let message = [&[9; 12][..], &body].concat();
+        assert_eq!(&*GcmAlgorithm::Aes256.open_message(&key, b"", message.clone()).expect("ours"), b"four and twenty");
+        for length in [0, 11, 12, message.len() - 1] {
+            assert!(GcmAlgorithm::Aes256.open_message(&key, b"", message[..length].to_vec()).is_err());
         }
     }
 

@@ -1,13 +1,13 @@
 //! Encrypted assertions: finding the key that was meant for us, and the assertion in its place.
 
 use crate::Error;
+use handstamp_keys::cipher::Plaintext;
 use handstamp_keys::{Certificate, PrivateKey, SigningIdentity, SymmetricKey};
 use handstamp_xml::{Document, Element, Fragment, NodeId, names};
 use handstamp_xml_security as xml_security;
 use handstamp_xml_security::algorithm::DataEncryption;
 use handstamp_xml_security::encryption::{DecryptPolicy, EncryptedData, EncryptedKey, EncryptedType};
 use handstamp_xml_security::key_info::{KeyInfo, KeyInfoClause};
-use zeroize::Zeroizing;
 
 /// Our keys that issuers encrypt assertions for, and the algorithms that they may use (SM-30).
 #[derive(Clone, Debug)]
@@ -62,7 +62,7 @@ impl TokenDecryption {
         Err(problem.map_or_else(|| no_key("EncryptedKey", std::slice::from_ref(key)), Error::Encryption))
     }
 
-    fn plaintext(&self, encrypted: &EncryptedToken<'_>) -> Result<Zeroizing<Vec<u8>>, Error> {
+    fn plaintext(&self, encrypted: &EncryptedToken<'_>) -> Result<Plaintext, Error> {
         let length = encrypted.data.algorithm().key_length();
         let mut attempts = 0;
         for key in &encrypted.keys {

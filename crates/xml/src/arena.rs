@@ -107,6 +107,9 @@ pub(crate) mod flags {
     pub(crate) const EMPTY_TAG: u8 = 8;
     /// The attributes stand in canonical order.
     pub(crate) const SORTED: u8 = 16;
+    /// Once the start tag is written, the rest of the source up to the end of the end tag is in canonical form, whatever the
+    /// method: all elements in it have the prefix of this one, and there is no other prefix, no declaration and no comment.
+    pub(crate) const PLAIN: u8 = 32;
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -2,6 +2,7 @@
 
 use crate::chars::is_char;
 use crate::error::{Error, WriterMisuse};
+use crate::scan::any_special;
 
 /// An attribute value in canonical form, without quotes.
 ///
@@ -56,6 +57,10 @@ pub(crate) fn push_attribute_value(out: &mut Vec<u8>, value: &str) {
 #[inline]
 fn push(out: &mut Vec<u8>, text: &str, special: u64) {
     let bytes = text.as_bytes();
+    if !any_special(bytes) {
+        out.extend_from_slice(bytes);
+        return;
+    }
     let mut done = 0;
     for (at, &byte) in bytes.iter().enumerate() {
         if byte < 64 && special >> byte & 1 != 0 {

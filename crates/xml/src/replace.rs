@@ -104,6 +104,12 @@ impl Document {
         if self.root == node {
             self.root = successor;
         }
+        // The source behind the start tags around it no longer tells what is in them.
+        let mut around = parent;
+        while around != NodeId::NONE {
+            self.update(around, |record| record.flags &= !flags::PLAIN);
+            around = self.record(around).parent;
+        }
         elements
     }
 

@@ -37,7 +37,8 @@ impl Marks {
             self.words.push(special(&block));
         }
         // Without an early exit the compiler can look at many bytes at once.
-        let any_bad = region.iter().fold(false, |any, &byte| any | is_bad(byte));
+        let least = region.iter().fold(u8::MAX, |least, &byte| least.min(byte));
+        let any_bad = least < b' ' && region.iter().fold(false, |any, &byte| any | is_bad(byte));
         Scanned {
             bad: if any_bad { region.iter().position(|&byte| is_bad(byte)).map(|i| base + i) } else { None },
             is_ascii: region.is_ascii(),
@@ -72,8 +73,7 @@ const BLOCK: usize = 64;
 fn special(block: &[u8; BLOCK]) -> u64 {
     let mut answers = [0_u8; BLOCK];
     for (answer, &byte) in answers.iter_mut().zip(block) {
-        // '<' is 3C and '>' is 3E; '"' is 22 and '&' is 26.
-        *answer = u8::from((byte < 0x20) | (byte | 0x02 == b'>') | (byte | 0x04 == b'&') | (byte == b'\''));
+        *answer = u8::from(is_special(byte));
     }
     let (words, _) = answers.as_chunks::<8>();
     let mut bits = 0;
@@ -81,6 +81,18 @@ fn special(block: &[u8; BLOCK]) -> u64 {
         bits |= (u64::from_le_bytes(*word).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * i);
     }
     bits
+}
+
+#[inline]
+fn is_special(byte: u8) -> bool {
+    // '<' is 3C and '>' is 3E; '"' is 22 and '&' is 26.
+    (byte < 0x20) | (byte | 0x02 == b'>') | (byte | 0x04 == b'&') | (byte == b'\'')
+}
+
+/// Whether a text holds any byte that [`Marks`] would mark.
+#[inline]
+pub(crate) fn any_special(bytes: &[u8]) -> bool {
+    bytes.iter().fold(false, |any, &byte| any | is_special(byte))
 }
 
 #[inline]

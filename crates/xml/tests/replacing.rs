@@ -187,3 +187,22 @@ fn nodes_of_a_mixed_parent_stay_in_order() {
         .collect();
     assert_eq!(shown, ["one", "1", "<x>", "2", "two"]);
 }
+
+/// What is around a replacement was canonical as it stood, so that it could be copied as a whole: no longer.
+#[test]
+fn canonical_surroundings_of_a_replacement_are_looked_into() {
+    let around = "<a><b k=\"1\">one<c><data></data></c></b><d>two</d></a>";
+    for (fragment, kind) in [
+        ("<e>three</e>", Fragment::Element),
+        ("<e z='1' y='2'/>", Fragment::Element),
+        ("<p:e xmlns:p=\"urn:p\"></p:e>", Fragment::Element),
+        ("three<e></e>", Fragment::Content),
+        ("<!-- three -->&#65;", Fragment::Content),
+        ("", Fragment::Content),
+    ] {
+        let mut document = parse(around);
+        let data = document.root().descendants().find(|element| element.is("", "data")).unwrap().id();
+        document.replace_with_fragment(data, fragment.as_bytes(), kind).unwrap();
+        assert_equals_parsed(&document, &around.replace("<data></data>", fragment));
+    }
+}

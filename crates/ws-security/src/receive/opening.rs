@@ -12,9 +12,11 @@ use crate::receive::{Expectation, Receiver, Role};
 use crate::send::saml_value_type;
 use crate::soap::{Envelope, Fault, SoapVersion};
 use crate::token::{SecurityTokenReference, token_id};
+use handstamp_keys::cipher::Plaintext;
 use handstamp_time::Timestamp;
-use handstamp_xml::{Document, Element, Node, NodeId, names};
-use handstamp_xml_security::encryption::{EncryptedData, EncryptedType, decrypt_in_place};
+use handstamp_xml::{Document, Element, Fragment, Node, NodeId, names};
+use handstamp_xml_security as xml_security;
+use handstamp_xml_security::encryption::{EncryptedData, EncryptedType};
 use handstamp_xml_security::signature::VerifiedNodes;
 use std::borrow::Cow;
 
@@ -37,6 +39,22 @@ pub(super) struct Opening<'r, 'a> {
     pub(super) body_was_encrypted: bool,
     pub(super) header_block_was_encrypted: bool,
     pub(super) protecting: Option<Origin>,
+}
+
+/// A key that decrypts, and how the message names it.
+struct DecryptionKey {
+    key: Key,
+    reference: Option<SecurityTokenReference>,
+}
+
+impl DecryptionKey {
+    /// For errors.
+    fn name(&self) -> String {
+        match &self.reference {
+            Some(reference) => self.key.describe(reference),
+            None => "the encrypted key of the message".to_owned(),
+        }
+    }
 }
 
 /// The frame of the message. Its nodes stay what they are when their content is decrypted.
@@ -221,7 +239,7 @@ impl<'r, 'a> Opening<'r, 'a> {
             self.header.of_kind(EntryKind::Encrypted).map(|(position, entry)| (position, entry.node)).collect();
         for (position, node) in encrypted {
             self.check_list_precedes(position)?;
-            let nodes = self.decrypt(node, Some(position), EncryptedType::Element)?;
+            let nodes = self.decrypt(node, Some(position), Fragment::Element)?;
             let [node] = nodes[..] else {
                 return Err(Error::malformed("SC 8.6", "EncryptedData", "it holds not exactly one element"));
             };
@@ -242,7 +260,7 @@ impl<'r, 'a> Opening<'r, 'a> {
             }
         }
         for data in blocks {
-            self.decrypt(data, None, EncryptedType::Element)?;
+            self.decrypt(data, None, Fragment::Element)?;
             self.header_block_was_encrypted = true;
         }
         Ok(())
@@ -250,7 +268,7 @@ impl<'r, 'a> Opening<'r, 'a> {
 
     fn decrypt_body(&mut self) -> Result<(), Error> {
         if let Some(data) = self.encrypted_body()? {
-            self.decrypt(data, None, EncryptedType::Content)?;
+            self.decrypt(data, None, Fragment::Content)?;
             self.body_was_encrypted = true;
         }
         Ok(())
@@ -273,45 +291,48 @@ impl<'r, 'a> Opening<'r, 'a> {
         Ok(Some(data.id()))
     }
 
-    fn decrypt(
-        &mut self,
-        node: NodeId,
-        position: Option<usize>,
-        expected: EncryptedType,
-    ) -> Result<Vec<NodeId>, Error> {
-        let failed = |key: String, source| {
-            let (requirement, element) = ("SC 8.6", "EncryptedData");
-            Error::Cryptography { requirement, element, key, source: Box::new(source) }
-        };
-        let malformed = |source| failed("no key yet".to_owned(), source);
-        let element = self.element(node)?;
-        let data = EncryptedData::parse(element).map_err(malformed)?;
-        if data.encrypted_type() != expected {
-            return Err(Error::malformed("SC 8.6", "EncryptedData", "its Type is not that of its place"));
-        }
-        let id = token_id(element).unwrap_or_default().to_owned();
-        if !self.header.references.contains(&id) {
-            return Err(Error::refused("SC 8.6", "EncryptedData", "no ReferenceList names it"));
-        }
-        let reference = data.key_info().map_err(malformed)?.map(|info| single_reference(&info)).transpose()?;
-        drop(data);
-        let key = self.decryption_key(reference.as_ref(), position)?;
-        let name = || match &reference {
-            Some(reference) => key.describe(reference),
-            None => "the encrypted key of the message".to_owned(),
-        };
-        let Material::Symmetric(secret) = &key.material else {
-            return Err(Error::refused("SC 8.6", "EncryptedData", format!("{} is no secret one", name())));
-        };
+    /// Decrypts an `EncryptedData` and puts what it holds into its place; the elements of that.
+    fn decrypt(&mut self, node: NodeId, position: Option<usize>, held: Fragment) -> Result<Vec<NodeId>, Error> {
+        let (plaintext, key) = self.with_element(node, |this, element| this.plaintext(element, position, held))?;
         let Some(document) = &mut self.document else {
             return Err(Error::malformed("SC 9", "Envelope", "an element is gone"));
         };
+        // What a manipulated ciphertext decrypts to is told to nobody.
+        let placed = document.replace_with_fragment(node, &plaintext, held);
+        placed.map_err(|_| undecryptable(key.name(), xml_security::Error::Unauthentic))
+    }
+
+    fn plaintext(
+        &mut self,
+        element: Element<'_>,
+        position: Option<usize>,
+        held: Fragment,
+    ) -> Result<(Plaintext, DecryptionKey), Error> {
+        let malformed = |source| undecryptable("no key yet".to_owned(), source);
+        let data = EncryptedData::parse(element).map_err(malformed)?;
+        let is_expected = match held {
+            Fragment::Element => data.encrypted_type() == EncryptedType::Element,
+            Fragment::Content => data.encrypted_type() == EncryptedType::Content,
+        };
+        if !is_expected {
+            return Err(Error::malformed("SC 8.6", "EncryptedData", "its Type is not that of its place"));
+        }
+        let id = token_id(element).unwrap_or_default();
+        if !self.header.references.iter().any(|reference| reference == id) {
+            return Err(Error::refused("SC 8.6", "EncryptedData", "no ReferenceList names it"));
+        }
+        let reference = data.key_info().map_err(malformed)?.map(|info| single_reference(&info)).transpose()?;
+        let key = self.decryption_key(reference.as_ref(), position)?;
+        let key = DecryptionKey { key, reference };
+        let Material::Symmetric(secret) = &key.key.material else {
+            return Err(Error::refused("SC 8.6", "EncryptedData", format!("{} is no secret one", key.name())));
+        };
         let suite = &self.receiver.binding.suite;
-        let policy = suite.decrypt_policy();
-        let secret = if key.derived { Cow::Borrowed(secret) } else { suite.encryption_part(secret) };
-        let nodes = decrypt_in_place(document, node, &secret, &policy).map_err(|source| failed(name(), source))?;
-        self.decrypted.push(id);
-        Ok(nodes)
+        let secret = if key.key.derived { Cow::Borrowed(secret) } else { suite.encryption_part(secret) };
+        let plaintext = data.decrypt(&secret, &suite.decrypt_policy());
+        let plaintext = plaintext.map_err(|source| undecryptable(key.name(), source))?;
+        self.decrypted.push(id.to_owned());
+        Ok((plaintext, key))
     }
 
     /// The key that an `EncryptedData` names, if it is of the token that the binding has for it.
@@ -478,4 +499,8 @@ impl<'r, 'a> Opening<'r, 'a> {
     pub(super) fn demands(&self, level: ProtectionLevel) -> bool {
         self.expected.body >= level
     }
+}
+
+fn undecryptable(key: String, source: xml_security::Error) -> Error {
+    Error::Cryptography { requirement: "SC 8.6", element: "EncryptedData", key, source: Box::new(source) }
 }

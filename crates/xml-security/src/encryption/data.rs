@@ -5,9 +5,8 @@ use crate::encryption::{DecryptPolicy, cipher_value, method};
 use crate::error::Error;
 use crate::key_info::KeyInfo;
 use handstamp_keys::SymmetricKey;
-use handstamp_keys::cipher::{CbcAlgorithm, GcmAlgorithm, Padding};
+use handstamp_keys::cipher::{CbcAlgorithm, GcmAlgorithm, Padding, Plaintext};
 use handstamp_xml::{Document, Element, Fragment, NodeId, names};
-use zeroize::Zeroizing;
 
 /// An `EncryptedData` element that is well formed; nothing in it is decrypted yet.
 #[derive(Debug, Clone)]
@@ -73,23 +72,16 @@ impl<'d> EncryptedData<'d> {
     ///
     /// # Errors
     /// [`Error::AlgorithmNotAllowed`]; [`Error::Unauthentic`] for everything that can be wrong with key and ciphertext.
-    pub fn decrypt(mut self, key: &SymmetricKey, policy: &DecryptPolicy) -> Result<Zeroizing<Vec<u8>>, Error> {
+    pub fn decrypt(self, key: &SymmetricKey, policy: &DecryptPolicy) -> Result<Plaintext, Error> {
         policy.check_data(self.algorithm)?;
         if key.len() != self.algorithm.key_length() {
             return Err(Error::Unauthentic);
         }
-        let message = &mut self.cipher_value;
         let plaintext = match self.algorithm.mode() {
-            Mode::Cbc(cbc) => {
-                let (iv, body) = message.split_at_mut_checked(cbc.block_len()).ok_or(Error::Unauthentic)?;
-                cbc.decrypt(key, iv, Padding::Iso10126, body)
-            }
-            Mode::Gcm(gcm) => {
-                let (nonce, body) = message.split_first_chunk_mut::<12>().ok_or(Error::Unauthentic)?;
-                gcm.open(key, nonce, &[], body)
-            }
+            Mode::Cbc(cbc) => cbc.decrypt_message(key, Padding::Iso10126, self.cipher_value),
+            Mode::Gcm(gcm) => gcm.open_message(key, &[], self.cipher_value),
         };
-        plaintext.map(|octets| Zeroizing::new(octets.to_vec())).map_err(|_| Error::Unauthentic)
+        plaintext.map_err(|_| Error::Unauthentic)
     }
 }
 

@@ -184,13 +184,17 @@ impl Walk<'_, '_> {
                 if self.omit != Some(at) {
                     let before = self.canonicalizer.scope.mark();
                     self.start_tag(at, record, at == apex);
-                    if record.first_child != NodeId::NONE {
+                    if record.has(flags::PLAIN) && self.omit.is_none() {
+                        self.out.plain_rest(record);
+                        self.canonicalizer.scope.undo(before);
+                    } else if record.first_child != NodeId::NONE {
                         self.canonicalizer.open.push(before);
                         at = record.first_child;
                         continue;
+                    } else {
+                        self.out.end_tag(record);
+                        self.canonicalizer.scope.undo(before);
                     }
-                    self.out.end_tag(record);
-                    self.canonicalizer.scope.undo(before);
                 }
             } else {
                 self.out.leaf(record, self.method.comments);

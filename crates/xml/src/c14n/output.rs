@@ -97,6 +97,12 @@ impl<'a, 'd> Output<'a, 'd> {
         self.out.push(b'>');
     }
 
+    /// What follows the start tag of an element whose content is [`flags::PLAIN`].
+    #[inline]
+    pub(super) fn plain_rest(&mut self, record: &NodeRecord) {
+        self.copy(record.tag_end, record.end);
+    }
+
     /// Any node but an element.
     #[inline]
     pub(super) fn leaf(&mut self, record: &NodeRecord, comments: bool) {

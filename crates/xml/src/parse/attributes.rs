@@ -2,7 +2,7 @@
 
 use super::decoding::Decoding;
 use super::names::Name;
-use super::{Failure, Tokenizer, UNBOUND, exceeds, fail, misuse};
+use super::{Failure, Tokenizer, UNBOUND, Value, exceeds, fail, misuse};
 use crate::arena::{
     AttributeRecord, DeclarationRecord, IdRecord, NO_NAMESPACE, NO_PREFIX, NodeId, Span, Texts, WSU_NAMESPACE,
     XML_NAMESPACE, XML_PREFIX, XMLNS_NAMESPACE, XMLNS_PREFIX,
@@ -11,11 +11,12 @@ use crate::chars::is_white;
 use crate::error::{LimitKind, NamespaceRule, Syntax};
 use crate::reference::Reference;
 
-struct Value {
-    span: Span,
-    canonical: bool,
-    /// After the closing quote.
-    next: usize,
+/// What an element's attributes have in common.
+pub(super) struct Attributes {
+    /// They stand in canonical order.
+    pub(super) sorted: bool,
+    /// One of them has a prefix.
+    pub(super) prefixed: bool,
 }
 
 impl Tokenizer<'_> {
@@ -48,12 +49,12 @@ impl Tokenizer<'_> {
         if self.starts_with(start, b"xmlns") {
             if name.end == start + 5 {
                 canonical &= self.declaration_of(NO_PREFIX, name, value.span, first_declaration)?;
-                return Ok((value.next, canonical && self.tables.attributes.len() == first_attribute));
+                return Ok((value.end + 1, canonical && self.tables.attributes.len() == first_attribute));
             }
             if name.local == start + 6 {
                 let prefix = self.intern_prefix(name.local, name.end)?;
                 canonical &= self.declaration_of(prefix, name, value.span, first_declaration)?;
-                return Ok((value.next, canonical && self.tables.attributes.len() == first_attribute));
+                return Ok((value.end + 1, canonical && self.tables.attributes.len() == first_attribute));
             }
         }
         if self.tables.attributes.len() >= self.limits.attributes {
@@ -68,7 +69,7 @@ impl Tokenizer<'_> {
             namespace: NO_NAMESPACE,
             value: value.span,
         });
-        Ok((value.next, canonical))
+        Ok((value.end + 1, canonical))
     }
 
     #[inline]
@@ -78,9 +79,17 @@ impl Tokenizer<'_> {
             return fail(open, if open >= self.bytes.len() { Syntax::UnexpectedEnd } else { Syntax::Attribute });
         }
         let start = open + 1;
+        let mark = self.scratch.marks.next(start);
+        if self.byte(mark) == quote {
+            return Ok(Value { span: Span::source(start, mark), canonical: quote == b'"', end: mark });
+        }
+        self.marked_value(quote, start, mark)
+    }
+
+    /// The same for a value with something in it that may need a closer look, first at `at`.
+    fn marked_value(&mut self, quote: u8, start: usize, mut at: usize) -> Result<Value, Failure> {
         let mut canonical = quote == b'"';
         let mut decoding = Decoding::default();
-        let mut at = self.scratch.marks.next(start);
         loop {
             match self.byte(at) {
                 byte if byte == quote => break,
@@ -110,7 +119,7 @@ impl Tokenizer<'_> {
             at = self.scratch.marks.next(at);
         }
         let span = decoding.finish(self.source, &mut self.tables.decoded, start, at);
-        Ok(Value { span, canonical, next: at + 1 })
+        Ok(Value { span, canonical, end: at })
     }
 
     /// Puts a namespace declaration into force; says whether it comes after all earlier ones of this tag in canonical order.
@@ -155,10 +164,11 @@ impl Tokenizer<'_> {
     }
 
     /// Resolves the prefixes of an element's attributes, checks that no two have the same name, and collects identifiers.
-    /// Says whether they stand in canonical order.
-    pub(super) fn finish_attributes(&mut self, first: usize, element: NodeId) -> Result<bool, Failure> {
+    pub(super) fn finish_attributes(&mut self, first: usize, element: NodeId) -> Result<Attributes, Failure> {
+        let mut prefixed = false;
         for index in first..self.tables.attributes.len() {
             let Some(&attribute) = self.tables.attributes.get(index) else { break };
+            prefixed |= attribute.prefix != NO_PREFIX;
             let namespace = if attribute.prefix == NO_PREFIX {
                 NO_NAMESPACE
             } else {
@@ -182,10 +192,13 @@ impl Tokenizer<'_> {
                 self.scratch.ids.push(IdRecord { value: attribute.value, node: element });
             }
         }
+        let sorted = self.tables.attributes.len() < first + 2 || self.are_sorted(first)?;
+        Ok(Attributes { sorted, prefixed })
+    }
+
+    /// Whether attributes stand in canonical order; fails when two have the same name.
+    fn are_sorted(&mut self, first: usize) -> Result<bool, Failure> {
         let attributes = self.tables.attributes.get(first..).unwrap_or_default();
-        if attributes.len() < 2 {
-            return Ok(true);
-        }
         let texts = Texts { source: self.source, decoded: &self.tables.decoded };
         let key = |a: &AttributeRecord| {
             (self.tables.namespaces.text(texts, a.namespace), texts.source(a.local, a.name_end()))

@@ -2,8 +2,9 @@
 
 use super::decoding::Decoding;
 use super::{Failure, Fault, Tokenizer, exceeds, fail, misuse};
-use crate::arena::{Kind, NodeRecord, flags};
+use crate::arena::{Kind, NodeId, NodeRecord, flags};
 use crate::error::{LimitKind, NamespaceRule, Syntax};
+use std::ops::Range;
 
 impl Tokenizer<'_> {
     /// `<!`: a comment, a CDATA section, or a document type declaration, which is refused.
@@ -28,7 +29,8 @@ impl Tokenizer<'_> {
         if self.byte(end + 2) != b'>' {
             return fail(end, if end + 2 >= self.bytes.len() { Syntax::UnexpectedEnd } else { Syntax::Comment });
         }
-        self.plain(Kind::Comment, start, inside, end, end + 3)?;
+        let record = self.verbatim(Kind::Comment, start, inside..end, end + 3);
+        self.push(record)?;
         Ok(end + 3)
     }
 
@@ -40,7 +42,8 @@ impl Tokenizer<'_> {
         let Some(end) = self.find(inside, b"]]>") else {
             return fail(self.bytes.len(), Syntax::UnexpectedEnd);
         };
-        self.plain(Kind::CData, start, inside, end, end + 3)?.flags = 0;
+        let record = self.verbatim(Kind::CData, start, inside..end, end + 3);
+        self.push(NodeRecord { flags: 0, ..record })?;
         Ok(end + 3)
     }
 
@@ -69,12 +72,13 @@ impl Tokenizer<'_> {
         }
         let spaced =
             if data == end { data == target_end } else { data == target_end + 1 && self.byte(target_end) == b' ' };
-        let record = self.plain(Kind::ProcessingInstruction, start, data, end, end + 2)?;
-        if !spaced {
-            record.flags = 0;
-        }
-        record.local = target as u32;
-        record.local_length = (target_end - target) as u16;
+        let record = self.verbatim(Kind::ProcessingInstruction, start, data..end, end + 2);
+        self.push(NodeRecord {
+            flags: if spaced { record.flags } else { 0 },
+            local: target as u32,
+            local_length: (target_end - target) as u16,
+            ..record
+        })?;
         Ok(end + 2)
     }
 
@@ -82,28 +86,20 @@ impl Tokenizer<'_> {
         memchr::memmem::find(self.bytes.get(from..)?, what).map(|offset| from + offset)
     }
 
-    /// Adds a node whose value holds no references.
-    fn plain(
-        &mut self,
-        kind: Kind,
-        start: usize,
-        inside: usize,
-        inside_end: usize,
-        end: usize,
-    ) -> Result<&mut NodeRecord, Failure> {
+    /// A node whose value holds no references.
+    fn verbatim(&mut self, kind: Kind, start: usize, inside: Range<usize>, end: usize) -> NodeRecord {
+        self.not_plain();
         let mut decoding = Decoding::default();
-        let mut at = inside;
-        while let Some(offset) = memchr::memchr(b'\r', self.bytes.get(at..inside_end).unwrap_or_default()) {
+        let mut at = inside.start;
+        while let Some(offset) = memchr::memchr(b'\r', self.bytes.get(at..inside.end).unwrap_or_default()) {
             at += offset;
-            let next = if at + 1 < inside_end && self.byte(at + 1) == b'\n' { at + 2 } else { at + 1 };
-            decoding.replace(self.source, &mut self.tables.decoded, inside, at, next, '\n');
+            let next = if at + 1 < inside.end && self.byte(at + 1) == b'\n' { at + 2 } else { at + 1 };
+            decoding.replace(self.source, &mut self.tables.decoded, inside.start, at, next, '\n');
             at = next;
         }
-        let canonical = decoding.is_unused();
-        let span = decoding.finish(self.source, &mut self.tables.decoded, inside, inside_end);
-        let record = self.push(kind, start, end)?;
-        record.set_value(span);
-        record.flags = if canonical { flags::CANONICAL } else { 0 };
-        Ok(record)
+        let mut record = NodeRecord::new(kind, NodeId::NONE, start, end);
+        record.flags = if decoding.is_unused() { flags::CANONICAL } else { 0 };
+        record.set_value(decoding.finish(self.source, &mut self.tables.decoded, inside.start, inside.end));
+        record
     }
 }

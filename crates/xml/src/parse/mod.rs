@@ -38,6 +38,9 @@ struct Open {
     node: NodeId,
     last_child: NodeId,
     undo: usize,
+    prefix: u16,
+    /// Whether all its content so far is as [`flags::PLAIN`] says.
+    plain: bool,
 }
 
 /// Where a parse takes place.
@@ -85,7 +88,8 @@ pub(crate) fn parse(
     scratch.recent.clear();
     scratch.ids.clear();
     scratch.open.clear();
-    scratch.open.push(Open { node: region.holder, last_child: NodeId::NONE, undo: 0 });
+    let holder = Open { node: region.holder, last_child: NodeId::NONE, undo: 0, prefix: NO_PREFIX, plain: false };
+    scratch.open.push(holder);
     let mut tokenizer =
         Tokenizer { source, bytes: source.as_bytes(), tables, scratch, limits, options: *options, region, roots: 0 };
     tokenizer.run().map_err(|failure| failure.into_error(source, tables))
@@ -156,16 +160,13 @@ fn exceeds<T>(at: usize, kind: LimitKind, maximum: usize) -> Result<T, Failure> 
 impl Tokenizer<'_> {
     fn run(&mut self) -> Result<(), Failure> {
         let mut at = self.region.start;
-        loop {
-            at = self.text(at)?;
-            if at >= self.bytes.len() {
-                break;
-            }
-            at = match self.byte(at + 1) {
-                b'/' => self.end_tag(at)?,
-                b'!' => self.declaration(at)?,
-                b'?' => self.processing_instruction(at)?,
-                _ => self.start_tag(at)?,
+        while at < self.bytes.len() {
+            at = match (self.byte(at), self.byte(at + 1)) {
+                (b'<', b'/') => self.end_tag(at)?,
+                (b'<', b'!') => self.declaration(at)?,
+                (b'<', b'?') => self.processing_instruction(at)?,
+                (b'<', _) => self.start_tag(at)?,
+                _ => self.text(at)?,
             };
         }
         if self.scratch.open.len() > 1 {
@@ -199,17 +200,16 @@ impl Tokenizer<'_> {
     }
 
     /// Adds a node as the last child of the open one.
-    #[inline]
-    fn push(&mut self, kind: Kind, start: usize, end: usize) -> Result<&mut NodeRecord, Failure> {
+    #[inline(always)]
+    fn push(&mut self, mut record: NodeRecord) -> Result<(), Failure> {
         let id = NodeId(self.tables.nodes.len() as u32);
         if self.tables.nodes.len() > self.limits.nodes {
-            return exceeds(start, LimitKind::Nodes, self.limits.nodes);
+            return exceeds(record.start as usize, LimitKind::Nodes, self.limits.nodes);
         }
-        let mut parent = NodeId::NONE;
         if let Some(open) = self.scratch.open.last_mut() {
-            parent = open.node;
+            record.parent = open.node;
             if open.last_child == NodeId::NONE {
-                if let Some(record) = self.tables.nodes.get_mut(parent.index()) {
+                if let Some(record) = self.tables.nodes.get_mut(open.node.index()) {
                     record.first_child = id;
                 }
             } else if let Some(record) = self.tables.nodes.get_mut(open.last_child.index()) {
@@ -217,17 +217,46 @@ impl Tokenizer<'_> {
             }
             open.last_child = id;
         }
-        self.tables.nodes.push(NodeRecord::new(kind, parent, start, end));
-        match self.tables.nodes.last_mut() {
-            Some(record) => Ok(record),
-            None => exceeds(start, LimitKind::Nodes, 0),
+        self.tables.nodes.push(record);
+        Ok(())
+    }
+
+    /// Says that something in the open element is not as [`flags::PLAIN`] says.
+    #[inline]
+    fn not_plain(&mut self) {
+        if let Some(open) = self.scratch.open.last_mut() {
+            open.plain = false;
         }
     }
 
     /// Reads text up to the next `<` or the end.
     #[inline]
     fn text(&mut self, start: usize) -> Result<usize, Failure> {
-        let mut at = self.scratch.marks.next(start);
+        let mark = self.scratch.marks.next(start);
+        let text = match self.byte(mark) {
+            0 | b'<' => Value { span: Span::source(start, mark), canonical: true, end: mark },
+            _ => self.marked_text(start, mark)?,
+        };
+        if self.is_outside() && !self.region.text {
+            let bytes = self.bytes.get(start..text.end).unwrap_or_default();
+            return match bytes.iter().position(|&b| !is_white(b)) {
+                Some(offset) => fail(start + offset, Syntax::OutsideRoot),
+                None => Ok(text.end),
+            };
+        }
+        let mut record = NodeRecord::new(Kind::Text, NodeId::NONE, start, text.end);
+        record.set_value(text.span);
+        if text.canonical {
+            record.flags = flags::CANONICAL;
+        } else {
+            self.not_plain();
+        }
+        self.push(record)?;
+        Ok(text.end)
+    }
+
+    /// The same for text with something in it that may need a closer look, first at `at`.
+    fn marked_text(&mut self, start: usize, mut at: usize) -> Result<Value, Failure> {
         let mut canonical = true;
         let mut decoding = Decoding::default();
         loop {
@@ -263,20 +292,14 @@ impl Tokenizer<'_> {
             }
             at = self.scratch.marks.next(at);
         }
-        if at == start {
-            return Ok(at);
-        }
         let span = decoding.finish(self.source, &mut self.tables.decoded, start, at);
-        if self.is_outside() && !self.region.text {
-            let text = self.bytes.get(start..at).unwrap_or_default();
-            return match text.iter().position(|&b| !is_white(b)) {
-                Some(offset) => fail(start + offset, Syntax::OutsideRoot),
-                None => Ok(at),
-            };
-        }
-        let record = self.push(Kind::Text, start, at)?;
-        record.set_value(span);
-        record.flags = if canonical { flags::CANONICAL } else { 0 };
-        Ok(at)
+        Ok(Value { span, canonical, end: at })
     }
+}
+
+/// A text or the value of an attribute.
+struct Value {
+    span: Span,
+    canonical: bool,
+    end: usize,
 }

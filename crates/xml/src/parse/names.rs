@@ -18,6 +18,22 @@ impl Tokenizer<'_> {
     /// Reads `Name`, `prefix:local` or `local`.
     #[inline]
     pub(super) fn name(&self, start: usize) -> Result<Name, Failure> {
+        let mut local = start;
+        let mut end = self.ascii_ncname(start);
+        if self.byte(end) == b':' && end > start {
+            local = end + 1;
+            end = self.ascii_ncname(local);
+        }
+        let is_whole = self.byte(end) < 0x80 && self.byte(end) != b':';
+        if is_whole && end > local && end - start <= self.limits.name_length {
+            return Ok(Name { start, local, end });
+        }
+        self.any_name(start)
+    }
+
+    /// The same for names that are not of few ASCII characters, and to find out what is wrong.
+    #[cold]
+    fn any_name(&self, start: usize) -> Result<Name, Failure> {
         let mut at = self.ncname(start)?;
         let mut local = start;
         if self.byte(at) == b':' {
@@ -36,20 +52,22 @@ impl Tokenizer<'_> {
         Ok(Name { start, local, end: at })
     }
 
-    #[inline]
     pub(super) fn ncname(&self, start: usize) -> Result<usize, Failure> {
+        let end = self.ascii_ncname(start);
+        if end > start && self.byte(end) < 0x80 { Ok(end) } else { self.ncname_beyond_ascii(start) }
+    }
+
+    /// Where the ASCII characters of the name that starts here end; `start` when none starts here.
+    #[inline]
+    fn ascii_ncname(&self, start: usize) -> usize {
         let class = |at: usize| self.bytes.get(at).map_or(0, |&b| ASCII[usize::from(b)]);
         let mut at = start;
         if class(at) & START != 0 {
-            at += 1;
             while class(at) & NAME != 0 {
                 at += 1;
             }
-            if self.byte(at) < 0x80 {
-                return Ok(at);
-            }
         }
-        self.ncname_beyond_ascii(start)
+        at
     }
 
     #[cold]

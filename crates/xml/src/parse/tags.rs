@@ -1,9 +1,11 @@
 //! Start tags and end tags.
 
+use super::attributes::Attributes;
 use super::{Failure, Open, Tokenizer, exceeds, fail};
-use crate::arena::{Kind, NodeId, flags};
+use crate::arena::{Kind, NodeId, NodeRecord, flags};
 use crate::chars::is_white;
 use crate::error::{LimitKind, Syntax};
+use std::ops::Range;
 
 impl Tokenizer<'_> {
     pub(super) fn end_tag(&mut self, start: usize) -> Result<usize, Failure> {
@@ -13,15 +15,16 @@ impl Tokenizer<'_> {
         let Some(record) = self.tables.nodes.get_mut(open.node.index()) else {
             return fail(start, Syntax::EndTag);
         };
-        let name = self.bytes.get(record.start as usize + 1..record.name_end() as usize).unwrap_or_default();
-        let rest = self.bytes.get(start + 2..).unwrap_or_default();
-        if !rest.starts_with(name) {
+        let name = record.start as usize + 1..record.name_end() as usize;
+        if !stands_again(self.bytes, name.clone(), start + 2) {
             return fail(start, Syntax::EndTag);
         }
         let mut at = start + 2 + name.len();
+        let mut plain = open.plain;
         if self.bytes.get(at) == Some(&b'>') {
             record.flags |= flags::CANONICAL_END;
         } else {
+            plain = false;
             while self.bytes.get(at).is_some_and(|&b| is_white(b)) {
                 at += 1;
             }
@@ -31,6 +34,11 @@ impl Tokenizer<'_> {
         }
         record.close = start as u32;
         record.end = (at + 1) as u32;
+        if plain {
+            record.flags |= flags::PLAIN;
+        } else {
+            self.not_plain();
+        }
         self.restore_bindings(open.undo);
         Ok(at + 1)
     }
@@ -98,28 +106,55 @@ impl Tokenizer<'_> {
         };
         let prefix = self.prefix_of(name)?;
         let namespace = self.binding(prefix, name.start)?;
-        if self.finish_attributes(first_attribute, id)? {
+        let attributes = match self.tables.attributes.len() - first_attribute {
+            0 => Attributes { sorted: true, prefixed: false },
+            _ => self.finish_attributes(first_attribute, id)?,
+        };
+        if attributes.sorted {
             tag |= flags::SORTED;
         } else {
             tag &= !flags::CANONICAL;
         }
         let attribute_count = (self.tables.attributes.len() - first_attribute) as u16;
         let declaration_count = (self.tables.declarations.len() - first_declaration) as u16;
-        let record = self.push(Kind::Element, start, tag_end)?;
-        record.flags = tag;
-        record.namespace = namespace;
-        record.prefix = prefix;
-        record.local = name.local as u32;
-        record.local_length = (name.end - name.local) as u16;
-        record.attributes = first_attribute as u32;
-        record.attribute_count = attribute_count;
-        record.declarations = first_declaration as u32;
-        record.declaration_count = declaration_count;
+        if let Some(parent) = self.scratch.open.last_mut() {
+            parent.plain &= prefix == parent.prefix
+                && tag & PLAIN_TAG == flags::CANONICAL | flags::CANONICAL_TAIL
+                && declaration_count == 0
+                && !attributes.prefixed;
+        }
+        self.push(NodeRecord {
+            flags: tag,
+            namespace,
+            prefix,
+            local: name.local as u32,
+            local_length: (name.end - name.local) as u16,
+            attributes: first_attribute as u32,
+            attribute_count,
+            declarations: first_declaration as u32,
+            declaration_count,
+            ..NodeRecord::new(Kind::Element, NodeId::NONE, start, tag_end)
+        })?;
         if tag & flags::EMPTY_TAG == 0 {
-            self.scratch.open.push(Open { node: id, last_child: NodeId::NONE, undo });
+            self.scratch.open.push(Open { node: id, last_child: NodeId::NONE, undo, prefix, plain: true });
         } else {
             self.restore_bindings(undo);
         }
         Ok(tag_end)
     }
 }
+
+/// Whether what stands in a range of `bytes` stands at another place again. Most names fit into a word.
+#[inline]
+fn stands_again(bytes: &[u8], range: Range<usize>, at: usize) -> bool {
+    let length = range.len();
+    let (Some(once), Some(again)) = (bytes.get(range.start..), bytes.get(at..)) else { return false };
+    match (once.first_chunk::<8>(), again.first_chunk::<8>()) {
+        (Some(once), Some(again)) if (1..=8).contains(&length) => {
+            (u64::from_le_bytes(*once) ^ u64::from_le_bytes(*again)) << (64 - 8 * length) == 0
+        }
+        _ => once.get(..length).is_some_and(|once| again.starts_with(once)),
+    }
+}
+
+const PLAIN_TAG: u8 = flags::CANONICAL | flags::CANONICAL_TAIL | flags::EMPTY_TAG;
