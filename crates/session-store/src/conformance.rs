@@ -327,17 +327,23 @@ pub async fn revocations_are_replicated_in_order(store: &dyn RevocationStore) {
     assert_eq!(first, [session, short, sign_in]);
     let (nothing, same) = ok(store.changes_since(cursor, now()).await);
     assert_eq!((nothing.len(), same), (0, cursor));
-    ok(store.publish(&subject, now()).await);
-    assert_eq!(ok(store.changes_since(cursor, now()).await).0, [subject]);
+    let issuer_session = Revocation::issuer_session(ISSUER, "s-1", late);
+    for revocation in [&subject, &issuer_session] {
+        ok(store.publish(revocation, now()).await);
+    }
+    assert_eq!(ok(store.changes_since(cursor, now()).await).0, [subject, issuer_session]);
 
     let after = soon.saturating_add(MINUTE);
     let (living, _) = ok(store.changes_since(RevocationCursor::START, after).await);
-    assert_eq!(living, [session, sign_in, subject], "the expired one is left out");
+    assert_eq!(living, [session, sign_in, subject, issuer_session], "the expired one is left out");
     assert_eq!(ok(store.purge_revocations(after).await), 1);
     ok(store.publish(&short, now()).await);
     let (next, _) = ok(store.changes_since(ok(store.changes_since(cursor, now()).await).1, now()).await);
     assert!(next.is_empty(), "a cursor at the end stays at the end");
-    assert_eq!(ok(store.changes_since(RevocationCursor::START, now()).await).0, [session, sign_in, subject, short]);
+    assert_eq!(
+        ok(store.changes_since(RevocationCursor::START, now()).await).0,
+        [session, sign_in, subject, issuer_session, short]
+    );
 }
 
 fn entry(name: &str, endpoint: &'static str) -> (SessionTokenCacheKey, NewEntry) {

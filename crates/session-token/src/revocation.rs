@@ -1,6 +1,6 @@
 //! Ending self-contained sessions before their time (SM-13).
 
-use crate::{ContextId, Error, SessionSecurityToken, SubjectId};
+use crate::{ContextId, Error, IssuerSession, SessionSecurityToken, SubjectId};
 use async_trait::async_trait;
 use handstamp_keys::sha256;
 use handstamp_time::Timestamp;
@@ -26,6 +26,8 @@ pub enum RevocationTarget {
     Session([u8; 32]),
     /// All tokens that go back to one sign-in, however often the session slid since.
     SignIn([u8; 32]),
+    /// All tokens that go back to one session of the user at the issuer, by its [digest](crate::IssuerSession::digest).
+    IssuerSession([u8; 32]),
     /// All sessions of a subject that began at or before an instant, the *epoch*: "sign out everywhere".
     Subject {
         /// Whose.
@@ -46,6 +48,11 @@ impl Revocation {
         Self { target: RevocationTarget::Subject { subject, signed_in_until }, expires }
     }
 
+    /// Revokes all tokens that go back to the session that `issuer` calls `session_index`.
+    pub fn issuer_session(issuer: &str, session_index: &str, expires: Timestamp) -> Self {
+        Self { target: RevocationTarget::IssuerSession(IssuerSession::digest_of(issuer, session_index)), expires }
+    }
+
     /// What a sign-out has to revoke: the token, and every token that a parallel request may have made of it by sliding.
     ///
     /// They are remembered until the absolute expiry of the session plus `skew`.
@@ -62,6 +69,7 @@ impl fmt::Debug for RevocationTarget {
         match self {
             Self::Session(digest) => write!(f, "Session(#{})", short(digest)),
             Self::SignIn(digest) => write!(f, "SignIn(#{})", short(digest)),
+            Self::IssuerSession(digest) => write!(f, "IssuerSession(#{})", short(digest)),
             Self::Subject { subject, signed_in_until } => write!(f, "Subject({subject:?} until {signed_in_until})"),
         }
     }
@@ -83,6 +91,7 @@ pub struct RevocationList {
 enum RevokedDigest {
     Session([u8; 32]),
     SignIn([u8; 32]),
+    IssuerSession([u8; 32]),
 }
 
 #[derive(Clone, Copy)]
@@ -125,6 +134,9 @@ impl RevocationList {
         match revocation.target {
             RevocationTarget::Session(digest) => self.deny(RevokedDigest::Session(digest), revocation.expires),
             RevocationTarget::SignIn(digest) => self.deny(RevokedDigest::SignIn(digest), revocation.expires),
+            RevocationTarget::IssuerSession(digest) => {
+                self.deny(RevokedDigest::IssuerSession(digest), revocation.expires);
+            }
             RevocationTarget::Subject { subject, signed_in_until } => {
                 let mut epochs = self.epochs.write().unwrap_or_else(PoisonError::into_inner);
                 let epoch = epochs.entry(subject).or_insert(Epoch { signed_in_until, expires: revocation.expires });
@@ -180,6 +192,7 @@ impl RevocationList {
         match target {
             RevocationTarget::Session(digest) => self.denies(&RevokedDigest::Session(*digest)),
             RevocationTarget::SignIn(digest) => self.denies(&RevokedDigest::SignIn(*digest)),
+            RevocationTarget::IssuerSession(digest) => self.denies(&RevokedDigest::IssuerSession(*digest)),
             RevocationTarget::Subject { subject, .. } => {
                 self.epochs.read().unwrap_or_else(PoisonError::into_inner).contains_key(subject)
             }
@@ -187,9 +200,11 @@ impl RevocationList {
     }
 
     fn is_denied(&self, token: &SessionSecurityToken) -> bool {
+        let issuer_session = || token.issuer_session().and_then(IssuerSession::digest);
         self.digests.load(Ordering::Acquire) > 0
             && (self.denies(&RevokedDigest::Session(token.context_id().digest()))
-                || sign_in_digest(token).is_some_and(|digest| self.denies(&RevokedDigest::SignIn(digest))))
+                || sign_in_digest(token).is_some_and(|digest| self.denies(&RevokedDigest::SignIn(digest)))
+                || issuer_session().is_some_and(|digest| self.denies(&RevokedDigest::IssuerSession(digest))))
     }
 
     fn is_before_epoch(&self, token: &SessionSecurityToken) -> bool {
@@ -205,7 +220,8 @@ impl RevocationList {
     }
 
     fn shard(&self, digest: &RevokedDigest) -> &RwLock<HashMap<RevokedDigest, Timestamp>> {
-        let (RevokedDigest::Session(bytes) | RevokedDigest::SignIn(bytes)) = digest;
+        let (RevokedDigest::Session(bytes) | RevokedDigest::SignIn(bytes) | RevokedDigest::IssuerSession(bytes)) =
+            digest;
         &self.shards[usize::from(bytes[0]) % SHARDS]
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{ArgumentError, ContextId, EndpointScope, KeyGeneration, SessionSecurityTokenBuilder, SubjectId};
 use handstamp_claims::{ArcStr, ClaimsPrincipal};
-use handstamp_keys::SymmetricKey;
+use handstamp_keys::{SymmetricKey, sha256};
 use handstamp_time::Timestamp;
 use std::fmt;
 use std::time::Duration;
@@ -207,6 +207,22 @@ pub struct IssuerSession {
     pub session_index: Option<ArcStr>,
     /// Where to send the browser to sign out at the issuer.
     pub sign_out_url: Option<ArcStr>,
+}
+
+impl IssuerSession {
+    /// A digest of issuer and identifier, by which the session can be revoked; none without an identifier.
+    pub fn digest(&self) -> Option<[u8; 32]> {
+        Some(Self::digest_of(&self.issuer, self.session_index.as_deref()?))
+    }
+
+    /// The digest of the session that `issuer` calls `session_index`.
+    pub fn digest_of(issuer: &str, session_index: &str) -> [u8; 32] {
+        let mut input = b"handstamp issuer session v1".to_vec();
+        input.extend_from_slice(&(issuer.len() as u64).to_be_bytes());
+        input.extend_from_slice(issuer.as_bytes());
+        input.extend_from_slice(session_index.as_bytes());
+        sha256(&input)
+    }
 }
 
 impl fmt::Debug for IssuerSession {

@@ -30,7 +30,8 @@ pub struct Metrics {
     /// Sign-ins and sessions, by federation.
     federations: Family<FederationMetrics>,
     /// Metadata, by issuer.
-    issuers: Family<IssuerMetrics>,
+    metadata: Family<PublishedMetrics>,
+    key_sets: Family<PublishedMetrics>,
     /// Secure sessions, by SOAP route.
     soap: Family<SoapMetrics>,
     /// Operations of the store, by name.
@@ -70,9 +71,14 @@ impl Metrics {
         self.federations.of(federation, FederationMetrics::default)
     }
 
-    /// What is counted for an issuer that publishes metadata.
-    pub fn issuer(&self, issuer: &str) -> Arc<IssuerMetrics> {
-        self.issuers.of(issuer, IssuerMetrics::default)
+    /// The metadata of an issuer.
+    pub fn metadata(&self, issuer: &str) -> Arc<PublishedMetrics> {
+        self.metadata.of(issuer, PublishedMetrics::default)
+    }
+
+    /// The keys of an issuer's logout tokens.
+    pub fn key_set(&self, issuer: &str) -> Arc<PublishedMetrics> {
+        self.key_sets.of(issuer, PublishedMetrics::default)
     }
 
     /// What is counted for the secure sessions of a SOAP route.
@@ -215,21 +221,36 @@ impl Metrics {
 
     fn render_issuers(&self, text: &mut Exposition) {
         let now = SystemClock.now();
-        let name = "handstamp_metadata_age_seconds";
-        text.family(name, "gauge", "Time since an issuer's metadata was last found good.");
-        self.issuers.each(|issuer, metrics| {
-            // Without any, there is no age.
-            if let Some(at) = metrics.metadata_found_good() {
-                text.sample(name, &[("issuer", issuer)], now.saturating_duration_since(at).as_secs());
-            }
-        });
-        let name = "handstamp_metadata_refreshes_total";
-        text.family(name, "counter", "Looks at an issuer's metadata.");
-        self.issuers.each(|issuer, metrics| {
-            for (result, counter) in [("ok", &metrics.metadata_refreshes), ("failed", &metrics.metadata_failures)] {
-                text.sample(name, &[("issuer", issuer), ("result", result)], counter.value());
-            }
-        });
+        for (family, age, age_help, refreshes, help) in [
+            (
+                &self.metadata,
+                "handstamp_metadata_age_seconds",
+                "Time since an issuer's metadata was last found good.",
+                "handstamp_metadata_refreshes_total",
+                "Looks at an issuer's metadata.",
+            ),
+            (
+                &self.key_sets,
+                "handstamp_key_set_age_seconds",
+                "Time since the keys of an issuer's logout tokens were last found good.",
+                "handstamp_key_set_refreshes_total",
+                "Looks at the keys of an issuer's logout tokens.",
+            ),
+        ] {
+            text.family(age, "gauge", age_help);
+            family.each(|issuer, metrics| {
+                // Without any, there is no age.
+                if let Some(at) = metrics.found_good() {
+                    text.sample(age, &[("issuer", issuer)], now.saturating_duration_since(at).as_secs());
+                }
+            });
+            text.family(refreshes, "counter", help);
+            family.each(|issuer, metrics| {
+                for (result, counter) in [("ok", &metrics.refreshes), ("failed", &metrics.failures)] {
+                    text.sample(refreshes, &[("issuer", issuer), ("result", result)], counter.value());
+                }
+            });
+        }
     }
 
     fn render_federations(&self, text: &mut Exposition) {
@@ -282,21 +303,21 @@ impl RouteMetrics {
     }
 }
 
-/// What is counted for an issuer that publishes metadata.
+/// What is counted for something that an issuer publishes.
 #[derive(Debug, Default)]
-pub struct IssuerMetrics {
+pub struct PublishedMetrics {
     /// How often it was fetched and held.
-    pub metadata_refreshes: Counter,
+    pub refreshes: Counter,
     /// How often it could not be fetched, or did not hold.
-    pub metadata_failures: Counter,
+    pub failures: Counter,
     /// When it was last fetched and held, in seconds of Unix time; 0 before.
-    pub metadata_fetched_at: Gauge,
+    pub fetched_at: Gauge,
 }
 
-impl IssuerMetrics {
-    /// When its metadata was last found good, if ever.
-    pub fn metadata_found_good(&self) -> Option<Timestamp> {
-        Some(self.metadata_fetched_at.value()).filter(|at| *at > 0).and_then(Timestamp::from_unix_seconds)
+impl PublishedMetrics {
+    /// When it was last found good, if ever.
+    pub fn found_good(&self) -> Option<Timestamp> {
+        Some(self.fetched_at.value()).filter(|at| *at > 0).and_then(Timestamp::from_unix_seconds)
     }
 }
 

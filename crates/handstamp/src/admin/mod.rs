@@ -22,7 +22,7 @@ use hyper::body::Incoming;
 
 pub use history::{History, Sample};
 pub use metrics::{
-    Counter, Entered, FederationMetrics, Gauge, Histogram, IssuerMetrics, Metrics, RouteMetrics, StoreMetrics,
+    Counter, Entered, FederationMetrics, Gauge, Histogram, Metrics, PublishedMetrics, RouteMetrics, StoreMetrics,
     UpstreamMetrics,
 };
 pub use rejections::Rejection;

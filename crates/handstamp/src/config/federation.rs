@@ -51,6 +51,8 @@ section! {
         fingerprints: Vec<String> = [],
         /// Signing certificates by SHA-1 thumbprint, as hexadecimal: for settings taken over from WIF.
         thumbprints: Vec<String> = [],
+        /// The issuer's sign-out from server to server, for relying parties with `back_channel`.
+        logout_tokens: Option<LogoutTokens>,
     }
 }
 
@@ -104,6 +106,13 @@ impl Issuer {
                         );
                     }
                 }
+            }
+        }
+        if let Some(tokens) = &self.logout_tokens {
+            tokens.check(&format!("{path}.logout_tokens"), reader);
+            if self.name.is_none() {
+                let message = "is required with logout_tokens: set the name under which claims know the issuer's users";
+                reader.report(FindingKind::Missing, &format!("{path}.name"), message);
             }
         }
         if self.metadata_refresh < Duration::from_secs(60) {
@@ -247,17 +256,78 @@ impl Federation {
 }
 
 section! {
-    /// Logout tokens of the issuer (OpenID Connect Back-Channel Logout): each ends every session of a user. The issuer needs a
-    /// `name`.
+    /// Where issuers with `logout_tokens` end sessions from server to server (OpenID Connect Back-Channel Logout).
     pub struct BackChannel {
-        /// Path to which the issuer posts them.
+        /// Path to which they post logout tokens.
         path: PathPrefix = "/signout-backchannel",
-        /// File with the public keys that sign them: a JWK Set.
-        keys: PathBuf,
+        /// Whom the tokens are for (`aud`); the realm when absent.
+        audience: Option<String>,
+    }
+}
+
+section! {
+    /// Logout tokens of an issuer: each ends sessions of a user. The issuer needs a `name`.
+    pub struct LogoutTokens {
         /// Who signs them (`iss`).
         issuer: String,
-        /// Whom they are for (`aud`); the realm when absent.
-        audience: Option<String>,
+        /// File with the public keys that sign them: a JWK Set.
+        keys: Option<PathBuf>,
+        /// Address of those keys, in place of a file: they stay up to date.
+        key_set: Option<HttpUrl>,
+        /// Authorities (PEM) that the certificate of the key set's server must come from; those of the system when empty.
+        key_set_authorities: Vec<PathBuf> = [],
+        /// File that keeps the last good key set, for starts while the issuer is away.
+        key_set_cache: Option<PathBuf>,
+        /// How often the key set is fetched. A token with an unknown key makes us look at once, too.
+        key_set_refresh: Duration = "12h",
+        /// What a token ends that names both a user and a session.
+        ends: LogoutScope = "user",
+        /// Claim (a URI) of the issuer's sign-in tokens with the session's identifier (`sid`); `SessionIndex` of SAML when absent.
+        session_claim: Option<String>,
+    }
+}
+
+impl LogoutTokens {
+    fn check(&self, path: &str, reader: &mut Reader) {
+        let mut report = |kind, key: &str, message: String| reader.report(kind, &format!("{path}.{key}"), message);
+        match (&self.keys, &self.key_set) {
+            (None, None) => {
+                let message = "is required, or keys: say where the issuer's JWK Set is".to_owned();
+                report(FindingKind::Missing, "key_set", message);
+            }
+            (Some(_), Some(_)) => {
+                report(FindingKind::Conflict, "keys", "means nothing with key_set: remove one".to_owned());
+            }
+            (None, Some(url)) if !url.is_https() && !url.is_loopback() => {
+                let message = format!("{url} is not https: anybody on the way could sign people out");
+                report(FindingKind::Conflict, "key_set", message);
+            }
+            _ => {}
+        }
+        if self.key_set.is_none() {
+            for (key, given) in [
+                ("key_set_authorities", !self.key_set_authorities.is_empty()),
+                ("key_set_cache", self.key_set_cache.is_some()),
+            ] {
+                if given {
+                    report(FindingKind::Conflict, key, "means nothing without key_set".to_owned());
+                }
+            }
+        }
+        if self.key_set_refresh < Duration::from_secs(60) {
+            report(FindingKind::Value, "key_set_refresh", "must be at least \"1m\"".to_owned());
+        }
+    }
+}
+
+choice! {
+    /// What a logout token ends that names both a user and a session.
+    pub enum LogoutScope {
+        /// Every session of the user.
+        User = "user",
+        /// The sessions that began in that session at the issuer. Its identifier must be in the issuer's sign-in tokens: otherwise
+        /// nothing ends.
+        Session = "session",
     }
 }
 

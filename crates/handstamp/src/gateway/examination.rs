@@ -71,7 +71,7 @@ impl Examiner {
             stores: foundation.stores(),
             metrics: &metrics,
             audit: foundation.audit(),
-            metadata: foundation.metadata(),
+            documents: foundation.documents(),
         };
         let open = |(name, settings): (&String, _)| Ok(Arc::new(Federation::open(name, settings, &shared)?));
         let federations = config.federation.iter().map(open).collect::<Result<_, Error>>()?;

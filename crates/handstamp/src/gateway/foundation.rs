@@ -13,7 +13,7 @@ use handstamp_session_token::{
 use handstamp_time::{Clock, SystemClock};
 
 use super::measured_store::MeasuredStore;
-use super::metadata::MetadataShelf;
+use super::metadata::IssuerDocuments;
 use crate::admin::{Metrics, Readiness};
 use crate::audit::AuditLog;
 use crate::config::{Config, StoreKind, Sts};
@@ -28,7 +28,7 @@ pub(crate) struct Foundation {
     clock: Arc<dyn Clock>,
     store_fails: Arc<AtomicBool>,
     audit: AuditLog,
-    metadata: MetadataShelf,
+    documents: IssuerDocuments,
     sign_in_limiter: Arc<SignInLimiter>,
 }
 
@@ -61,7 +61,7 @@ impl Foundation {
             clock,
             store_fails: Arc::default(),
             audit,
-            metadata: MetadataShelf::default(),
+            documents: IssuerDocuments::default(),
             sign_in_limiter: Arc::default(),
         })
     }
@@ -71,8 +71,8 @@ impl Foundation {
     }
 
     /// What issuers publish.
-    pub(crate) fn metadata(&self) -> &MetadataShelf {
-        &self.metadata
+    pub(crate) fn documents(&self) -> &IssuerDocuments {
+        &self.documents
     }
 
     pub(crate) fn stores(&self) -> &Stores {
@@ -126,7 +126,7 @@ impl Foundation {
                 self.purge().await;
             }
         };
-        tokio::join!(follow, keep_up, self.metadata.look_after(self.clock.as_ref()));
+        tokio::join!(follow, keep_up, self.documents.look_after(self.clock.as_ref()));
     }
 
     async fn look_after_keys(&self) {

@@ -306,7 +306,7 @@ impl SiteBuilder<'_> {
                 revocations: Arc::clone(foundation.stores().revocations.list()),
             },
             replays: Arc::clone(&foundation.stores().replays),
-            metadata: foundation.metadata(),
+            documents: foundation.documents(),
         });
         for (name, settings) in &self.config.soap {
             let token = settings.jwt_header.as_ref().zip(self.tokens.as_ref()).map(|(header, tokens)| TokenHeader {
@@ -456,7 +456,7 @@ impl SiteBuilder<'_> {
             stores: foundation.stores(),
             metrics: self.metrics,
             audit: foundation.audit(),
-            metadata: foundation.metadata(),
+            documents: foundation.documents(),
         };
         let open = |(name, settings)| Ok((name, Arc::new(Federation::open(name, settings, &shared)?)));
         self.config.federation.iter().map(|(name, settings)| (name.as_str(), settings)).map(open).collect()

@@ -6,6 +6,7 @@ use handstamp_time::{Clock, SystemClock};
 use serde_json::{Value, json};
 
 use super::browser::{Answer, Browser, Options, REALM, Site};
+use super::metadata::{Publisher, metrics, until};
 use super::support::{Application, Running};
 
 fn signer() -> JwsSigner {
@@ -31,8 +32,15 @@ fn token(jti: &str, changes: &[(&str, Value)]) -> Value {
 async fn gateway(site: &Site, application: &Application, signer: &JwsSigner) -> Running {
     let keys = site.folder.path().join("logout-keys.json");
     std::fs::write(&keys, JwkSet::new([signer.public_key()]).to_json()).expect("written");
-    let rest =
-        format!("[federation.shop.back_channel]\nkeys = \"{}\"\nissuer = \"https://sts.example\"\n", keys.display());
+    gateway_with(site, application, &format!("keys = \"{}\"", keys.display())).await
+}
+
+/// A gateway whose issuer signs logout tokens, with these options of theirs.
+async fn gateway_with(site: &Site, application: &Application, tokens: &str) -> Running {
+    let rest = format!(
+        "[admin]\naddress = \"127.0.0.1:0\"\n[federation.shop.back_channel]\n\
+         [issuer.sts.logout_tokens]\nissuer = \"https://sts.example\"\n{tokens}\n"
+    );
     site.gateway(application.address, Options { rest: &rest, ..Options::default() }).await
 }
 
@@ -90,6 +98,7 @@ async fn logout_tokens_that_do_not_hold_end_nothing() {
         ("events", json!({ "http://schemas.openid.net/event/backchannel-logout": true })),
         ("nonce", json!("n")),
         ("sub", Value::Null),
+        ("sid", json!(7)),
         ("jti", Value::Null),
     ] {
         bad.push(sign(&known, "logout+jwt", &token(&format!("{name} {value}"), &[(name, value)])));
@@ -101,4 +110,90 @@ async fn logout_tokens_that_do_not_hold_end_nothing() {
     }
     assert_eq!(Browser::default().open(&gateway, "/signout-backchannel").await.status, 405);
     assert_eq!(browser.open(&gateway, "/").await.status, 200);
+}
+
+/// Options of tokens whose session is in a claim that the issuer of the tests can write.
+const BY_SESSION: &str =
+    "session_claim = \"http://schemas.microsoft.com/ws/2008/06/identity/claims/role\"\nends = \"session\"";
+
+#[tokio::test]
+async fn the_issuer_ends_one_of_its_sessions() {
+    let (site, application, signer) = (Site::new(), Application::hello().await, signer());
+    let keys = site.folder.path().join("logout-keys.json");
+    std::fs::write(&keys, JwkSet::new([signer.public_key()]).to_json()).expect("written");
+    let gateway = gateway_with(&site, &application, &format!("keys = \"{}\"\n{BY_SESSION}", keys.display())).await;
+    let (mut phone, mut desk) = (Browser::default(), Browser::default());
+    for (browser, session) in [(&mut phone, "s-phone"), (&mut desk, "s-desk")] {
+        assert_eq!(browser.sign_in(&site, &gateway, "/", "alice", &[session]).await.status, 303);
+    }
+    let sign = |jti: &str, changes: &[(&str, Value)]| {
+        signer.sign("logout+jwt", token(jti, changes).to_string().as_bytes()).expect("signed")
+    };
+    // A session of somebody else, with the same name at another issuer or here, is another one.
+    assert_eq!(post(&gateway, &sign("1", &[("sid", json!("s-none"))])).await.status, 200);
+    assert_eq!((phone.open(&gateway, "/").await.status, desk.open(&gateway, "/").await.status), (200, 200));
+    let text = sign("2", &[("sid", json!("s-phone"))]);
+    assert_eq!(post(&gateway, &text).await.status, 200);
+    assert_eq!((phone.open(&gateway, "/").await.status, desk.open(&gateway, "/").await.status), (302, 200));
+    assert_eq!(post(&gateway, &text).await.status, 400, "used before");
+    // Without a user, too; and an empty identifier is none.
+    assert_eq!(post(&gateway, &sign("3", &[("sub", Value::Null), ("sid", json!(""))])).await.status, 400);
+    assert_eq!(post(&gateway, &sign("4", &[("sub", Value::Null), ("sid", json!("s-desk"))])).await.status, 200);
+    assert_eq!(desk.open(&gateway, "/").await.status, 302);
+    // Another session at the issuer is none of these.
+    assert_eq!(phone.sign_in(&site, &gateway, "/", "alice", &["s-new"]).await.status, 303);
+    assert_eq!(phone.open(&gateway, "/").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_token_with_user_and_session_ends_all_of_the_user_unless_told_otherwise() {
+    let (site, application, signer) = (Site::new(), Application::hello().await, signer());
+    let gateway = gateway(&site, &application, &signer).await;
+    let mut browser = Browser::default();
+    assert_eq!(browser.sign_in(&site, &gateway, "/", "alice", &[]).await.status, 303);
+    let text = signer.sign("logout+jwt", token("1", &[("sid", json!("s-1"))]).to_string().as_bytes()).expect("signed");
+    assert_eq!(post(&gateway, &text).await.status, 200);
+    assert_eq!(browser.open(&gateway, "/").await.status, 302);
+}
+
+#[tokio::test]
+async fn the_keys_of_logout_tokens_are_followed_at_their_address() {
+    let (site, application) = (Site::new(), Application::hello().await);
+    let (old, new, stranger) = (signer(), signer(), signer());
+    let set = |signers: &[&JwsSigner]| JwkSet::new(signers.iter().map(|signer| signer.public_key())).to_json();
+    let publisher = Publisher::of(String::new()).await;
+    let cache = site.folder.path().join("keys-of-sts.json");
+    let tokens = format!("key_set = \"http://{}/jwks\"\nkey_set_cache = \"{}\"", publisher.address(), cache.display());
+    let gateway = gateway_with(&site, &application, &tokens).await;
+    let sign = |signer: &JwsSigner, jti: &str| {
+        signer.sign("logout+jwt", token(jti, &[]).to_string().as_bytes()).expect("signed")
+    };
+    // While nothing is known, nothing is decided: issuers may try again.
+    let answer = post(&gateway, &sign(&old, "0")).await;
+    assert!(answer.status == 503 && answer.body.contains("HST-LOGOUT-KEYS"), "{answer:?}");
+    let failed = "handstamp_key_set_refreshes_total{issuer=\"sts\",result=\"failed\"}";
+    assert!(metrics(&gateway).await.contains(failed));
+
+    publisher.publish(set(&[&old]));
+    let other = gateway_with(&site, &application, &tokens).await;
+    until("the keys are kept", async || cache.exists()).await;
+    let mut browser = Browser::default();
+    assert_eq!(browser.sign_in(&site, &other, "/", "alice", &[]).await.status, 303);
+    assert_eq!(post(&other, &sign(&old, "1")).await.status, 200);
+    assert_eq!(browser.open(&other, "/").await.status, 302);
+
+    // A new key is accepted with the first token that it signs; keys that nobody knows do not make us ask again and again.
+    publisher.publish(set(&[&old, &new]));
+    assert_eq!(post(&other, &sign(&new, "2")).await.status, 200);
+    let asked = publisher.asked();
+    for jti in ["a", "b", "c"] {
+        assert_eq!(post(&other, &sign(&stranger, jti)).await.status, 400);
+    }
+    assert_eq!(publisher.asked(), asked, "once a minute at most");
+
+    // Garbage changes nothing, and a start without the issuer goes by what was kept.
+    publisher.publish("<html>We are back soon</html>".to_owned());
+    let started = gateway_with(&site, &application, &tokens).await;
+    until("it has looked", async || metrics(&started).await.contains(&format!("{failed} 1"))).await;
+    assert_eq!(post(&started, &sign(&new, "3")).await.status, 200);
 }

@@ -1,5 +1,6 @@
 //! Issuers whose metadata is followed.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -11,14 +12,14 @@ use super::support::{Application, Running, exchange};
 use super::tls;
 
 /// Where an issuer publishes its metadata.
-struct Publisher {
+pub(crate) struct Publisher {
     server: Application,
     document: Arc<Mutex<String>>,
     asked: Arc<AtomicUsize>,
 }
 
 impl Publisher {
-    async fn of(document: String) -> Self {
+    pub(crate) async fn of(document: String) -> Self {
         let (document, asked) = (Arc::new(Mutex::new(document)), Arc::<AtomicUsize>::default());
         let (shown, count) = (Arc::clone(&document), Arc::clone(&asked));
         let server = Application::answering(move |_| {
@@ -31,11 +32,15 @@ impl Publisher {
         Self { server, document, asked }
     }
 
-    fn publish(&self, document: String) {
+    pub(crate) fn publish(&self, document: String) {
         *self.document.lock().expect("no panic") = document;
     }
 
-    fn asked(&self) -> usize {
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.server.address
+    }
+
+    pub(crate) fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
 }
@@ -87,7 +92,7 @@ async fn known(gateway: &Running) {
     until("the issuer is known", async || Browser::default().open(gateway, "/").await.status == 302).await;
 }
 
-async fn until(what: &str, holds: impl AsyncFn() -> bool) {
+pub(crate) async fn until(what: &str, holds: impl AsyncFn() -> bool) {
     let since = Instant::now();
     while !holds().await {
         assert!(since.elapsed() < Duration::from_secs(30), "in vain: {what}");
@@ -95,7 +100,7 @@ async fn until(what: &str, holds: impl AsyncFn() -> bool) {
     }
 }
 
-async fn metrics(gateway: &Running) -> String {
+pub(crate) async fn metrics(gateway: &Running) -> String {
     let admin = gateway.admin.expect("an admin listener");
     exchange(admin, "GET /metrics HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n").await.expect("an answer")
 }

@@ -63,6 +63,18 @@ impl JwsVerifier {
         Self { keys }
     }
 
+    /// Whether there is the key that `text` says it is signed with. When there is not, its signer may have a new one.
+    pub fn has_key_of(&self, text: &str) -> bool {
+        let header = || -> Option<Header> {
+            let header = text.get(..Self::MAX_LEN.min(text.len()))?.split_once('.')?.0;
+            serde_json::from_slice(&decode(header).ok()?).ok()
+        };
+        header().is_some_and(|header| match &header.kid {
+            Some(id) => self.keys.get(id).is_some(),
+            None => self.keys.only().is_some(),
+        })
+    }
+
     /// The payload of `text`, when one of the keys signed it as a `media_type`. Case does not count in that, and an
     /// `application/` in front of it neither (RFC 7515 §4.1.9).
     ///
@@ -136,6 +148,7 @@ mod tests {
             let signer = signer(kind);
             let text = signer.sign("JWT", b"{}").unwrap();
             assert_eq!(verifier(&signer).verify("jwt", &text).unwrap(), b"{}", "{kind:?}");
+            assert!(verifier(&signer).has_key_of(&text) && !verifier(&self::signer(kind)).has_key_of(&text));
         }
     }
 

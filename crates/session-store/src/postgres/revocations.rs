@@ -36,6 +36,7 @@ impl RevocationStore for PostgresStore {
         let (kind, digest, signed_in_until) = match revocation.target {
             RevocationTarget::Session(digest) => (SESSION, digest, None),
             RevocationTarget::SignIn(digest) => (SIGN_IN, digest, None),
+            RevocationTarget::IssuerSession(digest) => (ISSUER_SESSION, digest, None),
             RevocationTarget::Subject { subject, signed_in_until } => {
                 (SUBJECT, *subject.as_bytes(), Some(signed_in_until.ticks()))
             }
@@ -92,6 +93,7 @@ fn revocation_of(row: &Row) -> Result<Option<Revocation>, Error> {
     let target = match (column::<i16>(row, "kind", CHANGES_ACTION)?, signed_in_until) {
         (SESSION, _) => RevocationTarget::Session(digest),
         (SIGN_IN, _) => RevocationTarget::SignIn(digest),
+        (ISSUER_SESSION, _) => RevocationTarget::IssuerSession(digest),
         (SUBJECT, Some(until)) => {
             RevocationTarget::Subject { subject: SubjectId::from_bytes(digest), signed_in_until: time(until) }
         }
@@ -104,3 +106,4 @@ const CHANGES_ACTION: &str = "read revocations";
 const SESSION: i16 = 0;
 const SIGN_IN: i16 = 1;
 const SUBJECT: i16 = 2;
+const ISSUER_SESSION: i16 = 3;

@@ -28,7 +28,7 @@ const MIGRATIONS: [&str; 1] = ["
 
     CREATE TABLE handstamp_revocation (
         position        bigint   NOT NULL PRIMARY KEY,
-        kind            smallint NOT NULL,  -- 0 session, 1 sign-in, 2 subject
+        kind            smallint NOT NULL,  -- 0 session, 1 sign-in, 2 subject, 3 session at the issuer
         digest          bytea    NOT NULL,
         signed_in_until bigint,             -- of a subject
         expires         bigint   NOT NULL

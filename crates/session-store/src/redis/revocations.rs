@@ -16,6 +16,7 @@ impl RevocationStore for RedisStore {
         let (kind, digest, signed_in_until) = match revocation.target {
             RevocationTarget::Session(digest) => (SESSION, digest, Timestamp::MIN),
             RevocationTarget::SignIn(digest) => (SIGN_IN, digest, Timestamp::MIN),
+            RevocationTarget::IssuerSession(digest) => (ISSUER_SESSION, digest, Timestamp::MIN),
             RevocationTarget::Subject { subject, signed_in_until } => (SUBJECT, *subject.as_bytes(), signed_in_until),
             _ => return Err(failed(ACTION, "this version does not know its kind")),
         };
@@ -71,6 +72,7 @@ fn parse(entry: &str) -> Option<Option<Revocation>> {
     let target = match kind {
         SESSION => RevocationTarget::Session(digest),
         SIGN_IN => RevocationTarget::SignIn(digest),
+        ISSUER_SESSION => RevocationTarget::IssuerSession(digest),
         SUBJECT => RevocationTarget::Subject { subject: SubjectId::from_bytes(digest), signed_in_until },
         _ => return Some(None),
     };
@@ -80,3 +82,4 @@ fn parse(entry: &str) -> Option<Option<Revocation>> {
 const SESSION: &str = "session";
 const SIGN_IN: &str = "sign-in";
 const SUBJECT: &str = "subject";
+const ISSUER_SESSION: &str = "issuer-session";

@@ -16,6 +16,7 @@ impl RevocationStore for SqliteStore {
         let (kind, digest, signed_in_until) = match revocation.target {
             RevocationTarget::Session(digest) => (SESSION, digest, None),
             RevocationTarget::SignIn(digest) => (SIGN_IN, digest, None),
+            RevocationTarget::IssuerSession(digest) => (ISSUER_SESSION, digest, None),
             RevocationTarget::Subject { subject, signed_in_until } => {
                 (SUBJECT, *subject.as_bytes(), Some(signed_in_until.ticks()))
             }
@@ -92,6 +93,7 @@ fn revocation_of(row: &Row<'_>) -> Result<Option<Revocation>, rusqlite::Error> {
     let target = match (row.get::<_, i64>("kind")?, signed_in_until) {
         (SESSION, _) => RevocationTarget::Session(digest),
         (SIGN_IN, _) => RevocationTarget::SignIn(digest),
+        (ISSUER_SESSION, _) => RevocationTarget::IssuerSession(digest),
         (SUBJECT, Some(until)) => {
             RevocationTarget::Subject { subject: SubjectId::from_bytes(digest), signed_in_until: time(until) }
         }
@@ -103,3 +105,4 @@ fn revocation_of(row: &Row<'_>) -> Result<Option<Revocation>, rusqlite::Error> {
 const SESSION: i64 = 0;
 const SIGN_IN: i64 = 1;
 const SUBJECT: i64 = 2;
+const ISSUER_SESSION: i64 = 3;

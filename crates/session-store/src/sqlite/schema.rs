@@ -33,7 +33,7 @@ const MIGRATIONS: [&str; 1] = ["
 
     CREATE TABLE revocation (
         position        INTEGER PRIMARY KEY AUTOINCREMENT,
-        kind            INTEGER NOT NULL,  -- 0 session, 1 sign-in, 2 subject
+        kind            INTEGER NOT NULL,  -- 0 session, 1 sign-in, 2 subject, 3 session at the issuer
         digest          BLOB    NOT NULL,
         signed_in_until INTEGER,           -- of a subject
         expires         INTEGER NOT NULL

@@ -255,7 +255,7 @@ impl IssuerRow {
         let mut trust: Vec<String> =
             kinds.iter().filter(|(count, _)| *count > 0).map(|(count, kind)| format!("{count} {kind}")).collect();
         if issuer.metadata.is_some() {
-            trust.push(match metrics.issuer(name).metadata_found_good() {
+            trust.push(match metrics.metadata(name).found_good() {
                 Some(at) => format!("its metadata, found good {}", ago(at, now)),
                 None => "its metadata, which was never found good".to_owned(),
             });

@@ -1,12 +1,12 @@
 //! Sign-out by the issuer, from server to server: a signed statement that a user is signed out everywhere (OpenID Connect
 //! Back-Channel Logout 1.0). No browser has a part in it, so no blocked cookie can be in its way (SM §8.1).
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use handstamp_keys::jose::{JwkSet, JwsVerifier};
-use handstamp_keys::{KeyPolicy, sha256};
+use base64_simd::URL_SAFE_NO_PAD;
+use handstamp_keys::jose::JwsVerifier;
+use handstamp_keys::sha256;
 use handstamp_session_token::{ReplayCache, ReplicatedRevocations, Revocation, SubjectId};
 use handstamp_time::Timestamp;
 use handstamp_ws_federation::Parameters;
@@ -15,54 +15,71 @@ use http::{Method, Request, Response, StatusCode};
 use serde::Deserialize;
 
 use super::Federation;
+use super::setup::Shared;
 use crate::Error;
 use crate::audit::{Entry, Event};
-use crate::config;
+use crate::config::{self, LogoutScope, LogoutTokens};
 use crate::gateway::Visit;
 use crate::gateway::body::Body;
+use crate::gateway::metadata::{KeySet, LivingKeySet};
 use crate::gateway::problem::Problem;
 
-/// Believes an issuer's logout tokens, and ends all sessions of whom they name.
+/// Believes issuers' logout tokens, and ends the sessions that they name.
 pub(super) struct BackChannel {
     path: String,
-    keys: JwsVerifier,
-    /// Whose tokens.
-    issuer: String,
     /// For whom.
     audience: String,
-    /// Under which name claims know the issuer.
-    claims_issuer: String,
+    signers: Vec<LogoutSigner>,
     clock_skew: Duration,
     longest_session: Duration,
     revocations: Arc<ReplicatedRevocations>,
     replays: Arc<dyn ReplayCache>,
 }
 
+/// An issuer that signs logout tokens.
+struct LogoutSigner {
+    /// What it calls itself in them.
+    issuer: String,
+    keys: LogoutKeys,
+    /// Under which name claims know the issuer.
+    claims_issuer: String,
+    ends: LogoutScope,
+}
+
+enum LogoutKeys {
+    Fixed(JwsVerifier),
+    Published(Arc<LivingKeySet>),
+}
+
+/// Why a token ends nothing.
+enum Refusal {
+    /// Something is wrong with it.
+    Token(&'static str),
+    /// The keys of its issuer have not come yet.
+    KeysUnknown,
+}
+
 impl BackChannel {
     /// # Errors
-    /// The key set cannot be read, or the issuer has no name.
+    /// A key set cannot be read, or an issuer has no name.
     pub(super) fn open(
-        place: &str,
         settings: &config::Federation,
         channel: &config::BackChannel,
-        issuer: &config::Issuer,
-        revocations: Arc<ReplicatedRevocations>,
-        replays: Arc<dyn ReplayCache>,
+        issuers: &[(&str, &config::Issuer)],
+        shared: &Shared<'_>,
+        now: Timestamp,
     ) -> Result<Self, Error> {
-        let claims_issuer = issuer.name.clone().ok_or_else(|| Error::Setup {
-            code: "HST-CONFIG-MISSING",
-            message: format!("{place}.back_channel: needs the name of the issuer, under which claims know its users"),
-        })?;
+        let signers =
+            issuers.iter().filter_map(|(name, issuer)| Some((*name, *issuer, issuer.logout_tokens.as_ref()?)));
+        let signers = signers.map(|(name, issuer, tokens)| LogoutSigner::open(name, issuer, tokens, shared, now));
         Ok(Self {
             path: channel.path.as_str().to_owned(),
-            keys: JwsVerifier::new(read_keys(&format!("{place}.back_channel.keys"), &channel.keys)?),
-            issuer: channel.issuer.clone(),
             audience: channel.audience.clone().unwrap_or_else(|| settings.realm.clone()),
-            claims_issuer,
+            signers: signers.collect::<Result<_, _>>()?,
             clock_skew: settings.clock_skew,
             longest_session: settings.session.absolute_timeout + settings.session.clock_skew,
-            revocations,
-            replays,
+            revocations: Arc::clone(&shared.stores.revocations),
+            replays: Arc::clone(&shared.stores.replays),
         })
     }
 
@@ -70,12 +87,20 @@ impl BackChannel {
         &self.path
     }
 
-    /// Whom a token signs out, and the digest that makes a second use of it known.
-    fn examine(&self, token: &str, now: Timestamp) -> Result<LogoutToken, &'static str> {
-        let payload = self.keys.verify("logout+jwt", token).map_err(|_| "it is not signed by the issuer")?;
+    /// Whose token it is, and what it says once it is proven.
+    async fn examine(&self, token: &str, now: Timestamp) -> Result<(&LogoutSigner, LogoutToken), Refusal> {
+        // This says no more than whose keys to try.
+        let named = unproven_issuer(token).ok_or(Refusal::Token("it is no token"))?;
+        let signer = self.signers.iter().find(|signer| signer.issuer == named);
+        let signer = signer.ok_or(Refusal::Token("it is of another issuer"))?;
+        let payload = signer.verify(token, now).await?;
+        self.check(signer, &payload, now).map(|token| (signer, token)).map_err(Refusal::Token)
+    }
+
+    fn check(&self, signer: &LogoutSigner, payload: &[u8], now: Timestamp) -> Result<LogoutToken, &'static str> {
         let token: LogoutToken =
-            serde_json::from_slice(&payload).map_err(|_| "it lacks a claim, or has a malformed one")?;
-        if token.iss != self.issuer {
+            serde_json::from_slice(payload).map_err(|_| "it lacks a claim, or has a malformed one")?;
+        if token.iss != signer.issuer {
             return Err("it is of another issuer");
         }
         if !token.aud.names(&self.audience) {
@@ -102,6 +127,69 @@ impl BackChannel {
     }
 }
 
+impl LogoutSigner {
+    fn open(
+        name: &str,
+        issuer: &config::Issuer,
+        tokens: &LogoutTokens,
+        shared: &Shared<'_>,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        let place = format!("issuer.{name}.logout_tokens");
+        let claims_issuer = issuer.name.clone().ok_or_else(|| Error::Setup {
+            code: "HST-CONFIG-MISSING",
+            message: format!("{place}: needs the name of the issuer, under which claims know its users"),
+        })?;
+        let keys = match (shared.documents.key_set(name, tokens, shared.metrics, now)?, &tokens.keys) {
+            (Some(published), _) => LogoutKeys::Published(published),
+            (None, Some(file)) => {
+                let unusable = |code, problem: &dyn std::fmt::Display| Error::Setup {
+                    code,
+                    message: format!("{place}.keys: {}: {problem}", file.display()),
+                };
+                let json = std::fs::read(file).map_err(|error| unusable("HST-CONFIG-FILE", &error))?;
+                let keys = KeySet::read(&json).map_err(|error| unusable(error.code(), &error))?;
+                LogoutKeys::Fixed(keys.verifier)
+            }
+            (None, None) => {
+                let message = format!("{place}: needs keys or key_set");
+                return Err(Error::Setup { code: "HST-CONFIG-MISSING", message });
+            }
+        };
+        Ok(Self { issuer: tokens.issuer.clone(), keys, claims_issuer, ends: tokens.ends })
+    }
+
+    /// What the token says, if the issuer signed it; published keys are looked at again when there is none for it.
+    async fn verify(&self, token: &str, now: Timestamp) -> Result<Vec<u8>, Refusal> {
+        let verify = |keys: &JwsVerifier| {
+            keys.verify("logout+jwt", token).map_err(|_| Refusal::Token("it is not signed by the issuer"))
+        };
+        let published = match &self.keys {
+            LogoutKeys::Fixed(keys) => return verify(keys),
+            LogoutKeys::Published(published) => published,
+        };
+        let known = |keys: &Option<Arc<KeySet>>| keys.as_ref().is_some_and(|keys| keys.verifier.has_key_of(token));
+        let mut keys = published.current().0;
+        if !known(&keys) && published.refresh_for_unknown_key(now).await {
+            keys = published.current().0;
+        }
+        verify(&keys.ok_or(Refusal::KeysUnknown)?.verifier)
+    }
+
+    /// What a token ends; none when it names nobody.
+    fn revocation(&self, token: &LogoutToken, now: Timestamp, expires: Timestamp) -> Option<Revocation> {
+        let session = token.sid.as_deref().filter(|sid| !sid.is_empty());
+        match (&token.sub, session) {
+            (Some(user), None) => Some(Revocation::subject(SubjectId::new(&self.claims_issuer, user), now, expires)),
+            (Some(user), Some(_)) if self.ends == LogoutScope::User => {
+                Some(Revocation::subject(SubjectId::new(&self.claims_issuer, user), now, expires))
+            }
+            (_, Some(session)) => Some(Revocation::issuer_session(&self.claims_issuer, session, expires)),
+            (None, None) => None,
+        }
+    }
+}
+
 impl Federation {
     /// Answers the issuer.
     pub(super) async fn sign_out_by_back_channel(
@@ -122,22 +210,24 @@ impl Federation {
         let (parts, body) = request.into_parts();
         let form: Parameters = self.read_form(&parts.headers, body).await?;
         let now = self.sessions.now();
-        let token = channel.examine(form.get("logout_token").unwrap_or_default(), now).map_err(|why| {
-            tracing::warn!(federation = self.name, request = %visit.id, why, "a logout token was refused");
-            self.refuse_token()
-        })?;
-        let Some(user) = &token.sub else {
-            tracing::warn!(federation = self.name, request = %visit.id, "a logout token names a session, not a user");
+        let (signer, token) = match channel.examine(form.get("logout_token").unwrap_or_default(), now).await {
+            Ok(proven) => proven,
+            Err(Refusal::Token(why)) => {
+                tracing::warn!(federation = self.name, request = %visit.id, why, "a logout token was refused");
+                return Err(self.refuse_token());
+            }
+            Err(Refusal::KeysUnknown) => return Err(Problem::unavailable("HST-LOGOUT-KEYS")),
+        };
+        let Some(revocation) = signer.revocation(&token, now, now.saturating_add(channel.longest_session)) else {
+            tracing::warn!(federation = self.name, request = %visit.id, "a logout token names neither a user nor a session");
             return Err(self.refuse_token());
         };
         let unavailable = |error: handstamp_session_token::Error| {
             tracing::error!(federation = self.name, code = error.code(), %error, "a sign-out by the issuer is not everywhere");
             Problem::unavailable(error.code())
         };
-        let expires = now.saturating_add(channel.longest_session);
-        let revocation = Revocation::subject(SubjectId::new(&channel.claims_issuer, user), now, expires);
         let mut seen = b"handstamp logout token v1".to_vec();
-        seen.extend_from_slice(&sha256(channel.issuer.as_bytes()));
+        seen.extend_from_slice(&sha256(signer.issuer.as_bytes()));
         seen.extend_from_slice(token.jti.as_bytes());
         // A repeated token would sign out whoever has signed in again since.
         let remember = Timestamp::from_unix_seconds(token.exp.unwrap_or(token.iat)).unwrap_or(now);
@@ -149,14 +239,14 @@ impl Federation {
         channel.revocations.revoke(&[revocation], now).await.map_err(unavailable)?;
         self.metrics.issuer_sign_outs.add();
         let entry = Entry::new(Event::IssuerSignOut).of_request(visit.origin.client, visit.id);
-        let issuer = Some(channel.claims_issuer.as_str());
-        self.audit.note(&Entry { federation: Some(&self.name), issuer, user: Some(user), ..entry });
+        let issuer = Some(signer.claims_issuer.as_str());
+        self.audit.note(&Entry { federation: Some(&self.name), issuer, user: token.sub.as_deref(), ..entry });
         tracing::info!(
             federation = self.name,
             request = %visit.id,
             client = %visit.origin.client,
-            subject = ?SubjectId::new(&channel.claims_issuer, user),
-            "signed out everywhere by the issuer"
+            ended = ?revocation.target,
+            "signed out by the issuer"
         );
         let mut response = Response::new(Body::empty());
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -186,6 +276,9 @@ struct LogoutToken {
     events: serde_json::Map<String, serde_json::Value>,
     #[serde(default)]
     sub: Option<String>,
+    /// The session at the issuer.
+    #[serde(default)]
+    sid: Option<String>,
     #[serde(default)]
     nonce: Option<serde_json::Value>,
 }
@@ -206,13 +299,17 @@ impl Audience {
     }
 }
 
-fn read_keys(key: &str, file: &Path) -> Result<JwkSet, Error> {
-    let json = std::fs::read(file).map_err(|error| Error::Setup {
-        code: "HST-CONFIG-FILE",
-        message: format!("{key}: {} cannot be read: {error}", file.display()),
-    })?;
-    JwkSet::parse(&json, &KeyPolicy::default())
-        .map_err(|error| Error::Setup { code: error.code(), message: format!("{key}: {}: {error}", file.display()) })
+/// Who a token says signed it.
+fn unproven_issuer(token: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Issued {
+        iss: String,
+    }
+    if token.len() > JwsVerifier::MAX_LEN {
+        return None;
+    }
+    let payload = URL_SAFE_NO_PAD.decode_to_vec(token.split('.').nth(1)?).ok()?;
+    serde_json::from_slice::<Issued>(&payload).ok().map(|issued| issued.iss)
 }
 
 const LOGOUT_EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";

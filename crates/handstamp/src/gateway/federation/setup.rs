@@ -19,7 +19,7 @@ use crate::admin::Metrics;
 use crate::audit::AuditLog;
 use crate::config::{self, Config};
 use crate::gateway::foundation::Stores;
-use crate::gateway::metadata::MetadataShelf;
+use crate::gateway::metadata::IssuerDocuments;
 
 /// What all relying parties of a process share.
 pub(in crate::gateway) struct Shared<'s> {
@@ -28,7 +28,7 @@ pub(in crate::gateway) struct Shared<'s> {
     pub(in crate::gateway) stores: &'s Stores,
     pub(in crate::gateway) metrics: &'s Arc<Metrics>,
     pub(in crate::gateway) audit: &'s AuditLog,
-    pub(in crate::gateway) metadata: &'s MetadataShelf,
+    pub(in crate::gateway) documents: &'s IssuerDocuments,
 }
 
 impl Federation {
@@ -59,24 +59,10 @@ impl Federation {
             .build()
             .map_err(|error| setup_error(&place, error.code(), &error))?;
         let configured = shared.config.issuers_of(settings);
-        let (_, issuer) = configured.first().ok_or_else(|| Error::Setup {
-            code: "HST-CONFIG-MISSING",
-            message: format!("{place}.issuer: there is no such issuer"),
-        })?;
         let state_prefix = if settings.cookie.secure { "__Host-signin-" } else { "signin-" };
         let decryption = decryption::open(&place, settings)?;
         let back_channel = match &settings.back_channel {
-            Some(channel) => {
-                let (revocations, replays) = (&shared.stores.revocations, &shared.stores.replays);
-                Some(BackChannel::open(
-                    &place,
-                    settings,
-                    channel,
-                    issuer,
-                    Arc::clone(revocations),
-                    Arc::clone(replays),
-                )?)
-            }
+            Some(channel) => Some(BackChannel::open(settings, channel, &configured, shared, sessions.now())?),
             None => None,
         };
         let mut parties = Vec::with_capacity(configured.len());
@@ -90,7 +76,7 @@ impl Federation {
                 public_url: public_url.clone(),
                 keys: Arc::clone(shared.keys),
                 decryption: decryption.clone(),
-                metadata: shared.metadata.of(issuer_name, issuer, shared.metrics, sessions.now())?,
+                metadata: shared.documents.metadata(issuer_name, issuer, shared.metrics, sessions.now())?,
                 made: ArcSwapOption::empty(),
             };
             // What is wrong with the settings is said now; what the issuer has not said yet may come.

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use handstamp_claims::ClaimsPrincipal;
 use handstamp_keys::sha256;
 use handstamp_saml::{Error as TokenError, Rejection};
+use handstamp_session_token::IssuerSession;
 use handstamp_time::Timestamp;
 use handstamp_web_session::cookie::RequestCookies;
 use handstamp_web_session::{Session, SignIn};
 use handstamp_ws_federation::{
-    Error, HomeRealms, Limits, Parameters, RelyingParty, RequestKind, ReturnUrl, SignInOptions, StateCookie,
-    UnconfirmedSignIn,
+    Error, HomeRealms, Limits, Parameters, RelyingParty, RequestKind, ReturnUrl, SignInOptions, SignOutContext,
+    StateCookie, UnconfirmedSignIn,
 };
 use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
 use http::{Method, Request, Response, StatusCode, Uri};
@@ -142,8 +144,12 @@ impl Federation {
         }
         let signed_in = unconfirmed.confirm(first_use).map_err(|error| self.sign_in_problem(&error))?;
 
+        let issuer_session = self.issuer_session(&signed_in.principal, &signed_in.sign_out, &signed_in.issuer);
         let mut sign_in =
             SignIn::new(signed_in.principal).persistent(signed_in.remember).context(signed_in.sign_out.encode());
+        if let Some(session) = issuer_session {
+            sign_in = sign_in.issuer_session(session);
+        }
         if let Some(end) = signed_in.expires_at {
             sign_in = sign_in.issuer_expiry(end);
         }
@@ -171,6 +177,22 @@ impl Federation {
         let mut response = redirect(StatusCode::SEE_OTHER, signed_in.return_url.as_str())?;
         set_cookies(&mut response, &signed_in.cookies);
         Ok(response)
+    }
+
+    /// The session at the issuer, by which that may end ours.
+    fn issuer_session(
+        &self,
+        principal: &ClaimsPrincipal,
+        sign_out: &SignOutContext,
+        issuer: &str,
+    ) -> Option<IssuerSession> {
+        let party = self.issuers.that_asked(Some(&sign_out.relying_party)).next()?;
+        let claim_type = party.issuer.logout_tokens.as_ref().and_then(|tokens| tokens.session_claim.as_deref());
+        let session = match claim_type {
+            Some(claim_type) => principal.identity()?.find_first(claim_type)?.value().into(),
+            None => sign_out.session_index.as_deref()?.into(),
+        };
+        Some(IssuerSession { issuer: issuer.into(), session_index: Some(session), sign_out_url: None })
     }
 
     /// Has the response read by whoever asked for it. One that nobody asked for is its who trusts the issuer that signed it.

@@ -24,9 +24,8 @@ pub(super) struct Fetcher {
 impl Fetcher {
     /// # Errors
     /// Authorities that cannot be read.
-    pub(super) fn new(issuer: &str, url: &HttpUrl, authorities: &[PathBuf]) -> Result<Self, Error> {
-        let setup =
-            |code, problem: String| Error::Setup { code, message: format!("issuer.{issuer}.metadata: {problem}") };
+    pub(super) fn new(place: &str, url: &HttpUrl, authorities: &[PathBuf]) -> Result<Self, Error> {
+        let setup = |code, problem: String| Error::Setup { code, message: format!("{place}: {problem}") };
         let address = url.as_str().parse().map_err(|error| setup("HST-CONFIG-VALUE", format!("{error}")))?;
         let builder = if url.is_https() {
             let tls = ClientSettings { authorities: authorities.to_vec(), identity: None };
@@ -60,8 +59,9 @@ impl Fetcher {
     async fn get(&self) -> Result<Bytes, String> {
         let mut request = Request::new(Empty::new());
         *request.uri_mut() = self.url.clone();
-        let accept =
-            http::HeaderValue::from_static("application/samlmetadata+xml, application/xml, text/xml, */*;q=0.1");
+        let accept = http::HeaderValue::from_static(
+            "application/samlmetadata+xml, application/jwk-set+json, application/xml, text/xml, */*;q=0.1",
+        );
         request.headers_mut().insert(http::header::ACCEPT, accept);
         let response = self.client.request(request).await.map_err(|error| explained(&error))?;
         let status = response.status();
@@ -91,5 +91,5 @@ fn explained(error: &dyn std::error::Error) -> String {
 }
 
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Metadata of one issuer is some ten kilobytes.
+/// Metadata of one issuer is some ten kilobytes, and keys are less.
 const MAX_BYTES: usize = 1 << 20;

@@ -37,7 +37,7 @@ use crate::gateway::Visit;
 use crate::gateway::application_headers::TokenHeader;
 use crate::gateway::body::{Body, BodyError};
 use crate::gateway::claim_headers::ClaimHeaderWriter;
-use crate::gateway::metadata::MetadataShelf;
+use crate::gateway::metadata::IssuerDocuments;
 use crate::gateway::origin::Origin;
 use crate::gateway::problem::Problem;
 
@@ -73,7 +73,7 @@ pub(in crate::gateway) struct Ground<'g> {
     pub(in crate::gateway) config: &'g Config,
     pub(in crate::gateway) seals: Seals,
     pub(in crate::gateway) replays: Arc<dyn StoredReplays>,
-    pub(in crate::gateway) metadata: &'g MetadataShelf,
+    pub(in crate::gateway) documents: &'g IssuerDocuments,
 }
 
 /// A route.
@@ -129,7 +129,7 @@ impl TerminateSessions {
             builder = builder.user_names(Arc::clone(&users) as Arc<_>).claims_transformation(users);
         }
         let published =
-            |issuer: &str, settings: &Issuer| ground.metadata.of(issuer, settings, metrics, SystemClock.now());
+            |issuer: &str, settings: &Issuer| ground.documents.metadata(issuer, settings, metrics, SystemClock.now());
         if let Some(tokens) = CallerTokens::open(name, route, terms, ground.config, published)? {
             builder = builder.issued_tokens(Arc::new(tokens));
         }
