@@ -240,6 +240,41 @@ fn sc_14_a_certificate_in_the_file_is_written_beside_the_configuration() {
     assert_eq!(config.listener["local"].address.to_string(), "127.0.0.1:8090");
 }
 
+/// As Windows' tools write it: every default written out, and the certificate as a store keeps it.
+#[test]
+fn sc_83_an_app_config_of_windows_tools_imports_without_a_word() {
+    let tls = rcgen::generate_simple_self_signed(["service".to_owned()]).unwrap();
+    let der = &tls.cert.der()[..];
+    let property = |number: u32, value: &[u8]| {
+        let length = u32::try_from(value.len()).unwrap();
+        [&number.to_le_bytes()[..], &1_u32.to_le_bytes(), &length.to_le_bytes(), value].concat()
+    };
+    let serialized = [property(3, &[7; 20]), property(32, der)].concat();
+    let encoded = base64_simd::STANDARD.encode_to_string(&serialized);
+    let text = include_str!("wcf/app.config").replace("CERTIFICATE", &encoded);
+    let import = Import::read(text).unwrap();
+    assert_eq!(unsupported(&import), []);
+    let config = load(&import);
+    assert_eq!(config.soap.keys().collect::<Vec<_>>(), ["custom-binding-iledger", "ws2007-http-binding-iorders"]);
+    let (_, written) = import.files().find(|(name, _)| *name == "custom-binding-iledger-service.crt").unwrap();
+    assert_eq!(handstamp_keys::Certificate::read_all(written.as_bytes()).unwrap()[0].der(), der);
+    let short = CustomBinding::parse(
+        r#"<binding name="CustomBinding_ILedger">
+             <security authenticationMode="SecureConversation" requireSecurityContextCancellation="false">
+               <secureConversationBootstrap authenticationMode="UserNameForCertificate"/>
+             </security><httpTransport/></binding>"#,
+    );
+    assert_eq!(binding(&import, "custom-binding-iledger.binding.xml"), short.unwrap());
+    let orders = binding(&import, "ws2007-http-binding-iorders.binding.xml");
+    assert_eq!(orders.security().session().unwrap().bootstrap.suite.name(), "Basic256Sha256");
+    // What only looks like it is no certificate.
+    for wrong in [&serialized[..serialized.len() - 1], &property(32, b"no certificate"), &[3, 0, 0, 0]] {
+        let encoded = base64_simd::STANDARD.encode_to_string(wrong);
+        let text = include_str!("wcf/app.config").replace("CERTIFICATE", &encoded);
+        assert!(unsupported(&Import::read(text).unwrap())[0].1.contains("no single certificate"));
+    }
+}
+
 #[test]
 fn sc_14_8_tokens_come_from_the_token_service_and_are_believed_by_its_certificates() {
     let bindings = |issuer: &str| {

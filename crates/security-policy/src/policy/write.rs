@@ -186,16 +186,13 @@ impl BindingWriter<'_> {
     fn protocols(self, out: &mut Assertions) {
         let binding = self.binding;
         let wss = if binding.version.wss == WssVersion::V11 { "Wss11" } else { "Wss10" };
+        let references = References::of(binding);
         out.nested(wss, |out| {
-            out.flag("MustSupportRefKeyIdentifier");
-            out.flag("MustSupportRefIssuerSerial");
-            if binding.version.wss == WssVersion::V11 {
-                out.flag("MustSupportRefThumbprint");
-                out.flag("MustSupportRefEncryptedKey");
-            }
-            if binding.require_signature_confirmation {
-                out.flag("RequireSignatureConfirmation");
-            }
+            out.flag_if(references.key_identifier, "MustSupportRefKeyIdentifier");
+            out.flag_if(references.issuer_serial, "MustSupportRefIssuerSerial");
+            out.flag_if(references.thumbprint, "MustSupportRefThumbprint");
+            out.flag_if(references.encrypted_key, "MustSupportRefEncryptedKey");
+            out.flag_if(binding.require_signature_confirmation, "RequireSignatureConfirmation");
         });
         let trust = if out.generation == Generation::V13 { "Trust13" } else { "Trust10" };
         out.nested(trust, |out| {
@@ -280,6 +277,44 @@ impl BindingWriter<'_> {
             out.flag("MustNotSendAmend");
             out.flag_if(!session.require_cancellation || !session.can_renew, "MustNotSendRenew");
         }
+    }
+}
+
+/// How the tokens of a binding are referred to, by other means than their ids.
+#[derive(Default)]
+struct References {
+    key_identifier: bool,
+    issuer_serial: bool,
+    thumbprint: bool,
+    encrypted_key: bool,
+}
+
+impl References {
+    fn of(binding: &SecurityBinding) -> Self {
+        let mut references = Self::default();
+        let protecting = match &binding.protection {
+            Protection::Symmetric { token } => {
+                // Replies are protected by the key that the request encrypted.
+                references.encrypted_key = token.kind == TokenKind::X509;
+                vec![token]
+            }
+            Protection::Asymmetric { initiator, recipient } => vec![initiator, recipient],
+            Protection::Transport => Vec::new(),
+        };
+        let supporting = binding.supporting_tokens.iter().map(|supporting| &supporting.parameters);
+        for token in protecting.into_iter().chain(supporting).filter(|token| token.kind == TokenKind::X509) {
+            match (token.reference, binding.version.wss) {
+                (ReferenceStyle::Any, WssVersion::V10) => {
+                    (references.key_identifier, references.issuer_serial) = (true, true);
+                }
+                (ReferenceStyle::Any, WssVersion::V11) | (ReferenceStyle::Thumbprint, _) => {
+                    references.thumbprint = true;
+                }
+                (ReferenceStyle::IssuerSerial, _) => references.issuer_serial = true,
+                (ReferenceStyle::KeyIdentifier, _) => references.key_identifier = true,
+            }
+        }
+        references
     }
 }
 

@@ -105,11 +105,11 @@ fn sc_97_the_endpoint_policy_has_wcf_s_order() {
         sp:SymmetricBinding sp:ProtectionToken sp:X509Token sp:RequireDerivedKeys sp:RequireThumbprintReference sp:WssX509V3Token10 \
         sp:AlgorithmSuite sp:Basic256 sp:Layout sp:Strict sp:IncludeTimestamp sp:EncryptSignature sp:OnlySignEntireHeadersAndBody \
         sp:SignedSupportingTokens sp:UsernameToken sp:WssUsernameToken10 \
-        sp:Wss11 sp:MustSupportRefKeyIdentifier sp:MustSupportRefIssuerSerial sp:MustSupportRefThumbprint sp:MustSupportRefEncryptedKey \
+        sp:Wss11 sp:MustSupportRefThumbprint sp:MustSupportRefEncryptedKey \
         sp:Trust10 sp:MustSupportIssuedTokens sp:RequireClientEntropy sp:RequireServerEntropy \
         sp:AlgorithmSuite sp:Basic256 sp:Layout sp:Strict sp:IncludeTimestamp sp:EncryptSignature sp:ProtectTokens \
         sp:OnlySignEntireHeadersAndBody \
-        sp:Wss11 sp:MustSupportRefKeyIdentifier sp:MustSupportRefIssuerSerial sp:MustSupportRefThumbprint sp:MustSupportRefEncryptedKey \
+        sp:Wss11 \
         sp:Trust10 sp:MustSupportIssuedTokens sp:RequireClientEntropy sp:RequireServerEntropy wsaw:UsingAddressing";
     assert_order(&policy, expected);
     assert!(policy.contains("http://schemas.xmlsoap.org/ws/2005/07/securitypolicy/IncludeToken/AlwaysToRecipient"));
@@ -122,7 +122,7 @@ fn sc_97_the_endpoint_policy_of_1_2_says_what_is_never_sent() {
     let mut security = SecurityBinding::secure_conversation(bootstrap, version);
     let properties = "sp:AlgorithmSuite sp:Basic256 sp:Layout sp:Strict sp:IncludeTimestamp sp:EncryptSignature \
         sp:OnlySignEntireHeadersAndBody \
-        sp:Wss11 sp:MustSupportRefKeyIdentifier sp:MustSupportRefIssuerSerial sp:MustSupportRefThumbprint sp:MustSupportRefEncryptedKey \
+        sp:Wss11 \
         sp:Trust13 sp:MustSupportIssuedTokens sp:RequireClientEntropy sp:RequireServerEntropy";
     for (cancels, renews, before, behind) in [
         (true, true, "", "sp:MustNotSendAmend"),
@@ -163,16 +163,40 @@ fn sc_97_the_endpoint_policy_over_tls_endorses() {
         );
         let is_13 = version.generation == handstamp_ws_security::Generation::V13;
         let (trust, amend) = if is_13 { ("sp:Trust13", "sp:MustNotSendAmend") } else { ("sp:Trust10", "") };
-        let protocols = format!(
-            "sp:Wss11 sp:MustSupportRefKeyIdentifier sp:MustSupportRefIssuerSerial sp:MustSupportRefThumbprint \
-             sp:MustSupportRefEncryptedKey {trust} sp:MustSupportIssuedTokens sp:RequireClientEntropy sp:RequireServerEntropy"
-        );
+        let protocols =
+            format!("sp:Wss11 {trust} sp:MustSupportIssuedTokens sp:RequireClientEntropy sp:RequireServerEntropy");
         let expected = format!(
             "{binding} sp:EndorsingSupportingTokens sp:SecureConversationToken \
              sp:BootstrapPolicy sp:SignedParts sp:Body sp:EncryptedParts sp:Body {binding} {user} sp:UsernameToken \
              sp:WssUsernameToken10 {protocols} {amend} {protocols} wsaw:UsingAddressing"
         );
         assert_order(&endpoint_policy(&publication), &expected);
+    }
+}
+
+#[test]
+fn sc_97_references_are_named_as_far_as_tokens_are_referred_to_so() {
+    let (v10, v11) = (MessageSecurityVersion::WSS10_13_BSP, MessageSecurityVersion::WSS11_13);
+    for (mode, version, expected) in [
+        (
+            AuthenticationMode::MutualCertificate,
+            v10,
+            "Wss10 sp:MustSupportRefKeyIdentifier sp:MustSupportRefIssuerSerial",
+        ),
+        (
+            AuthenticationMode::MutualCertificate,
+            v11,
+            "Wss11 sp:MustSupportRefThumbprint sp:MustSupportRefEncryptedKey sp:RequireSignatureConfirmation",
+        ),
+        (AuthenticationMode::CertificateOverTransport, v11, "Wss11 sp:MustSupportRefThumbprint"),
+        (AuthenticationMode::UserNameOverTransport, v10, "Wss10"),
+        (AuthenticationMode::IssuedToken, v11, "Wss11"),
+    ] {
+        let security = SecurityBinding::for_mode(mode, version).unwrap();
+        let policy = endpoint_policy(&publication(&security));
+        let start = policy.find("<sp:Wss1").unwrap();
+        let end = policy.find("<sp:Trust1").unwrap();
+        assert_order(&policy[start..end], &format!("sp:{expected}"));
     }
 }
 

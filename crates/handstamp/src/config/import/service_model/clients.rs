@@ -119,8 +119,8 @@ fn read_certificate(element: Element<'_>, route: &Route, key: &str, draft: &mut 
     let setting = settings(element).into_iter().find(|setting| setting.name == "encodedvalue");
     let Some(setting) = setting else { return draft.unknown_element(element) };
     let compact: String = setting.value.split_whitespace().collect();
-    let der = STANDARD.decode_to_vec(compact).ok();
-    let certificate = der.and_then(|der| Certificate::from_der(&der).ok());
+    let content = STANDARD.decode_to_vec(compact).unwrap_or_default();
+    let certificate = Certificate::from_der(serialized(&content).unwrap_or(&content)).ok();
     let Some(certificate) = certificate else {
         return draft.refuse(
             &setting,
@@ -130,4 +130,18 @@ fn read_certificate(element: Element<'_>, route: &Route, key: &str, draft: &mut 
     let file = format!("{}-service.crt", route.name);
     draft.files.push((file.clone(), certificate.to_pem()));
     draft.carry(&setting, key, quote_list(&[file]));
+}
+
+/// The certificate in what Windows calls a serialized certificate, which is what its tools write: properties, each with its number,
+/// a 1, the length of its value, and the value. The certificate is number 32.
+fn serialized(mut content: &[u8]) -> Option<&[u8]> {
+    loop {
+        let (head, rest) = content.split_at_checked(12)?;
+        let number = |at: usize| Some(u32::from_le_bytes(head.get(at..at + 4)?.try_into().ok()?));
+        let (value, behind) = rest.split_at_checked(usize::try_from(number(8)?).ok()?)?;
+        if number(0)? == 32 {
+            return Some(value);
+        }
+        content = behind;
+    }
 }
