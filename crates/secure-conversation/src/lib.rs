@@ -8,6 +8,7 @@
 //! | [`Contract`] | the operations of a service, and how their messages are protected |
 //! | [`AddressLimits`] | what one client address may ask for, and how often it may be refused |
 //! | [`ClaimsTransformation`], [`Authorization`], [`IssuedTokens`] | what the application decides |
+//! | [`PasswordFile`] | names and passwords in a file of Apache's htpasswd |
 //! | [`SamlTokens`] | accepts SAML assertions of token services, with the key that their holder proves to have |
 //! | [`TokenService`], [`TokenClient`] | issues such tokens and obtains them: the active side of WS-Trust |
 //! | [`trust`] | requests for security contexts and the answers, as values |
@@ -115,7 +116,7 @@
 //!
 //! | | asked | decides |
 //! |---|---|---|
-//! | [`UserNameValidator`](handstamp_ws_security::UserNameValidator), a closure for instance | for each request for a session | whether a password is right: a directory, a file, an account store |
+//! | [`UserNameValidator`](handstamp_ws_security::UserNameValidator), a closure for instance | for each request for a session | whether a password is right: a directory, a [file](PasswordFile), an account store |
 //! | [`IssuedTokens`], such as [`SamlTokens`] | for each request for a session | whether a token is good, and whom it speaks of |
 //! | [`ClaimsTransformation`] | once, when the session is issued | what the principal of all its messages is |
 //! | [`Authorization`] | for each message | whether the caller may do this |
@@ -152,6 +153,8 @@ mod hooks;
 pub mod http;
 mod identity;
 mod negotiation;
+#[cfg(feature = "htpasswd")]
+mod password_file;
 mod requirements;
 mod saml_tokens;
 mod service;
@@ -168,6 +171,8 @@ pub use contract::{Contract, Operation};
 pub use cookie::{ContextCookies, NativeCookies, WcfStateCookies};
 pub use error::Error;
 pub use hooks::{Authorization, ClaimsTransformation, IssuedTokens};
+#[cfg(feature = "htpasswd")]
+pub use password_file::PasswordFile;
 pub use saml_tokens::SamlTokens;
 pub use service::{
     AddressLimits, Allowance, Answer, ApplicationRequest, Event, Handled, Incoming, SecureConversationService,

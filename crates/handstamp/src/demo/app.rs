@@ -103,7 +103,8 @@ mod tests {
         }
         let started = "2030-01-01T08:00:00Z".parse().unwrap();
         let page = LedgerPage { address: "http://localhost:1/ledger".into(), command: "call".into() };
-        let pages = Pages { sessions: Arc::new(LiveSessions::new(started)), page };
+        let pages =
+            Pages { sessions: Arc::new(LiveSessions::new(started, |_| std::collections::HashMap::new())), page };
         answer(&request.body(()).unwrap(), &pages, &VirtualClock::new("2030-01-01T08:05:00Z".parse().unwrap()))
     }
 }

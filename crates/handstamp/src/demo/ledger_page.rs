@@ -39,6 +39,7 @@ struct Row {
     count: u64,
     left: String,
     survived: bool,
+    remembered: bool,
     from: u32,
     length: u32,
     dots: Vec<u32>,
@@ -98,6 +99,7 @@ impl Scale {
             count: session.count,
             left: format_duration(Duration::from_secs(left.as_secs().next_multiple_of(60))),
             survived: session.survived,
+            remembered: session.is_remembered,
             from,
             length: to.saturating_sub(from).max(14),
             dots: session.messages.iter().map(|at| self.x(*at)).collect(),
@@ -111,12 +113,13 @@ impl Scale {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::HashMap;
 
     #[test]
     fn the_page_draws_each_session_and_says_which_survived() {
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
         let (started, now) = (at("2030-01-01T08:10:00Z"), at("2030-01-01T08:20:00Z"));
-        let sessions = LiveSessions::new(started);
+        let sessions = LiveSessions::new(started, |_| HashMap::new());
         let page = LedgerPage { address: "http://localhost:1/ledger".into(), command: "call <it>".into() };
         let empty = page.show(&sessions, now);
         assert!(empty.body().contains("call &#60;it&#62;") && !empty.body().contains("<svg id"));

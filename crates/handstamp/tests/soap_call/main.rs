@@ -1,11 +1,11 @@
 //! `handstamp soap call` against services in this process: over TLS, and with bootstraps that TLS negotiates in messages.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use handstamp::soap::binding::read_binding;
 use handstamp_keys::tls::{ClientCertificates, ServerSettings, TlsIdentity};
 use handstamp_keys::{CertificateTrust, KeyKind, SigningIdentity, SystemRandom};
 use handstamp_secure_conversation::http::{Reply, SoapService};
 use handstamp_secure_conversation::{ApplicationRequest, SecureConversationService};
-use handstamp_security_policy::CustomBinding;
 use handstamp_time::{Clock as _, SystemClock, Timestamp};
 use handstamp_ws_security::{Body, UserNameValidator};
 use hyper_util::rt::TokioIo;
@@ -79,7 +79,7 @@ impl World {
         std::fs::write(folder.path().join("client.crt"), client.certificate().to_pem()).unwrap();
         identity("client").create(&folder.path().join("stranger.pem")).unwrap();
         let acceptor = tls.then(|| acceptor(folder.path(), line));
-        let service = SecureConversationService::builder(CustomBinding::parse(text).unwrap().security().clone())
+        let service = SecureConversationService::builder(read_binding(text.as_bytes()).unwrap().security().clone())
             .identity(service)
             .trust(CertificateTrust::none().with_certificate(client.certificate()))
             .user_names(Arc::new(Ada))
@@ -222,8 +222,8 @@ async fn sc_6_4_a_certificate_is_shown_to_a_server_that_asks_for_one() {
 /// `establishSecurityContext="false"`: the negotiated context is all there is, and a kept one goes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn sc_75_a_negotiated_context_without_a_session() {
-    let text = "<customBinding><binding name='b'><security authenticationMode='UserNameForSslNegotiated'/>\
-                <textMessageEncoding/><httpTransport/></binding></customBinding>";
+    let text = "<wsHttpBinding><binding><security><message clientCredentialType='UserName' establishSecurityContext='false'/>\
+                </security></binding></wsHttpBinding>";
     let world = World::serve_binding(text.to_owned(), Line::Plain).await;
     let first = world.call(&["--user", "ada:secret", "-v", "--session", "reuse"]).await.unwrap();
     assert!(first.contains(">ada</you>") && first.contains("TLS is negotiated"), "{first}");

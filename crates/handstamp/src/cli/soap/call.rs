@@ -21,6 +21,7 @@ use zeroize::Zeroizing;
 
 use crate::Error;
 use crate::cli::{block_on, input, print};
+use crate::soap::binding::read_binding;
 use crate::soap::call::{CallError, Caller, Reply};
 use crate::soap::encoding::read_message;
 use crate::soap::session_file::SessionFile;
@@ -39,7 +40,7 @@ use crate::soap::session_file::SessionFile;
 pub(in crate::cli) struct Call {
     /// The address of the service.
     url: String,
-    /// The <customBinding> or <binding> element of WCF, with authenticationMode="SecureConversation".
+    /// The binding as a configuration of WCF has it: <customBinding>, its <binding>, or <wsHttpBinding> and its like.
     #[arg(long, value_name = "FILE")]
     binding: PathBuf,
     /// Who calls. Without a password it is read from HANDSTAMP_PASSWORD, or from the terminal.
@@ -99,8 +100,7 @@ impl Call {
             code,
             message: format!("{}: {problem}", file.display()),
         };
-        let binding =
-            CustomBinding::parse(binding_text.clone()).map_err(|error| setup(error.code(), &self.binding, &error))?;
+        let binding = read_binding(&binding_text).map_err(|error| setup(error.code(), &self.binding, &error))?;
         let version = binding.message_version();
         let (soap, addressing) = (version.soap.unwrap_or_default(), version.addressing.unwrap_or_default());
         let content = read_message(input::read(self.body.as_ref())?)?;

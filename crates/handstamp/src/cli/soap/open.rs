@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use handstamp_keys::{Certificate, KeyPolicy, SigningIdentity, SymmetricKey};
-use handstamp_security_policy::CustomBinding;
 use handstamp_time::{Clock, SystemClock, Timestamp};
 use handstamp_ws_security::ProtectionLevel;
 use serde_json::json;
 
 use crate::Error;
 use crate::cli::{input, print};
+use crate::soap::binding::read_binding;
 use crate::soap::encoding::read_message;
 use crate::soap::open::{GivenKeys, Opened, Opener, Refusal};
 
@@ -28,7 +28,7 @@ use crate::soap::open::{GivenKeys, Opened, Opener, Refusal};
 pub(in crate::cli) struct Open {
     /// The message: text, MTOM or .NET binary. Default: standard input.
     file: Option<PathBuf>,
-    /// The <customBinding> or <binding> element of WCF.
+    /// The binding as a configuration of WCF has it: <customBinding>, its <binding>, or <wsHttpBinding> and its like.
     #[arg(long, value_name = "FILE")]
     binding: PathBuf,
     /// Who received the message.
@@ -101,7 +101,7 @@ impl Open {
             code,
             message: format!("{}: {problem}", file.display()),
         };
-        let binding = CustomBinding::parse(input::read_option(&self.binding)?)
+        let binding = read_binding(&input::read_option(&self.binding)?)
             .map_err(|error| setup(error.code(), &self.binding, &error))?;
         // SC 5.4: the keys that algorithm suites allow.
         let policy = KeyPolicy::with_min_rsa_bits(1024);

@@ -70,7 +70,7 @@ pub(super) fn remembered_binding() -> String {
 pub(super) struct Ledger {
     socket: TcpListener,
     sealed: SecureConversationService,
-    remembered: SecureConversationService,
+    remembered: Arc<SecureConversationService>,
     book: Arc<Book>,
     sessions: Arc<LiveSessions>,
 }
@@ -105,9 +105,13 @@ impl Ledger {
                 .build()
                 .map_err(|error| unusable(&error))
         };
-        let (sealed, remembered) = (service(BINDING)?, service(&remembered_binding())?);
+        let (sealed, remembered) = (service(BINDING)?, Arc::new(service(&remembered_binding())?));
         let book = Book::open(&folder.join(BOOK_FILE)).map_err(|error| unusable(&error))?;
-        Ok(Self { socket, sealed, remembered, book: Arc::new(book), sessions: Arc::new(LiveSessions::new(now)) })
+        let remembering = Arc::clone(&remembered);
+        let sessions = LiveSessions::new(now, move |now| {
+            remembering.sessions(now).into_iter().map(|session| (session.context_id, session.expires)).collect()
+        });
+        Ok(Self { socket, sealed, remembered, book: Arc::new(book), sessions: Arc::new(sessions) })
     }
 
     /// The sessions, for the page that draws them.
@@ -118,19 +122,19 @@ impl Ledger {
     /// Serves for ever.
     pub(super) async fn serve(self) {
         let Self { socket, sealed, remembered, book, sessions } = self;
-        let application = move |request: Arc<ApplicationRequest>| {
+        let soap = |service, is_remembered| {
             let (book, sessions) = (Arc::clone(&book), Arc::clone(&sessions));
-            async move {
-                let now = SystemClock.now();
-                sessions.met(request.session(), now);
-                answer(&book, &request, now)
-            }
+            let application = move |request: Arc<ApplicationRequest>| {
+                let (book, sessions) = (Arc::clone(&book), Arc::clone(&sessions));
+                async move {
+                    let now = SystemClock.now();
+                    sessions.met(request.session(), is_remembered, now);
+                    answer(&book, &request, now)
+                }
+            };
+            SoapService::new(service, application).with_content_limit(CONTENT_LIMIT, tokio::time::sleep)
         };
-        let soap = |service| {
-            SoapService::new(Arc::new(service), application.clone())
-                .with_content_limit(CONTENT_LIMIT, tokio::time::sleep)
-        };
-        let (sealed, remembered) = (soap(sealed), soap(remembered));
+        let (sealed, remembered) = (soap(Arc::new(sealed), false), soap(remembered, true));
         loop {
             let Ok((stream, peer)) = socket.accept().await else { continue };
             let (sealed, remembered) =
