@@ -65,8 +65,9 @@ impl RateLimiter {
         let Some(shard) = self.clients.shards.get(shard) else { return Ok(()) };
         let mut clients = shard.lock().unwrap_or_else(PoisonError::into_inner);
         let whole_at = clients.get_or_insert_mut(client, || now);
-        // Settings with a longer memory may have been in force before.
-        let next = (*whole_at).clamp(now, now + self.tolerance) + self.interval;
+        // Settings with a longer memory may have been in force before; from now on these count.
+        *whole_at = (*whole_at).clamp(now, now + self.tolerance);
+        let next = *whole_at + self.interval;
         let ahead = next.saturating_sub(now);
         if ahead > self.tolerance {
             return Err(ahead - self.tolerance);
