@@ -9,6 +9,7 @@
 //   stsUrl, stsCertificate              the token service that the peer as a relying party trusts; the file is read on first use
 //
 //   /issuer/saml11, /issuer/saml11-encrypted, /issuer/saml20, /issuer/saml20-encrypted   sign-in pages
+//   /followed/FederationMetadata/2007-06/FederationMetadata.xml                          the issuer's metadata: saml11
 //   /rp/NAME                            sends people to the token service, with the realm urn:peer:NAME
 //   /rp/NAME/callback                   takes the token and prints who came, as JSON
 //   anything else                       an application that prints the headers it got
@@ -94,6 +95,9 @@ app.get('/issuer/saml11', saml11({}));
 app.get('/issuer/saml11-encrypted', saml11(encrypting));
 app.get('/issuer/saml20', saml20({}));
 app.get('/issuer/saml20-encrypted', saml20(encrypting));
+
+app.get('/followed/FederationMetadata/2007-06/FederationMetadata.xml',
+  wsfed.metadata({ issuer: ISSUER, cert: signing.cert, endpointPath: '/issuer/saml11' }));
 
 // ---- The relying party ----
 

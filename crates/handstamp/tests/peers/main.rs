@@ -57,6 +57,43 @@ async fn sm_30_npms_relying_party_accepts_our_tokens() {
     }
 }
 
+#[tokio::test]
+async fn sm_42_the_gateway_follows_the_metadata_of_npms_issuer() {
+    let site = Site::start().await;
+    let address = format!("{}/followed/orders", site.gateway);
+    let page = loop {
+        let page = Agent::new().navigate(&address).await;
+        // Until the metadata has come.
+        if page.status != 503 {
+            break page;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert!(page.url.to_string().starts_with(&format!("{}/issuer/saml11?", site.peer.ready("url"))), "{page:?}");
+    let mut agent = Agent::new();
+    let page = agent.navigate(&address).await;
+    let answer = agent.submit(&page, &[]).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let headers: Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!((&headers["x-user"], &headers["x-roles"]), (&json!("Alice & Bob"), &json!("clerk,reader")));
+}
+
+#[tokio::test]
+async fn sm_42_people_choose_between_two_of_npms_issuers() {
+    let site = Site::start().await;
+    for (issuer, form) in [("saml11", "saml11"), ("saml20-encrypted", "saml20-encrypted")] {
+        let mut agent = Agent::new();
+        let page = agent.navigate(&format!("{}/several/orders", site.gateway)).await;
+        assert!(page.body.contains(&format!("whr={issuer}&#38;")), "{}", page.body);
+        let page = agent.navigate(&format!("{}/several-signin?whr={issuer}&ru=/several/orders", site.gateway)).await;
+        assert!(page.url.to_string().starts_with(&format!("{}/issuer/{form}?", site.peer.ready("url"))), "{page:?}");
+        let answer = agent.submit(&page, &[]).await;
+        assert_eq!(answer.status, 200, "{form}: {}", answer.body);
+        let headers: Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!(headers["x-user"], "Alice & Bob", "{form}");
+    }
+}
+
 /// A gateway with the token service, and the peer, each in a process of its own.
 struct Site {
     gateway: String,
@@ -146,6 +183,26 @@ fn configuration(port: u16, gateway: &str, peer: &str) -> String {
          [sts]\npath = \"/sts\"\npublic_url = \"{gateway}\"\nentity_id = \"urn:handstamp:sts\"\n\
          cookie_name = \"sts\"\ncookie_secure = false\n"
     );
+    for (name, issuer, keys) in [
+        ("followed", "\"followed\"", ""),
+        ("several", "[\"saml11\", \"saml20-encrypted\"]", "decryption_keys = [\"decryption.pem\"]\n"),
+    ] {
+        write!(
+            toml,
+            "[federation.{name}]\nrealm = \"urn:handstamp:{name}\"\nissuer = {issuer}\npublic_url = \"{gateway}\"\n\
+             reply_path = \"/{name}-signin\"\nsign_out_path = \"/{name}-signout\"\nsigned_out_path = \"/{name}-bye\"\n{keys}\
+             [federation.{name}.cookie]\nname = \"session-{name}\"\nsecure = false\n\
+             [web.{name}]\npath = \"/{name}\"\nupstream = \"{peer}\"\nsign_in = \"required\"\nfederation = \"{name}\"\n\
+             claims_to_headers = {{ X-User = \"name\", X-Roles = \"role\" }}\n"
+        )
+        .unwrap();
+    }
+    write!(
+        toml,
+        "[issuer.followed]\nentity_id = \"urn:peer:issuer\"\n\
+         metadata = \"{peer}/followed/FederationMetadata/2007-06/FederationMetadata.xml\"\n"
+    )
+    .unwrap();
     for form in FORMS {
         let token = if form.starts_with("saml11") { "saml-1.1" } else { "saml-2.0" };
         let (decryption, encryption) = match form.ends_with("-encrypted") {
@@ -157,7 +214,7 @@ fn configuration(port: u16, gateway: &str, peer: &str) -> String {
         };
         write!(
             toml,
-            "[issuer.{form}]\nsign_in_url = \"{peer}/issuer/{form}\"\ncertificates = [\"issuer.crt\"]\n\
+            "[issuer.{form}]\nname = \"urn:peer:{form}\"\nsign_in_url = \"{peer}/issuer/{form}\"\ncertificates = [\"issuer.crt\"]\n\
              [federation.{form}]\nrealm = \"urn:handstamp:{form}\"\nissuer = \"{form}\"\npublic_url = \"{gateway}\"\n\
              reply_path = \"/{form}-signin\"\nsign_out_path = \"/{form}-signout\"\nsigned_out_path = \"/{form}-bye\"\n\
              {decryption}\
