@@ -5,7 +5,7 @@ use std::time::Duration;
 use handstamp_time::{Clock, SystemClock};
 
 use super::browser::{Browser, Options, Site};
-use super::support::{Application, Running, exchange, status};
+use super::support::{Application, Running, exchange, raw_application, read_to_end, status};
 
 const ADMIN: &str = "[admin]\naddress = \"127.0.0.1:0\"\n";
 
@@ -127,4 +127,103 @@ async fn a_store_that_is_full_lets_nobody_in_and_forgets_nothing() {
     assert_eq!(known.open(&gateway, "/").await.status, 200, "sessions that are there go on");
     lock.execute_batch("DROP TRIGGER full").expect("dropped");
     assert_eq!(newcomer.sign_in(&site, &gateway, "/", "bob", &["staff"]).await.status, 303);
+}
+
+#[tokio::test]
+async fn requests_that_two_servers_could_understand_differently_are_counted() {
+    let application = Application::hello().await;
+    let gateway = Running::with(application.address, "", "", ADMIN).await;
+    let smuggled = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
+    for (request, code) in [
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello", "HST-GATEWAY-HEAD"),
+        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n", "HST-GATEWAY-HEAD"),
+        ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "HST-GATEWAY-HOST"),
+        ("CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n", "HST-GATEWAY-METHOD"),
+        ("GET /public/%2e%2e/admin HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "HST-GATEWAY-TARGET"),
+    ] {
+        let metric = format!("handstamp_rejections_total{{code=\"{code}\"}}");
+        let before = counted(&gateway, &metric).await;
+        let answer = gateway.exchange(format!("{request}{smuggled}")).await;
+        assert!(matches!(status(&answer), 400 | 501), "{request}: {answer}");
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{request}: {answer}");
+        assert_eq!(counted(&gateway, &metric).await, before + 1, "{request}");
+    }
+    assert!(application.received().is_empty());
+}
+
+#[tokio::test]
+async fn huge_heads_are_refused_and_counted() {
+    let application = Application::hello().await;
+    let gateway = Running::with(application.address, "max_headers = 50", "", ADMIN).await;
+    let metric = "handstamp_rejections_total{code=\"HST-GATEWAY-HEAD-SIZE\"}";
+    let long = format!("X-Long: {}\r\n", "a".repeat(1 << 20));
+    let cookies = format!("Cookie: {}\r\n", "__Host-session1=a; ".repeat(100_000));
+    for (count, lines) in [long, "X-More: 1\r\n".repeat(200), cookies].iter().enumerate() {
+        assert_eq!(status(&gateway.get("/", lines).await), 431, "{count}");
+        assert_eq!(counted(&gateway, metric).await, count as u64 + 1);
+    }
+    assert!(application.received().is_empty());
+    assert_eq!(status(&gateway.get("/", "").await), 200, "others go on");
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_down_is_a_page_a_code_and_a_metric() {
+    let (site, application) = (Site::new(), Application::hello().await);
+    let toml = site.toml(application.address, Options { rest: ADMIN, ..Options::default() }).replace(
+        &format!("certificates = [\"{}/sts.pem\"]", site.folder.path().display()),
+        "metadata = \"http://127.0.0.1:1/metadata.xml\"",
+    );
+    let gateway = Running::from_toml(&toml).await;
+    let page = Browser::default().open(&gateway, "/").await;
+    assert_eq!((page.status, page.header("retry-after")), (503, Some("5")), "{page:?}");
+    assert!(page.body.contains("HST-METADATA-NONE") && page.body.contains("<h1>"), "{page:?}");
+    let answer = Browser::default().send(&gateway, "GET", "/", "Accept: application/json\r\n", "").await;
+    assert_eq!(answer.status, 401, "programs need no issuer to be told that they are not signed in");
+    assert_eq!(counted(&gateway, "handstamp_rejections_total{code=\"HST-METADATA-NONE\"}").await, 1);
+    let failed = "handstamp_metadata_refreshes_total{issuer=\"sts\",result=\"failed\"}";
+    super::metadata::until("the failure is counted", async || counted(&gateway, failed).await == 1).await;
+    // Nobody can sign in with an answer that came before, either.
+    let form = site.answer(
+        &format!("{}?wa=wsignin1.0&wtrealm=https%3a%2f%2fshop.example%2f", super::browser::STS),
+        "eve",
+        &[],
+    );
+    let posted = Browser::default().post(&gateway, "/signin-wsfed", &form).await;
+    assert_eq!(posted.status, 503, "{posted:?}");
+    assert!(application.received().is_empty());
+}
+
+#[tokio::test]
+async fn an_application_that_is_slow_or_gone_is_a_page_a_code_and_a_metric() {
+    let silent = raw_application(|mut stream| async move {
+        read_to_end(&mut stream).await;
+    })
+    .await;
+    let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address");
+    for (application, expected, code) in [(silent, 504, "HST-GATEWAY-TIMEOUT"), (gone, 502, "HST-GATEWAY-CONNECT")] {
+        let gateway = Running::with(application, "", "response_timeout = \"50ms\"", ADMIN).await;
+        let page = gateway.get("/", "Accept: text/html\r\n").await;
+        assert_eq!(status(&page), expected);
+        assert!(page.contains(code) && page.contains("<h1>"), "{page}");
+        assert_eq!(counted(&gateway, &format!("handstamp_rejections_total{{code=\"{code}\"}}")).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn metadata_of_an_attacker_signs_nobody_in_and_is_counted() {
+    let (site, attacker, application) = (Site::new(), Site::with_key(2), Application::hello().await);
+    let publisher = super::metadata::Publisher::of(site.issuer.metadata(&[], &[]).expect("metadata")).await;
+    let rest = format!("{ADMIN}[issuer.sts2]\nname = \"urn:sts2\"\nmetadata = \"http://{}/\"\n", publisher.address());
+    let federation = "issuer = \"sts2\"";
+    let gateway = site.gateway(application.address, Options { federation, rest: &rest, ..Options::default() }).await;
+    let known = async || Browser::default().open(&gateway, "/").await.status == 302;
+    super::metadata::until("the issuer is known", known).await;
+    // The attacker's keys, under the issuer's name: signed by the attacker, so that its signature holds.
+    publisher.publish(attacker.issuer.metadata(&[], &[]).expect("metadata").replace("urn:sts", "urn:other"));
+    let refused = Browser::default().sign_in(&attacker, &gateway, "/", "eve", &[]).await;
+    assert_eq!(refused.status, 403);
+    assert!(refused.body.contains("ID4175") && refused.body.contains("Try again"), "{refused:?}");
+    assert_eq!(counted(&gateway, "handstamp_rejections_total{code=\"ID4175\"}").await, 1);
+    assert_eq!(counted(&gateway, "handstamp_metadata_refreshes_total{issuer=\"sts2\",result=\"failed\"}").await, 1);
+    assert_eq!(Browser::default().sign_in(&site, &gateway, "/", "alice", &[]).await.status, 303);
 }
