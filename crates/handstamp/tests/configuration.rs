@@ -298,3 +298,31 @@ fn an_authority_vouches_for_named_subjects_only() {
         assert!(found.iter().any(|finding| finding.contains(expected)), "{expected}: {found:?}");
     }
 }
+
+#[test]
+fn relying_parties_that_share_a_cookie_say_whose_sessions_they_accept() {
+    let of = |name: &str, lines: &str| {
+        format!(
+            "[federation.{name}]\nrealm = \"https://shop.example/{name}\"\nreply_path = \"/{name}/in\"\nsign_out_path = \"/{name}/out\"\n\
+             signed_out_path = \"/{name}/bye\"\n{lines}\n"
+        )
+    };
+    let base = format!(
+        "{MINIMAL}[keys]\npath = \"/k\"\n[issuer.a]\nname = \"urn:a\"\nsign_in_url = \"https://a.example/\"\nthumbprints = [\"{}\"]\n",
+        "00".repeat(20)
+    );
+    let with = |a: &str, b: &str| findings(&format!("{base}{}{}", of("a", a), of("b", b)));
+    let accept = |name: &str| format!("session.accept_from = [\"{name}\"]");
+    assert_eq!(with("", &accept("a")), Vec::<String>::new());
+    assert_eq!(with(&accept("b"), &accept("a")), Vec::<String>::new());
+    assert_eq!(with("", "cookie.name = \"__Host-b\""), Vec::<String>::new());
+    for (a, b, expected) in [
+        ("", String::new(), "federation.a.cookie.name: is the name of federation.b's cookie, too"),
+        ("", format!("cookie.name = \"__Host-b\"\n{}", accept("a")), "a has another cookie"),
+        ("", accept("b"), "its own sessions are accepted anyway"),
+        ("", accept("c"), "there is no [federation.c]"),
+    ] {
+        let found = with(a, &b);
+        assert!(found.iter().any(|finding| finding.contains(expected)), "{expected}: {found:?}");
+    }
+}

@@ -110,7 +110,7 @@ pub use form_post::FormPost;
 pub use home_realm::{HomeRealm, HomeRealmDecision, HomeRealms};
 pub use issuer::{Issuer, IssuerSettings, RelyingPartyTrust, SignInTask, SignOutTask};
 pub use message::{Action, Message, SignInRequest, SignInResponse, SignOutRequest};
-pub use metadata::{ClaimTypeDescription, IssuerMetadata, METADATA_PATH, MetadataPolicy};
+pub use metadata::{ApplicationMetadata, ClaimTypeDescription, IssuerMetadata, METADATA_PATH, MetadataPolicy};
 pub use parameters::{Limits, Parameters};
 pub use relying_party::{
     Challenge, CleanupResponse, ContextMode, RelyingParty, RelyingPartySettings, SIGN_OUT_IMAGE, SignIn, SignInOptions,

@@ -37,20 +37,55 @@ impl RelyingParty {
         signing: Option<&SigningIdentity>,
     ) -> Result<String, Error> {
         let settings = self.settings();
-        let reply = settings.reply.as_deref().unwrap_or(&settings.realm);
-        let mut out = Writer::new();
-        start_role(&settings.realm, "ApplicationServiceType", &mut out);
         // Only the current one: previous keys are for what issuers that have not noticed yet still send.
-        if let Some(identity) = self.tokens().decryption().and_then(|decryption| decryption.identities().first()) {
-            key_descriptor("encryption", identity.certificate(), &mut out);
+        let current = self.tokens().decryption().and_then(|decryption| decryption.identities().first());
+        let description = ApplicationMetadata {
+            realm: &settings.realm,
+            reply: settings.reply.as_deref().unwrap_or(&settings.realm),
+            audiences: &[],
+            requested,
+            encryption: current.map(SigningIdentity::certificate),
+        };
+        description.to_xml(signing)
+    }
+}
+
+/// What an application says of itself (SM §4.1), also before it knows its issuer.
+#[derive(Clone, Copy, Debug)]
+pub struct ApplicationMetadata<'a> {
+    /// Its identifier.
+    pub realm: &'a str,
+    /// Where responses are posted.
+    pub reply: &'a str,
+    /// Audiences that it accepts besides the realm.
+    pub audiences: &'a [String],
+    /// The claim types that it asks for.
+    pub requested: &'a [ClaimTypeDescription],
+    /// The certificate to encrypt for, if it wants encrypted tokens.
+    pub encryption: Option<&'a Certificate>,
+}
+
+impl ApplicationMetadata<'_> {
+    /// The document; signed, with `signing`.
+    ///
+    /// # Errors
+    /// Texts that XML cannot carry, or signing fails.
+    pub fn to_xml(&self, signing: Option<&SigningIdentity>) -> Result<String, Error> {
+        let mut out = Writer::new();
+        start_role(self.realm, "ApplicationServiceType", &mut out);
+        if let Some(certificate) = self.encryption {
+            key_descriptor("encryption", certificate, &mut out);
         }
-        claim_types("ClaimTypesRequested", requested, &mut out);
+        claim_types("ClaimTypesRequested", self.requested, &mut out);
         fed("TargetScopes", &mut out);
-        endpoint(&settings.realm, &mut out);
+        endpoint(self.realm, &mut out);
+        for audience in self.audiences.iter().filter(|audience| *audience != self.realm) {
+            endpoint(audience, &mut out);
+        }
         out.end();
         for name in ["ApplicationServiceEndpoint", "PassiveRequestorEndpoint"] {
             fed(name, &mut out);
-            endpoint(reply, &mut out);
+            endpoint(self.reply, &mut out);
             out.end();
         }
         out.end().end();

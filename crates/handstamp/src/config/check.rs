@@ -133,6 +133,7 @@ impl Config {
         }
         let mut own = BTreeMap::new();
         let back_channel = federation.back_channel.as_ref().map(|channel| ("back_channel.path", &channel.path));
+        let metadata = federation.metadata.as_ref().map(|metadata| ("metadata.path", &metadata.path));
         for (key, value) in [
             ("reply_path", &federation.reply_path),
             ("sign_out_path", &federation.sign_out_path),
@@ -140,6 +141,7 @@ impl Config {
         ]
         .into_iter()
         .chain(back_channel)
+        .chain(metadata)
         {
             if value.as_str() == "/" {
                 reader.report(FindingKind::Conflict, &at(key), "must not be the whole site");
@@ -167,6 +169,7 @@ impl Config {
                 reader.report(FindingKind::Conflict, &format!("issuer.{name}.logout_tokens.ends"), message);
             }
         }
+        self.check_shared_sessions(federation, path, reader);
         federation.check_decryption(path, reader);
         self.check_session(federation, path, reader);
         federation.check_formats(path, reader);
@@ -195,6 +198,43 @@ impl Config {
                 let message = format!("is the name of issuer.{other}, too: nobody could tell whose claims are whose");
                 reader.report(FindingKind::Conflict, &format!("issuer.{issuer}.name"), message);
             }
+        }
+    }
+
+    /// One cookie for several relying parties: each says whose sessions it accepts besides its own.
+    fn check_shared_sessions(&self, federation: &Federation, path: &str, reader: &mut Reader) {
+        let key = format!("{path}.session.accept_from");
+        let origin = federation.public_origin();
+        for name in &federation.session.accept_from {
+            check_name("federation", &self.federation, name, &key, reader);
+            let Some(other) = self.federation.get(name) else { continue };
+            let message = if std::ptr::eq(other, federation) {
+                "its own sessions are accepted anyway: remove it".to_owned()
+            } else if other.cookie != federation.cookie {
+                format!("{name} has another cookie: give both the same table cookie")
+            } else if other.session.format != SessionFormat::Native
+                || federation.session.format != SessionFormat::Native
+            {
+                "means something for native sessions only: for WIF's, name the scopes in wif.scopes".to_owned()
+            } else {
+                continue;
+            };
+            reader.report(FindingKind::Conflict, &key, message);
+        }
+        let twin = |(name, other): &(&String, &Federation)| {
+            !std::ptr::eq(*other, federation)
+                && origin.is_some()
+                && other.public_origin() == origin
+                && other.cookie.name == federation.cookie.name
+                && !federation.session.accept_from.contains(name)
+                && !other.session.accept_from.iter().any(|accepted| path == format!("federation.{accepted}"))
+        };
+        if let Some((name, _)) = self.federation.iter().find(twin) {
+            let message = format!(
+                "is the name of federation.{name}'s cookie, too, on the same site: each would delete the other's sessions. Choose \
+                 another name, or share sessions with session.accept_from"
+            );
+            reader.report(FindingKind::Conflict, &format!("{path}.cookie.name"), message);
         }
     }
 

@@ -1,9 +1,10 @@
 //! Options of sign-in and session: issuers and relying parties.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use handstamp_claims::ArcStr;
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -11,6 +12,7 @@ use super::findings::{FindingKind, Reader};
 use super::schema::{Value, choice, section};
 use super::sts::ClaimRules;
 use super::values::{HttpUrl, PathPrefix};
+use super::web::ClaimHeaders;
 use super::wif::Wif;
 
 section! {
@@ -57,6 +59,12 @@ section! {
 }
 
 impl Issuer {
+    /// The files that say whom to believe: when one changes, it is read again.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let keys = self.logout_tokens.as_ref().and_then(|tokens| tokens.keys.as_ref());
+        self.certificates.iter().chain(&self.authorities).chain(keys).map(PathBuf::as_path)
+    }
+
     /// Whether the configuration itself says whose signatures count.
     pub fn is_pinned(&self) -> bool {
         let nobody = self.certificates.is_empty()
@@ -190,6 +198,8 @@ section! {
         signed_out_path: PathPrefix = "/signed-out",
         /// Sign-out by the issuer from server to server; off when absent.
         back_channel: Option<BackChannel>,
+        /// The relying party's own metadata, for issuers to import; not published when absent.
+        metadata: Option<PublishedMetadata>,
         /// Audiences a token may be for; the realm when empty.
         audiences: Vec<String> = [],
         /// Preferred identity provider at the issuer (`whr`). With several issuers, each has its own.
@@ -230,6 +240,14 @@ section! {
 }
 
 impl Federation {
+    /// The files that are read for it: when one changes, it is read again.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let metadata =
+            self.metadata.iter().flat_map(|metadata| [&metadata.signing_key, &metadata.signing_password_file]);
+        let single = metadata.chain([&self.decryption_password_file]).flatten();
+        self.decryption_keys.iter().chain(single).map(PathBuf::as_path)
+    }
+
     /// The address of the site, without a slash at its end; none when neither `public_url` nor the realm tells.
     pub fn public_origin(&self) -> Option<String> {
         let realm = || HttpUrl::parse(&self.realm);
@@ -252,6 +270,36 @@ impl Federation {
             let message = "means nothing without decryption_keys: name the PKCS#12 files there, or remove it";
             reader.report(FindingKind::Conflict, &format!("{path}.decryption_password_file"), message);
         }
+    }
+}
+
+section! {
+    /// The federation metadata of a relying party: realm, address for answers, claim types, and the certificate to encrypt for.
+    pub struct PublishedMetadata {
+        /// Where it is.
+        path: PathPrefix = "/FederationMetadata/2007-06/FederationMetadata.xml",
+        /// Claim types that the issuer is asked for: URIs, or the short names of `claims_to_headers`.
+        claim_types: Vec<ClaimTypeName> = [],
+        /// Key and certificate (PEM or PKCS#12) that sign it, readable by their owner only. Not signed when absent.
+        signing_key: Option<PathBuf>,
+        /// File with the password of a PKCS#12 file; the empty password when absent.
+        signing_password_file: Option<PathBuf>,
+    }
+}
+
+/// A claim type, by its URI or a short name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimTypeName(pub ArcStr);
+
+impl Value for ClaimTypeName {
+    fn kind() -> Cow<'static, str> {
+        Cow::Borrowed("text")
+    }
+
+    fn read(value: &Spanned<DeValue<'_>>, path: &str, reader: &mut Reader) -> Option<Self> {
+        let word = String::read(value, path, reader)?;
+        let claim_type = ClaimHeaders::claim_type(&word);
+        claim_type.map_err(|message| reader.report(FindingKind::Value, path, message)).ok().map(Self)
     }
 }
 
@@ -384,6 +432,8 @@ section! {
         /// Further formats that are read. A session in one of them goes on in the format that is written: for switching
         /// over without signing anybody out.
         accept: Vec<SessionFormat> = [],
+        /// Federations whose sessions are accepted here, too, where both have the same cookie: one session for several audiences.
+        accept_from: Vec<String> = [],
         /// Tolerance for clocks that differ between our own nodes, up to 60 seconds.
         clock_skew: Duration = "30s",
         /// What becomes of a cookie that cannot be read.

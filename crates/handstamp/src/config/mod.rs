@@ -44,8 +44,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use federation::{
-    BackChannel, Challenge, ChallengeMode, Cookie, Federation, Issuer, IssuerNames, LogoutScope, LogoutTokens,
-    OnUnreadable, SameSite, Session, SessionFormat, SessionMode, TokenAlgorithm,
+    BackChannel, Challenge, ChallengeMode, ClaimTypeName, Cookie, Federation, Issuer, IssuerNames, LogoutScope,
+    LogoutTokens, OnUnreadable, PublishedMetadata, SameSite, Session, SessionFormat, SessionMode, TokenAlgorithm,
 };
 pub use findings::{Finding, FindingKind, Findings, Reader};
 pub use forward_auth::ForwardAuth;

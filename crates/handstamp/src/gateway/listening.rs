@@ -15,7 +15,7 @@ use super::body::Body;
 use super::server::{Connection, Handler, Limits, Reception};
 use super::site::Site;
 use crate::Error;
-use crate::config::{ClientCertificates, Config, Listener, ListenerTls, SoapRoute};
+use crate::config::{ClientCertificates, Config, Federation, Issuer, Listener, ListenerTls, SoapRoute};
 use crate::shutdown::Trigger;
 
 /// A listener whose address is bound.
@@ -129,9 +129,12 @@ fn file_time(path: &Path) -> Option<(SystemTime, u64)> {
     std::fs::metadata(path).and_then(|file| Ok((file.modified()?, file.len()))).ok()
 }
 
-/// When the files of SOAP routes last changed: bindings, WSDLs, certificates, passwords.
-pub(super) fn soap_file_times(config: &Config) -> Vec<Option<(SystemTime, u64)>> {
-    config.soap.values().flat_map(SoapRoute::files).map(file_time).collect()
+/// When the files of SOAP routes, issuers and relying parties last changed: bindings, WSDLs, certificates, keys, passwords.
+pub(super) fn route_file_times(config: &Config) -> Vec<Option<(SystemTime, u64)>> {
+    let soap = config.soap.values().flat_map(SoapRoute::files);
+    let issuers = config.issuer.values().flat_map(Issuer::files);
+    let federations = config.federation.values().flat_map(Federation::files);
+    soap.chain(issuers).chain(federations).map(file_time).collect()
 }
 
 pub(super) async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {

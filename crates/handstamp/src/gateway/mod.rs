@@ -211,7 +211,7 @@ impl Gateway {
             running.start(front);
         }
         let mut file_times = listening::tls_file_times(&running.config);
-        let mut soap_file_times = listening::soap_file_times(&running.config);
+        let mut route_file_times = listening::route_file_times(&running.config);
         let mut look_at_files = tokio::time::interval(LOOK_AT_FILES);
         loop {
             tokio::select! {
@@ -221,7 +221,7 @@ impl Gateway {
                     running.report(&result);
                     let _ = order.done.send(result);
                     file_times = listening::tls_file_times(&running.config);
-                    soap_file_times = listening::soap_file_times(&running.config);
+                    route_file_times = listening::route_file_times(&running.config);
                 }
                 _ = look_at_files.tick() => {
                     let now = listening::tls_file_times(&running.config);
@@ -229,10 +229,10 @@ impl Gateway {
                         file_times = now;
                         running.read_certificates_again();
                     }
-                    let now = listening::soap_file_times(&running.config);
-                    if now != soap_file_times {
-                        soap_file_times = now;
-                        tracing::info!("files of SOAP routes changed: they are read again");
+                    let now = listening::route_file_times(&running.config);
+                    if now != route_file_times {
+                        route_file_times = now;
+                        tracing::info!("files of routes, issuers or relying parties changed: they are read again");
                         let result = running.take_over(running.config.clone()).await;
                         running.report(&result);
                     }

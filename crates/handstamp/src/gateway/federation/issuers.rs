@@ -68,7 +68,9 @@ impl Issuers {
         }
         let active = session.active()?;
         let context = SignOutContext::decode(active.token().context()?)?;
-        self.parties.iter().find(|party| party.name == context.relying_party)
+        // The session may have begun at another relying party with the same cookie.
+        let (_, issuer) = context.relying_party.rsplit_once('/')?;
+        self.named(issuer)
     }
 
     /// Which one a request is for, by its `whr` and by what the browser remembers.

@@ -3,6 +3,7 @@
 mod back_channel;
 mod choice;
 mod decryption;
+mod description;
 mod events;
 mod issuers;
 mod party;
@@ -33,6 +34,7 @@ use crate::audit::{AuditLog, Entry, Event};
 use crate::config::{ChallengeMode, OnUnreadable};
 
 use back_channel::BackChannel;
+use description::Description;
 use issuers::Issuers;
 use party::LivingParty;
 pub(super) use setup::{Shared, hex as fingerprint, trusted_issuer};
@@ -49,6 +51,7 @@ pub(super) struct Federation {
     reply_path: String,
     sign_out_path: String,
     back_channel: Option<BackChannel>,
+    description: Option<Description>,
     signed_out_path: String,
     /// Whether the session's cookie outlives the browser.
     persistent: bool,
@@ -68,7 +71,9 @@ impl Federation {
     /// The paths that are the relying party's own, on every host it serves.
     pub(super) fn own_paths(&self) -> impl Iterator<Item = &str> {
         let back_channel = self.back_channel.as_ref().map(BackChannel::path);
-        [self.reply_path.as_str(), &self.sign_out_path, &self.signed_out_path].into_iter().chain(back_channel)
+        let description = self.description.as_ref().map(Description::path);
+        let own = [self.reply_path.as_str(), &self.sign_out_path, &self.signed_out_path];
+        own.into_iter().chain(back_channel).chain(description)
     }
 
     /// Its sessions.
@@ -109,6 +114,9 @@ impl Federation {
         if let Some(channel) = self.back_channel.as_ref().filter(|channel| channel.path() == request.uri().path()) {
             let answer = self.sign_out_by_back_channel(channel, request, visit).await;
             return answer.unwrap_or_else(|problem| visit.refuse(&problem));
+        }
+        if let Some(description) = self.description.as_ref().filter(|known| known.path() == request.uri().path()) {
+            return description.answer(request.method()).unwrap_or_else(|problem| visit.refuse(&problem));
         }
         self.with_session(request, visit, |request, session| async move {
             let path = request.uri().path();

@@ -65,8 +65,10 @@ impl Sessions<'_> {
             .require_endpoint_scope(true)
             .clock_skew(self.settings.session.clock_skew)
             .carrier(Carrier::Cookie(ArcStr::from(cookie.name.as_str())))
-            .revocations(Arc::clone(self.shared.stores.revocations.list()))
-            .build()?;
+            .revocations(Arc::clone(self.shared.stores.revocations.list()));
+        let others = &self.shared.config.federation;
+        let shared = self.settings.session.accept_from.iter().filter_map(|name| others.get(name));
+        let tokens = shared.fold(tokens, |tokens, other| tokens.accept_audience(other.realm.as_str())).build()?;
         let mut named = CookieSettings::builder(&cookie.name).path(cookie.path.as_str());
         if let Some(domain) = &cookie.domain {
             named = named.domain(domain);

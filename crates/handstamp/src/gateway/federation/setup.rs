@@ -9,6 +9,7 @@ use handstamp_saml::{IssuerNameRegistry, SamlTokenHandler, TrustedIssuer, Valida
 use handstamp_ws_federation::{IssuerMetadata, RelyingPartySettings, Unsolicited};
 
 use super::back_channel::BackChannel;
+use super::description::Description;
 use super::events::Events;
 use super::issuers::Issuers;
 use super::party::LivingParty;
@@ -65,6 +66,10 @@ impl Federation {
             Some(channel) => Some(BackChannel::open(settings, channel, &configured, shared, sessions.now())?),
             None => None,
         };
+        let description = match &settings.metadata {
+            Some(metadata) => Some(Description::open(&place, settings, metadata, &public_url, decryption.as_ref())?),
+            None => None,
+        };
         let mut parties = Vec::with_capacity(configured.len());
         for (issuer_name, issuer) in configured {
             let party = LivingParty {
@@ -94,6 +99,7 @@ impl Federation {
             on_unreadable: settings.session.on_unreadable,
             reply_path: settings.reply_path.as_str().to_owned(),
             back_channel,
+            description,
             sign_out_path: settings.sign_out_path.as_str().to_owned(),
             signed_out_path: settings.signed_out_path.as_str().to_owned(),
             persistent: settings.cookie.persistent.is_some(),
