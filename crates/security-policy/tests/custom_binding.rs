@@ -1,7 +1,10 @@
 //! Custom bindings as WCF writes them, and everything that is refused (SC 14).
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use handstamp_security_policy::{CustomBinding, Encoding, MessageVersion, Transport};
+use handstamp_security_policy::{
+    CompressionFormat, CustomBinding, Encoding, HostNameComparison, HttpAuthentication, MessageVersion, TransferMode,
+    Transport,
+};
 use handstamp_ws_security::{
     AlgorithmSuite, AuthenticationMode, HeaderLayout, IssuedKeyType, KeyEntropyMode, MessageSecurityVersion,
     Protection, ProtectionOrder, TokenKind,
@@ -170,6 +173,54 @@ fn sc_14_5_to_14_7_encoding_and_transport_are_read_in_either_order() {
 }
 
 #[test]
+fn sc_14_5_and_14_6_every_attribute_is_read_and_has_its_default() {
+    let security = r#"<security authenticationMode="AnonymousForCertificate"/>"#;
+    let plain = read(&stack(security, "<binaryMessageEncoding/>", "<httpTransport/>"));
+    let (encoding, http) = (plain.encoding_element(), plain.http());
+    assert_eq!((encoding.pools.max_read_pool_size, encoding.pools.max_write_pool_size), (64, 16));
+    assert_eq!((encoding.max_session_size, encoding.compression_format), (2048, CompressionFormat::None));
+    let quotas = &encoding.reader_quotas;
+    assert_eq!((quotas.max_depth, quotas.max_string_content_length, quotas.max_array_length), (32, 8192, 16_384));
+    assert_eq!((quotas.max_bytes_per_read, quotas.max_name_table_char_count), (4096, 16_384));
+    assert_eq!(
+        (http.max_received_message_size, http.max_buffer_size, http.max_buffer_pool_size),
+        (65_536, 65_536, 524_288)
+    );
+    assert_eq!(http.authentication_scheme, HttpAuthentication::Anonymous);
+    assert_eq!((http.transfer_mode, http.request_initialization_timeout), (TransferMode::Buffered, Duration::ZERO));
+    assert!(http.decompression_enabled && http.keep_alive_enabled && http.use_default_web_proxy);
+    assert!(!http.allow_cookies && !http.bypass_proxy_on_local && !http.manual_addressing);
+    let minute = Some(Duration::from_secs(60));
+    let timeouts = plain.timeouts();
+    assert_eq!((timeouts.open, timeouts.close, timeouts.send), (minute, minute, minute));
+    let text = stack(
+        security,
+        r#"<binaryMessageEncoding maxReadPoolSize="1" maxWritePoolSize="2" maxSessionSize="3" compressionFormat="GZip">
+             <readerQuotas maxDepth="4" maxStringContentLength="5" maxArrayLength="6" maxBytesPerRead="7"
+               maxNameTableCharCount="8"/></binaryMessageEncoding>"#,
+        r#"<httpTransport manualAddressing="false" maxBufferPoolSize="1" maxReceivedMessageSize="2" maxBufferSize="3"
+             allowCookies="true" authenticationScheme="Anonymous" bypassProxyOnLocal="true" decompressionEnabled="false"
+             hostNameComparisonMode="WeakWildcard" keepAliveEnabled="false" maxPendingAccepts="4" messageHandlerFactory="A.B, A"
+             proxyAddress="http://p:1/" proxyAuthenticationScheme="Digest" realm="r" requestInitializationTimeout="00:00:05"
+             transferMode="Buffered" unsafeConnectionNtlmAuthentication="true" useDefaultWebProxy="false"/>"#,
+    );
+    let full = read(&text);
+    let (encoding, http) = (full.encoding_element(), full.http());
+    assert_eq!((encoding.pools.max_read_pool_size, encoding.pools.max_write_pool_size), (1, 2));
+    assert_eq!((encoding.max_session_size, encoding.compression_format), (3, CompressionFormat::GZip));
+    assert_eq!((encoding.reader_quotas.max_depth, encoding.reader_quotas.max_name_table_char_count), (4, 8));
+    assert_eq!((http.max_buffer_pool_size, http.max_received_message_size, http.max_buffer_size), (1, 2, 3));
+    assert_eq!((http.max_pending_accepts, http.message_handler_factory.as_deref()), (4, Some("A.B, A")));
+    assert_eq!((http.proxy_address.as_deref(), http.realm.as_deref()), (Some("http://p:1/"), Some("r")));
+    assert_eq!(http.proxy_authentication_scheme, HttpAuthentication::Digest);
+    assert_eq!(http.host_name_comparison, HostNameComparison::WeakWildcard);
+    assert_eq!(http.request_initialization_timeout, Duration::from_secs(5));
+    assert!(http.allow_cookies && http.bypass_proxy_on_local && http.unsafe_connection_ntlm_authentication);
+    assert!(!http.decompression_enabled && !http.keep_alive_enabled && !http.use_default_web_proxy);
+    assert_eq!(read(&full.to_xml().unwrap()), full);
+}
+
+#[test]
 fn sc_14_8_issued_token_parameters_are_read() {
     let custom = read(&with(
         r#"authenticationMode="IssuedTokenForCertificate""#,
@@ -237,7 +288,24 @@ fn sc_14_1_what_is_not_known_or_out_of_range_is_refused_with_its_line() {
         &["line 4", "Soap13"],
     );
     refused(&stack(&security, "", "<httpTransport requireClientCertificate=\"true\"/>"), &["line 5", "requireClient"]);
-    refused(&stack(&security, "<reliableSession/>", "<httpTransport/>"), &["line 4", "reliableSession"]);
+    refused(&stack(&security, "<sslStreamSecurty/>", "<httpTransport/>"), &["line 4", "sslStreamSecurty", "not known"]);
+    for (element, why) in [
+        ("reliableSession", "reliable messaging"),
+        ("transactionFlow", "transaction"),
+        ("compositeDuplex", "duplex"),
+        ("sslStreamSecurity", "httpsTransport"),
+        ("webMessageEncoding", "no SOAP"),
+        ("tcpTransport", "not HTTP"),
+    ] {
+        refused(&stack(&security, &format!("<{element}/>"), "<httpTransport/>"), &["line 4", element, why]);
+    }
+    refused(
+        &with(
+            r#"authenticationMode="IssuedTokenForCertificate""#,
+            "<issuedTokenParameters>\n<issuer adress=\"http://sts/\"/></issuedTokenParameters>",
+        ),
+        &["line 4", "adress"],
+    );
 }
 
 #[test]
@@ -295,6 +363,16 @@ fn sc_14_9_security_and_transport_have_to_fit() {
         &stack(&session, "<textMessageEncoding messageVersion=\"Soap12\"/>", http),
         &["line 3", "authenticationMode", "messageVersion"],
     );
+    refused(
+        &stack(user, text, "<httpTransport authenticationScheme=\"Negotiate\"/>"),
+        &["line 3", "authenticationMode", "authenticationScheme"],
+    );
+    refused(
+        &stack(user, "<textMessageEncoding messageVersion=\"None\"/>", http),
+        &["line 3", "authenticationMode", "messageVersion"],
+    );
+    let socket = "<httpTransport><webSocketSettings transportUsage=\"Always\"/></httpTransport>";
+    refused(&stack(user, text, socket), &["line 5", "transportUsage"]);
     refused(&stack(user, text, ""), &["line 2", "no transport"]);
     refused(&stack(user, http, text), &["line 4", "last"]);
     refused(&stack(user, "<textMessageEncoding/><binaryMessageEncoding/>", http), &["line 4", "second encoding"]);

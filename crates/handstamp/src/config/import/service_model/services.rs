@@ -80,6 +80,10 @@ pub(super) fn read(
             _ => draft.unknown(&setting),
         }
     }
+    if !service.children().any(|child| named(child, "endpoint")) {
+        let why = "has no <endpoint>, so WCF gives it one with basicHttpBinding, which has no secure sessions";
+        draft.element(service, Outcome::Unsupported(why.to_owned()));
+    }
     behaviors.used_by(service, &own, draft);
 }
 
