@@ -82,7 +82,8 @@ impl ImportFile {
         for entry in import.report().unsupported() {
             if let Outcome::Unsupported(why) = &entry.outcome {
                 let line = entry.line.map_or_else(|| "default".to_owned(), |line| line.to_string());
-                let _ = writeln!(std::io::stderr().lock(), "{name}:{line}: {} {}: {why}", entry.setting, entry.value);
+                let what = format!("{} {}", entry.setting, entry.value);
+                let _ = writeln!(std::io::stderr().lock(), "{name}:{line}: {}: {why}", what.trim_end());
             }
         }
         for step in import.report().steps() {

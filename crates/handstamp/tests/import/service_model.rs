@@ -86,6 +86,7 @@ fn sc_14_services_and_clients_become_routes_that_the_loader_accepts() {
     assert_eq!((audit.accounts.as_ref(), audit.max_message_size.0), (None, 64 << 20));
     let rates = &config.soap["rates-service"];
     assert_eq!((rates.path.as_str(), rates.identity.as_ref()), ("/Rates.svc", None));
+    assert_eq!((rates.listeners.as_slice(), config.listener.len()), (&["tls".to_owned()][..], 3));
     let archive = &config.soap["archive"];
     assert_eq!((archive.mode, archive.path.as_str()), (SoapMode::Initiate, "/archive"));
     assert_eq!(archive.listeners, ["local"]);
@@ -199,17 +200,23 @@ fn sc_14_an_endpoint_without_configuration_has_the_binding_without_a_name() {
 #[test]
 fn sc_14_two_contracts_of_one_address_are_one_route_and_two_bindings_are_not() {
     let bindings = "<bindings><ws2007HttpBinding><binding name='a'><security><message clientCredentialType='UserName'/></security></binding>\
-        <binding name='b'><security><message clientCredentialType='Certificate'/></security></binding></ws2007HttpBinding></bindings>";
+        <binding name='b'><security><message clientCredentialType='Certificate'/></security></binding>\
+        <binding name='c'><security mode='TransportWithMessageCredential'><message clientCredentialType='Certificate'/></security></binding>\
+        </ws2007HttpBinding></bindings>";
     let endpoint = |configuration: &str, contract: &str| {
         format!(
             "\n<endpoint address='' binding='ws2007HttpBinding' bindingConfiguration='{configuration}' contract='{contract}'/>"
         )
     };
-    let endpoints = [endpoint("a", "IOne"), endpoint("a", "ITwo"), endpoint("b", "IThree")].concat();
+    let endpoints =
+        [endpoint("a", "IOne"), endpoint("a", "ITwo"), endpoint("b", "IThree"), endpoint("c", "IFour")].concat();
     let service = format!("<services><service name='Two.Faces'>{endpoints}</service></services>");
     let import = Import::read(model(&format!("{bindings}{service}"))).unwrap();
-    assert_eq!(load(&import).soap.keys().collect::<Vec<_>>(), ["faces"]);
-    assert_eq!(load(&import).soap["faces"].path.as_str(), "/Faces.svc");
+    let config = load(&import);
+    assert_eq!(config.soap.keys().collect::<Vec<_>>(), ["faces", "faces-2"]);
+    let paths =
+        ["faces", "faces-2"].map(|name| (config.soap[name].path.as_str(), config.soap[name].listeners[0].as_str()));
+    assert_eq!(paths, [("/Faces.svc", "public"), ("/Faces.svc", "tls")], "TLS is a listener of its own");
     let all = unsupported(&import);
     assert!(all.iter().any(|(line, why)| *line == 5 && why.contains("soap.faces (line 3)")), "{all:?}");
     assert!(import.report().steps().iter().any(|step| step.contains("soap.faces.path")));

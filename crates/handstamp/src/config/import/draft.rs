@@ -95,6 +95,8 @@ pub(super) struct Draft {
     pub(super) federated: bool,
     /// The names of the SOAP routes, in the order of the file.
     pub(super) soap: Vec<String>,
+    /// The listeners of those.
+    pub(super) soap_listeners: Vec<&'static str>,
     /// The routes among them whose clients show tokens of a token service.
     pub(super) token_routes: Vec<String>,
     /// The token service that a binding names.
@@ -130,7 +132,8 @@ impl Draft {
                 Outcome::Unsupported(why) => why.as_str(),
                 _ => "",
             };
-            Problem { line: entry.line, message: format!("{} {}: {why}", entry.setting, entry.value) }
+            let what = format!("{} {}", entry.setting, entry.value);
+            Problem { line: entry.line, message: format!("{}: {why}", what.trim_end()) }
         });
         self.problems = unsupported.collect();
         self.problem(None, summary);
@@ -291,10 +294,13 @@ impl Draft {
             (false, false) => "#   what is written below.\n".to_owned(),
         };
         text.push_str(&first);
-        if self.federated || ends_sessions {
+        if self.federated || self.soap_listeners.contains(&"public") {
             text.push_str("\n[listener.public]\naddress = \"127.0.0.1:8080\"\n");
         }
-        if self.has_mode("initiate") {
+        if self.soap_listeners.contains(&"tls") {
+            text.push_str("\n# For clients that come over TLS.\n[listener.tls]\naddress = \"127.0.0.1:8443\"\n");
+        }
+        if self.soap_listeners.contains(&"local") {
             text.push_str("\n# For programs of this machine: whoever reaches it acts as the routes say.\n");
             text.push_str("[listener.local]\naddress = \"127.0.0.1:8090\"\n");
         }

@@ -101,14 +101,15 @@ impl Import {
         let document = Document::parse(text, &ParseOptions::default().allow_processing_instructions().without_ids())?;
         let mut draft = Draft::default();
         let sections = Sections::find(document.root(), &mut draft);
+        let is_for_browsers = sections.identity_model.is_some() && sections.service_model.is_none();
+        let is_wif45 = sections.services.is_some() || is_for_browsers;
+        draft.federated = is_wif45 || sections.wif35.is_some();
         if let Some(section) = sections.service_model {
             service_model::read(section, &mut draft);
         }
-        let is_for_browsers = sections.services.is_some() || sections.service_model.is_none();
-        if sections.services.is_some() || (sections.identity_model.is_some() && is_for_browsers) {
+        if is_wif45 {
             read_wif(&sections, federation, &mut draft);
         } else if let Some(section) = sections.wif35 {
-            draft.federated = true;
             wif35::read(section, federation, &mut draft);
             protection::carry(sections.machine_key, Version::Wif35, &mut draft);
             draft.add_defaults(Version::Wif35);
@@ -165,7 +166,6 @@ impl Import {
 
 /// Reads the sections of WIF 4.5.
 fn read_wif(sections: &Sections<'_>, asked: Option<&str>, draft: &mut Draft) {
-    draft.federated = true;
     let federation = services::select(sections.services, asked, draft);
     let identity = identity::select(sections.identity_model, federation, draft);
     if let Some(identity) = identity {

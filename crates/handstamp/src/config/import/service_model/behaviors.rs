@@ -140,7 +140,7 @@ const EXTENSION: &str = "is an extension, code of yours, which cannot run here: 
 
 /// Names files for what routes need and no behaviour says.
 pub(super) fn complete(routes: &Routes, draft: &mut Draft) {
-    for Route { name, needs, terminates } in routes.iter() {
+    for Route { name, needs, terminates, .. } in routes.iter() {
         let key = |key: &str| format!("soap.{name}.{key}");
         let missing = |draft: &Draft, of: &str| draft.literal(&key(of)).is_none();
         let own_certificate = if *terminates { needs.service_certificate } else { needs.client_certificate };

@@ -7,7 +7,7 @@ use handstamp_xml::Element;
 use super::behaviors::Behaviors;
 use super::bindings::Bindings;
 use super::certificates::{self, Kind};
-use super::endpoint::{self, Route, Routes};
+use super::endpoint::{self, LOCAL, Route, Routes};
 use super::tokens;
 use crate::config::HttpUrl;
 use crate::config::import::draft::{Draft, quote, quote_list};
@@ -46,10 +46,9 @@ pub(super) fn read(
     let is_interface = contract.starts_with('I') && contract.chars().nth(1).is_some_and(char::is_uppercase);
     let contract = contract.get(usize::from(is_interface)..).unwrap_or(contract);
     let wanted = attribute(element, "name").filter(|name| !name.is_empty()).unwrap_or(contract);
-    let route = routes.add(wanted, session.needs, false);
+    let route = routes.add(wanted, session.needs, LOCAL);
     let key = |key: &str| format!("soap.{}.{key}", route.name);
     draft.add(&key("mode"), "\"initiate\"", "");
-    draft.add(&key("listeners"), "[\"local\"]", "");
     draft.add(&key("path"), quote(&format!("/{}", route.name)), "where programs of this machine call");
     if let Some(service) = tokens.filter(|_| session.needs.issued_token) {
         let url = quote(&service.address);

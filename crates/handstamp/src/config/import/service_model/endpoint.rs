@@ -1,6 +1,6 @@
 //! What services' and clients' endpoints have in common: routes with names, and the binding of each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use handstamp_xml::Element;
 
@@ -17,14 +17,22 @@ pub(super) struct Route {
     pub(super) needs: Needs,
     /// Sessions of clients end here; otherwise such with a service begin.
     pub(super) terminates: bool,
+    pub(super) listener: &'static str,
 }
+
+/// For clients.
+pub(super) const PUBLIC: &str = "public";
+/// For clients that come over TLS.
+pub(super) const TLS: &str = "tls";
+/// For programs of this machine.
+pub(super) const LOCAL: &str = "local";
 
 /// All of them.
 #[derive(Debug, Default)]
 pub(super) struct Routes {
     routes: Vec<Route>,
-    /// The paths of those that end sessions: the binding there, and the line.
-    paths: BTreeMap<String, (Option<usize>, String, usize)>,
+    /// The paths of those that end sessions, by listener: the binding there, and the line.
+    paths: BTreeMap<(&'static str, String), (Option<usize>, String, usize)>,
 }
 
 /// Who else answers at a path.
@@ -39,18 +47,18 @@ pub(super) enum Neighbour {
 
 impl Routes {
     /// A new route, whose name begins with that of a service or an endpoint.
-    pub(super) fn add(&mut self, wanted: &str, needs: Needs, terminates: bool) -> Route {
+    pub(super) fn add(&mut self, wanted: &str, needs: Needs, listener: &'static str) -> Route {
         let stem = slug(wanted);
         let is_free = |name: &String| self.routes.iter().all(|route| route.name != *name);
         let numbered = (2..).map(|number| format!("{stem}-{number}"));
         let name = std::iter::once(stem.clone()).chain(numbered).find(is_free).unwrap_or_default();
-        let route = Route { name, needs, terminates };
+        let route = Route { name, needs, terminates: listener != LOCAL, listener };
         self.routes.push(route.clone());
         route
     }
 
-    pub(super) fn neighbour(&self, path: &str, binding: Option<usize>) -> Neighbour {
-        match self.paths.get(path) {
+    pub(super) fn neighbour(&self, listener: &'static str, path: &str, binding: Option<usize>) -> Neighbour {
+        match self.paths.get(&(listener, path.to_owned())) {
             None => Neighbour::Nobody,
             Some((other, name, _)) if *other == binding => Neighbour::Same(name.clone()),
             Some((_, name, line)) => Neighbour::Other(name.clone(), *line),
@@ -58,7 +66,7 @@ impl Routes {
     }
 
     pub(super) fn take_path(&mut self, path: &str, binding: Option<usize>, route: &Route, line: usize) {
-        self.paths.insert(path.to_owned(), (binding, route.name.clone(), line));
+        self.paths.insert((route.listener, path.to_owned()), (binding, route.name.clone(), line));
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Route> {
@@ -70,13 +78,9 @@ impl Routes {
         self.routes.iter().find(|route| route.name == name)
     }
 
-    pub(super) fn names(&self, terminates: bool) -> impl Iterator<Item = &str> {
-        self.routes.iter().filter(move |route| route.terminates == terminates).map(|route| route.name.as_str())
-    }
-
-    /// Whether there are such that begin sessions.
-    pub(super) fn initiates(&self) -> bool {
-        self.names(false).next().is_some()
+    /// The listeners that they need.
+    pub(super) fn listeners(&self) -> BTreeSet<&'static str> {
+        self.routes.iter().map(|route| route.listener).collect()
     }
 
     pub(super) fn into_names(self) -> Vec<String> {
@@ -205,7 +209,7 @@ mod tests {
             assert_eq!(slug(text), name);
         }
         let mut routes = Routes::default();
-        let names = [(); 3].map(|()| routes.add("Ledger", Needs::default(), true).name);
+        let names = [(); 3].map(|()| routes.add("Ledger", Needs::default(), PUBLIC).name);
         assert_eq!(names, ["ledger", "ledger-2", "ledger-3"]);
     }
 }

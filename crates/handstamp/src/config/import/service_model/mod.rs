@@ -17,9 +17,9 @@ use handstamp_xml::Element;
 
 use self::behaviors::Behaviors;
 use self::bindings::Bindings;
-use self::endpoint::Routes;
+use self::endpoint::{PUBLIC, Routes};
 pub(super) use self::tokens::{complete_issuer, read_identity};
-use super::draft::Draft;
+use super::draft::{Draft, quote_list};
 use super::report::Outcome;
 use super::sections::report_elsewhere;
 use super::settings::named;
@@ -56,10 +56,13 @@ pub(super) fn read(section: Element<'_>, draft: &mut Draft) {
     behaviors::carry_clients(&endpoint_behaviors, &routes, draft);
     behaviors::complete(&routes, draft);
     bindings.report(draft);
-    if routes.initiates() {
-        // Without this, programs of this machine and clients of the network would share the addresses of both.
-        routes.names(true).for_each(|name| draft.add(&format!("soap.{name}.listeners"), "[\"public\"]", ""));
+    let listeners = routes.listeners();
+    // Without it, each would answer at the addresses of all.
+    let several = listeners.len() > 1 || draft.federated;
+    for route in routes.iter().filter(|route| several || route.listener != PUBLIC) {
+        draft.add(&format!("soap.{}.listeners", route.name), quote_list(&[route.listener.to_owned()]), "");
     }
+    draft.soap_listeners = listeners.into_iter().collect();
     draft.soap = routes.into_names();
 }
 

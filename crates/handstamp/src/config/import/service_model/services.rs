@@ -7,7 +7,7 @@ use handstamp_xml::Element;
 
 use super::behaviors::Behaviors;
 use super::bindings::{Bindings, Session};
-use super::endpoint::{self, Neighbour, Route, Routes, slug};
+use super::endpoint::{self, Neighbour, PUBLIC, Route, Routes, TLS, slug};
 use crate::config::import::draft::{Draft, quote};
 use crate::config::import::report::Outcome;
 use crate::config::import::settings::{Setting, attribute, line, named, settings};
@@ -90,7 +90,7 @@ pub(super) fn read(
 /// Routes for the bindings of a file that has no endpoints.
 pub(super) fn read_bindings_alone(bindings: &mut Bindings<'_>, routes: &mut Routes, draft: &mut Draft) {
     for (name, at, session) in bindings.sessions() {
-        let route = routes.add(&name, session.needs, true);
+        let route = routes.add(&name, session.needs, listener(&session));
         let path = format!("/{}", route.name);
         let note = "no endpoint of the file has the binding: say where clients call";
         draft.add(&format!("soap.{}.path", route.name), quote(&path), note);
@@ -167,12 +167,12 @@ fn read_endpoint(
         draft.unsupported(element, &why);
         return None;
     };
-    let (route, is_new) = match routes.neighbour(path.as_str(), session.index) {
+    let (route, is_new) = match routes.neighbour(listener(session), path.as_str(), session.index) {
         Neighbour::Nobody => {
             let own = attribute(element, "name").filter(|name| !name.is_empty());
             let is_first = routes.get(&slug(place.name)).is_none();
             let wanted = own.filter(|_| !is_first).unwrap_or(place.name);
-            (routes.add(wanted, session.needs, true), true)
+            (routes.add(wanted, session.needs, listener(session)), true)
         }
         Neighbour::Same(name) => (routes.get(&name)?.clone(), false),
         Neighbour::Other(other, there) => {
@@ -237,12 +237,19 @@ fn write(route: &Route, path: &str, session: &Session, at: usize, draft: &mut Dr
         "say in upstream of each [soap.NAME] with mode = \"terminate\" where the plain service listens that takes over, and how it \
          learns who calls: claims_to_headers, jwt_header or caller_header",
     );
-    if matches!(session.binding.transport(), Transport::Https { .. }) {
-        draft.step(format!(
-            "clients of soap.{} come over TLS: give the listener a certificate ([listener.public.tls.certificate.NAME]), or put \
-             the proxy that ends TLS into listener.public.trusted_proxies",
-            route.name
-        ));
+    if route.listener == TLS {
+        draft.step(
+            "give the listener for clients that come over TLS a certificate ([listener.tls.tls.certificate.NAME]), or put the proxy \
+             that ends TLS into listener.tls.trusted_proxies",
+        );
+    }
+}
+
+/// Where its clients come in.
+fn listener(session: &Session) -> &'static str {
+    match session.binding.transport() {
+        Transport::Http => PUBLIC,
+        Transport::Https { .. } => TLS,
     }
 }
 
