@@ -106,8 +106,8 @@ fn token_service(folder: &Path, ledger: &str, port: u16) -> Server {
 }
 
 /// A ledger that knows callers by their tokens, and says who calls.
-fn ledger(folder: &Path, address: &str, port: u16) -> Server {
-    let binding = CustomBinding::parse(BINDING).unwrap();
+fn ledger(folder: &Path, address: &str, port: u16, binding: &str) -> Server {
+    let binding = CustomBinding::parse(binding).unwrap();
     let pem = std::fs::read(folder.join("ledger.pem")).unwrap();
     let identity = SigningIdentity::from_pem(&pem, &handstamp_keys::KeyPolicy::default()).unwrap();
     let issuer = Certificate::read_all(&std::fs::read(folder.join("sts.crt")).unwrap()).unwrap().remove(0);
@@ -200,7 +200,7 @@ fn wst_4_a_session_opened_with_a_token_outlives_the_token_service_and_a_restart_
     let folder = world.folder.path();
 
     let sts = token_service(folder, &world.address, of_sts);
-    let service = ledger(folder, &world.address, of_ledger);
+    let service = ledger(folder, &world.address, of_ledger, BINDING);
     let refused = world.call("wrong", &["--session", "none"]);
     assert!(refused.code == Some(1) && refused.err.contains("FailedAuthentication"), "{}", refused.err);
     let elsewhere = world.call(PASSWORD, &["--session", "none", "--applies-to", "urn:other"]);
@@ -214,11 +214,25 @@ fn wst_4_a_session_opened_with_a_token_outlives_the_token_service_and_a_restart_
     drop(service);
     let down = world.call(PASSWORD, &[]);
     assert_eq!(down.code, Some(1), "{}", down.err);
-    let _service = ledger(folder, &world.address, of_ledger);
+    let service = ledger(folder, &world.address, of_ledger, BINDING);
     // Neither the password nor the token service is needed.
     let second = world.call("forgotten", &[]);
     assert_eq!((second.code, second.out.contains(">Alice<")), (Some(0), true), "{} {}", second.out, second.err);
     assert!(!second.err.contains("/RST"), "{}", second.err);
+
+    // A token for a private key: that of a certificate, or one that is made for the token.
+    drop(service);
+    let binding = BINDING.replace("SymmetricKey", "AsymmetricKey");
+    std::fs::write(folder.join("binding.xml"), &binding).unwrap();
+    let _sts = token_service(folder, &world.address, of_sts);
+    let _service = ledger(folder, &world.address, of_ledger, &binding);
+    let holder = SigningIdentity::self_signed("alice", KeyKind::Rsa { bits: 2048 }, now, end, &SystemRandom).unwrap();
+    holder.create(&folder.join("alice.pem")).unwrap();
+    let cert = folder.join("alice.pem").display().to_string();
+    for more in [&["--session", "none"][..], &["--session", "none", "--cert", &cert]] {
+        let called = world.call(PASSWORD, more);
+        assert_eq!((called.code, called.out.contains(">Alice<")), (Some(0), true), "{} {}", called.out, called.err);
+    }
 }
 
 const CHEAP: PasswordCost = PasswordCost { memory: 8, passes: 1 };

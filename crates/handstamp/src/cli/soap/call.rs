@@ -56,8 +56,8 @@ pub(in crate::cli) struct Call {
     /// An authority that vouches for https:// servers, PEM; may be repeated. Default: those of the system.
     #[arg(long, value_name = "FILE")]
     ca: Vec<PathBuf>,
-    /// The token service that gives a token to --user, for bindings with an Issued… mode: its WS-Trust address. Default: the issuer in
-    /// the binding. The service's address or --applies-to says for whom the token is.
+    /// The token service that gives a token to --user (or to the holder of --cert), for bindings with an Issued… mode: its WS-Trust
+    /// address. Default: the issuer in the binding. The service's address or --applies-to says for whom the token is.
     #[arg(long, value_name = "URL")]
     issuer: Option<String>,
     /// The token service's certificate, PEM: messages to it are encrypted for it. Without it the password goes in TLS.
@@ -112,18 +112,24 @@ impl Call {
         let credential = self.user.as_deref().map(credential).transpose()?;
         let credential = credential.map(|(name, password)| UserNameCredential::new(name, password.as_str()));
         let wanted = binding.security().issued_token_parameters();
+        let policy = KeyPolicy::default();
+        let certificate = self.cert.as_deref().map(input::read_option).transpose()?;
+        let identity = match (&self.cert, &certificate) {
+            (Some(file), Some(pem)) => {
+                Some(SigningIdentity::from_pem(pem, &policy).map_err(|error| setup(error.code(), file, &error))?)
+            }
+            _ => None,
+        };
         let issuer =
-            wanted.map(|wanted| self.token_client(binding.security(), wanted, credential.clone())).transpose()?;
+            wanted.map(|wanted| self.token_client(binding.security(), wanted, credential.clone(), identity.clone()));
+        let issuer = issuer.transpose()?;
         if let (None, Some(user)) = (&issuer, credential) {
             client = client.user_name(user);
         } else {
             client = client.issued_token_comes_later();
         }
-        let policy = KeyPolicy::default();
-        let certificate = self.cert.as_deref().map(input::read_option).transpose()?;
-        if let (Some(file), Some(pem)) = (&self.cert, &certificate) {
-            let identity = SigningIdentity::from_pem(pem, &policy);
-            client = client.identity(identity.map_err(|error| setup(error.code(), file, &error))?);
+        if let Some(identity) = identity {
+            client = client.identity(identity);
         }
         if let Some(file) = &self.service_cert {
             client = client.service_certificate(certificate_in(file)?);
@@ -193,38 +199,47 @@ impl Call {
         }
     }
 
-    /// The client of the token service: in the service's version of WS-Trust, by message where its certificate is given.
+    /// The client of the token service: in the service's version of WS-Trust, by message where its certificate is given, with a
+    /// password before a certificate. A token for the holder of a private key is for that of the certificate, if there is one.
     fn token_client(
         &self,
         service: &SecurityBinding,
         wanted: &IssuedTokenParameters,
         credential: Option<UserNameCredential>,
+        identity: Option<SigningIdentity>,
     ) -> Result<TokenClient, Error> {
         let setup = |code, message: String| Error::Setup { code, message };
         let address = self.issuer.clone().or_else(|| wanted.issuer.clone()).ok_or_else(|| {
             let message = "the binding wants a token of a token service: say which with --issuer URL".to_owned();
             setup("HST-SOAP-ISSUER", message)
         })?;
-        let credential = credential.ok_or_else(|| {
-            setup(
-                "HST-SOAP-ISSUER",
-                "the token service asks for a name and a password: give them with --user".to_owned(),
-            )
-        })?;
+        if credential.is_none() && identity.is_none() {
+            let message =
+                "the token service asks for a name and a password, or a certificate: give them with --user or --cert";
+            return Err(setup("HST-SOAP-ISSUER", message.to_owned()));
+        }
         let version = match service.version.generation {
             Generation::February2005 => MessageSecurityVersion::WSS11_FEBRUARY2005,
             Generation::V13 => MessageSecurityVersion::WSS11_13,
         };
         let failed = |error: handstamp_secure_conversation::Error| setup(error.code(), format!("{address}: {error}"));
-        let client = match &self.issuer_cert {
-            None => TokenClient::builder(SecurityBinding::user_name_over_transport(version), &*address),
-            Some(file) => {
-                let binding =
-                    SecurityBinding::user_name_for_certificate(version).map_err(|error| failed(error.into()))?;
-                TokenClient::builder(binding, &*address).service_certificate(certificate_in(file)?)
-            }
+        let binding = match (&self.issuer_cert, &credential) {
+            (None, Some(_)) => Ok(SecurityBinding::user_name_over_transport(version)),
+            (None, None) => Ok(SecurityBinding::certificate_over_transport(version)),
+            (Some(_), Some(_)) => SecurityBinding::user_name_for_certificate(version),
+            (Some(_), None) => Ok(SecurityBinding::mutual_certificate(version)),
         };
-        client.user_name(credential).build().map_err(failed)
+        let mut client = TokenClient::builder(binding.map_err(|error| failed(error.into()))?, &*address);
+        if let Some(file) = &self.issuer_cert {
+            client = client.service_certificate(certificate_in(file)?);
+        }
+        if let Some(credential) = credential {
+            client = client.user_name(credential);
+        }
+        if let Some(identity) = identity {
+            client = client.identity(identity);
+        }
+        client.build().map_err(failed)
     }
 
     fn message(&self, content: &Document, soap: SoapVersion, addressing: AddressingVersion) -> Result<Message, Error> {
