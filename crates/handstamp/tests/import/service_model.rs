@@ -326,6 +326,18 @@ fn sc_14_8_tokens_come_from_the_token_service_and_are_believed_by_its_certificat
 }
 
 #[test]
+fn sc_14_what_is_no_binding_is_none() {
+    let text = model(
+        "<bindings><ws2007HttpBinding>\n<clear/><binding><security><message clientCredentialType='UserName'/></security></binding>\
+         </ws2007HttpBinding></bindings><behaviors><serviceBehaviors>\n<remove name='a'/></serviceBehaviors></behaviors>\
+         <services><service name='A.B'><endpoint binding='ws2007HttpBinding'/></service></services>",
+    );
+    let import = Import::read(text).unwrap();
+    let lines: Vec<usize> = unsupported(&import).iter().map(|(line, _)| *line).collect();
+    assert_eq!((load(&import).soap.len(), lines), (1, vec![3, 4]));
+}
+
+#[test]
 fn sc_14_parts_that_are_kept_elsewhere_are_named() {
     let text = model("\n<bindings configSource='bindings.config'/><services><service name='A'/></services>");
     let problem = refusal(&text);

@@ -26,8 +26,13 @@ impl<'d> Behaviors<'d> {
         let mut behaviors = Vec::new();
         for child in section.into_iter().flat_map(Element::children) {
             if named(child, kind) {
-                let all = child.children().map(|element| Behavior { element, routes: Vec::new() });
-                behaviors.extend(all);
+                for element in child.children() {
+                    if named(element, "behavior") {
+                        behaviors.push(Behavior { element, routes: Vec::new() });
+                    } else {
+                        draft.unknown_element(element);
+                    }
+                }
             } else if kind == "serviceBehaviors" && !named(child, "endpointBehaviors") {
                 draft.unknown_element(child);
             }

@@ -6,7 +6,7 @@ use handstamp_xml::Element;
 use super::needs::Needs;
 use crate::config::import::draft::Draft;
 use crate::config::import::report::Outcome;
-use crate::config::import::settings::{attribute, line};
+use crate::config::import::settings::{attribute, line, named};
 
 /// All bindings of the file.
 pub(super) struct Bindings<'d> {
@@ -46,17 +46,18 @@ impl Session {
 }
 
 impl<'d> Bindings<'d> {
-    pub(super) fn of(section: Option<Element<'d>>) -> Self {
-        let kinds = section.into_iter().flat_map(Element::children);
-        let bindings = kinds.flat_map(|kind| {
-            kind.children().map(move |element| Binding {
-                kind: kind.local_name(),
-                element,
-                meaning: None,
-                routes: Vec::new(),
-            })
-        });
-        Self { bindings: bindings.collect() }
+    pub(super) fn of(section: Option<Element<'d>>, draft: &mut Draft) -> Self {
+        let mut bindings = Vec::new();
+        for kind in section.into_iter().flat_map(Element::children) {
+            for element in kind.children() {
+                if named(element, "binding") {
+                    bindings.push(Binding { kind: kind.local_name(), element, meaning: None, routes: Vec::new() });
+                } else {
+                    draft.unknown_element(element);
+                }
+            }
+        }
+        Self { bindings }
     }
 
     /// What this `binding` with this `bindingConfiguration` means; none when the file has no binding of that name. Without a name it

@@ -35,7 +35,7 @@ pub(super) fn read(section: Element<'_>, draft: &mut Draft) {
             other => draft.element(child, other_part(other)),
         }
     }
-    let mut bindings = Bindings::of(part("bindings"));
+    let mut bindings = Bindings::of(part("bindings"), draft);
     let mut routes = Routes::default();
     let mut service_behaviors = Behaviors::of(part("behaviors"), "serviceBehaviors", draft);
     let mut endpoint_behaviors = Behaviors::of(part("behaviors"), "endpointBehaviors", draft);
