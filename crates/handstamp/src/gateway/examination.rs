@@ -13,7 +13,7 @@ use handstamp_web_session::{Error as SessionError, RequestHead};
 use handstamp_ws_federation::{Error as FederationError, Limits, Parameters};
 use http::request::Parts;
 
-use super::federation::{Federation, Shared};
+use super::federation::{Federation, Shared, is_unknown_key};
 use super::foundation::Foundation;
 use crate::Error;
 use crate::admin::Metrics;
@@ -109,14 +109,19 @@ impl Examiner {
         let form = Parameters::parse(form, &Limits::default())?;
         let result = form.get("wresult").unwrap_or_default();
         // Where nothing is known of the issuer, nothing can be said of its answers.
-        let known = self.federations.iter().flat_map(|federation| {
-            federation.parties().map(|(issuer, party)| (federation.name(), issuer.to_owned(), party))
-        });
-        Ok(known
-            .map(|(federation, issuer, party)| SignInExamination {
-                federation: federation.to_owned(),
-                issuer,
-                verdict: party.accept_result(result, now),
+        Ok(self
+            .federations
+            .iter()
+            .flat_map(|federation| {
+                let verdicts = federation.parties().map(|(issuer, party)| SignInExamination {
+                    federation: federation.name().to_owned(),
+                    issuer: issuer.to_owned(),
+                    verdict: party.accept_result(result, now),
+                });
+                let (others, own): (Vec<_>, Vec<_>) =
+                    verdicts.partition(|examined| examined.verdict.as_ref().is_err_and(is_unknown_key));
+                // That it is not of one issuer says nothing when it is of another.
+                if own.is_empty() { others } else { own }
             })
             .collect())
     }

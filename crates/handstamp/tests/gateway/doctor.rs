@@ -10,7 +10,7 @@ use super::browser::{Browser, Options, Site};
 use super::support::Application;
 
 /// What the doctor says of `captured`, and its exit code.
-fn doctor(site: &Site, toml: &str, arguments: &[&str], captured: &str) -> (i32, String) {
+pub(crate) fn doctor(site: &Site, toml: &str, arguments: &[&str], captured: &str) -> (i32, String) {
     let file = site.folder.path().join("handstamp.toml");
     std::fs::write(&file, toml).expect("written");
     let mut process = Command::new(env!("CARGO_BIN_EXE_handstamp"))

@@ -3,7 +3,8 @@
 use base64_simd::URL_SAFE_NO_PAD;
 use handstamp_ws_federation::Parameters;
 
-use super::browser::{Answer, Browser, REALM, STS, Site};
+use super::browser::{Answer, Browser, Options, REALM, STS, Site};
+use super::doctor::doctor;
 use super::support::{Application, Running};
 
 const OTHER_STS: &str = "https://login.partner.example/wsfed";
@@ -20,8 +21,12 @@ impl Issuers {
     }
 
     async fn gateway(&self, application: &Application, federation: &str) -> Running {
+        Running::from_toml(&self.toml(application, federation)).await
+    }
+
+    fn toml(&self, application: &Application, federation: &str) -> String {
         let (corp, partner) = (self.corp.folder.path().display(), self.partner.folder.path().display());
-        Running::from_toml(&format!(
+        format!(
             r#"
             [listener.public]
             address = "127.0.0.1:0"
@@ -54,8 +59,7 @@ impl Issuers {
             session_header = "X-Session"
             "#,
             application.address
-        ))
-        .await
+        )
     }
 
     /// What the issuer that a browser was sent to posts back for `name`.
@@ -229,4 +233,46 @@ async fn an_issuer_that_is_away_keeps_nobody_from_the_others() {
     assert_eq!(answer.status, 503);
     assert!(answer.body.contains("HST-METADATA-NONE") && answer.body.contains("href=\"/signin-wsfed\""), "{answer:?}");
     assert_eq!(issuers.sign_in(&mut browser, &gateway, "corp", "alice").await.status, 303);
+}
+
+#[tokio::test]
+async fn the_doctor_judges_an_answer_as_that_of_the_issuer_that_signed_it() {
+    let (issuers, application) = (Issuers::new(), Application::hello().await);
+    let gateway = issuers.gateway(&application, "").await;
+    let sent = Browser::default().open(&gateway, "/?whr=partner").await;
+    let form = issuers.answer(sent.location(), "alice").to_query_string();
+    let (code, text) = doctor(&issuers.corp, &issuers.toml(&application, ""), &[], &form);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("takes it from partner") && !text.contains("takes it from corp"), "{text}");
+    // Nobody's answer is shown as everybody sees it.
+    let stranger = Site::with_key(3);
+    let form =
+        stranger.answer(&format!("{STS}{}", sent.location().strip_prefix(OTHER_STS).expect("the partner")), "eve", &[]);
+    let (code, text) = doctor(&issuers.corp, &issuers.toml(&application, ""), &[], &form.to_query_string());
+    assert_eq!(code, 1);
+    assert!(text.contains("takes it from partner") && text.contains("takes it from corp"), "{text}");
+}
+
+#[tokio::test]
+async fn sm_42_two_issuers_may_be_two_ways_through_one_hub() {
+    let (site, application) = (Site::new(), Application::hello().await);
+    let folder = site.folder.path().display();
+    let way = |name: &str| {
+        format!(
+            "[issuer.{name}]\nname = \"urn:{name}\"\nentity_id = \"urn:sts\"\nsign_in_url = \"{STS}\"\n\
+             certificates = [\"{folder}/sts.pem\"]\nhome_realm = \"urn:behind:{name}\"\n"
+        )
+    };
+    let rest = format!("{}{}", way("north"), way("south"));
+    let options = Options { federation: "issuer = [\"north\", \"south\"]", rest: &rest, ..Options::default() };
+    let gateway = site.gateway(application.address, options).await;
+    for name in ["north", "south"] {
+        let mut browser = Browser::default();
+        let sent = browser.open(&gateway, &format!("/signin-wsfed?whr={name}")).await;
+        assert_eq!(query(sent.location()).get("whr"), Some(format!("urn:behind:{name}").as_str()));
+        let form = site.answer(sent.location(), "alice", &[]);
+        assert_eq!(browser.post(&gateway, "/signin-wsfed", &form).await.status, 303);
+    }
+    let sent = Browser::default().open(&gateway, "/?whr=urn:sts").await;
+    assert!(sent.location().starts_with("/signin-wsfed?ru="), "the hub alone says nothing: {sent:?}");
 }

@@ -33,7 +33,7 @@ impl Issuers {
     ) -> Result<Self, Error> {
         let realms = HomeRealms::new(parties.iter().map(|party| HomeRealm {
             issuer: party.issuer_name.clone(),
-            names: names(party),
+            names: names(party, &parties),
             behind: party.issuer.home_realms.clone(),
         }));
         let realms = realms.map_err(|error| setup_error(place, error.code(), &error))?;
@@ -96,9 +96,11 @@ impl Issuers {
     }
 }
 
-/// What else `whr` may call an issuer.
-fn names(party: &LivingParty) -> Vec<String> {
+/// What else `whr` may call an issuer. An entity id that two have, for two ways through one hub, names neither.
+fn names(party: &LivingParty, all: &[LivingParty]) -> Vec<String> {
     let config::Issuer { name, entity_id, .. } = &party.issuer;
+    let is_shared = all.iter().filter(|other| other.issuer.entity_id == *entity_id).count() > 1;
+    let entity_id = entity_id.iter().filter(|_| !is_shared);
     let mut names: Vec<String> = name.iter().chain(entity_id).cloned().collect();
     names.dedup();
     names

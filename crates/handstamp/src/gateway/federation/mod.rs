@@ -38,6 +38,7 @@ use description::Description;
 use issuers::Issuers;
 use party::LivingParty;
 pub(super) use setup::{Shared, hex as fingerprint, trusted_issuer};
+pub(super) use sign_in::is_unknown_key;
 
 /// A relying party.
 pub(super) struct Federation {

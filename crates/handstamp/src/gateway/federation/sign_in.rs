@@ -294,7 +294,8 @@ impl Federation {
     }
 }
 
-fn is_unknown_key(error: &Error) -> bool {
+/// Whether a token is signed by nobody who is trusted as the issuer.
+pub(in crate::gateway) fn is_unknown_key(error: &Error) -> bool {
     matches!(
         error,
         Error::Token(TokenError::Rejected(Rejection::IssuerNotTrusted { .. } | Rejection::OtherIssuer { .. }))
