@@ -206,7 +206,7 @@ impl Bench<'_> {
         futures_util::future::join_all((0..CALLERS).map(|_| one())).await;
     }
 
-    /// So many sessions with the service at `address`, all established.
+    /// So many sessions with the service at `address`, each with its first call: a service lets few wait for theirs.
     async fn sessions(&self, endpoint: &Endpoint, address: &str, count: usize) -> Vec<SecureSession<Http>> {
         let (binding, bob) = (endpoint.binding(), Identities::read(self.folder).bob);
         let one = |_| {
@@ -218,7 +218,7 @@ impl Bench<'_> {
             SecureSession::new(client, self.http.clone()).unwrap()
         };
         let sessions: Vec<_> = (0..count).map(one).collect();
-        self.each(count, async |number| sessions[number].establish().await.unwrap()).await;
+        self.each(count, async |number| call(&sessions[number]).await).await;
         sessions
     }
 

@@ -326,3 +326,53 @@ fn relying_parties_that_share_a_cookie_say_whose_sessions_they_accept() {
         assert!(found.iter().any(|finding| finding.contains(expected)), "{expected}: {found:?}");
     }
 }
+
+#[test]
+fn options_of_soap_routes_have_to_fit_together() {
+    let routes = r#"
+[soap.in]
+mode = "terminate"
+upstream = "http://127.0.0.1:1/"
+binding = "b.xml"
+issuers = ["sts"]
+caller_header = true
+max_streamed_size = "1KiB"
+replay_memory = "store"
+encrypted_headers = ["{urn:a}b"]
+[soap.in.token_service]
+url = "https://sts.example/"
+[soap.out]
+mode = "initiate"
+path = "/out"
+upstream = "http://127.0.0.1:1/"
+binding = "b.xml"
+refusals = { requests = 1 }
+max_sessions = 0
+encrypted_headers = ["{urn:a}b", "{urn:a}*"]
+[soap.out.token_service]
+url = "http://sts.example/"
+"#;
+    let routes = format!("{MINIMAL}{routes}");
+    let malformed = findings(&routes.replace("\"{urn:a}*\"", "\"Customer\", \"{urn:a}b c\""));
+    for at in ["soap.out.encrypted_headers[1]", "soap.out.encrypted_headers[2]"] {
+        assert!(
+            malformed.iter().any(|found| found.contains(&format!("{at}: must be a name such as"))),
+            "{malformed:?}"
+        );
+    }
+    let found = findings(&routes);
+    for expected in [
+        "soap.in.issuers[0]: there is no [issuer.sts]",
+        "soap.in.audiences: is required with issuers",
+        "soap.in.caller_header: does not go with max_streamed_size",
+        "soap.in.max_streamed_size: must not be smaller than max_message_size",
+        "soap.in.replay_memory: needs a store that others can see",
+        "soap.in.token_service: means something only with mode = \"initiate\"",
+        "soap.out.refusals: means something only with mode = \"terminate\"",
+        "soap.out.max_sessions: must be at least 1",
+        "soap.out.token_service.url: is not https",
+    ] {
+        assert!(found.iter().any(|finding| finding.contains(expected)), "{expected} is not in {found:#?}");
+    }
+    assert_eq!(found.len(), 9, "{found:#?}");
+}

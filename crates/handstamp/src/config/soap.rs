@@ -372,6 +372,11 @@ impl SoapRoute {
         if let Some(service) = &self.token_service {
             service.check(&at("token_service"), reader);
         }
+        if self.max_streamed_size.is_some() && self.caller_header {
+            let message = "does not go with max_streamed_size: who calls must not stand in a message that is not read to its end; use \
+                           claims_to_headers or jwt_header";
+            reader.report(FindingKind::Conflict, &at("caller_header"), message);
+        }
         if self.max_streamed_size.is_some_and(|size| size.0 < self.max_message_size.0) {
             let message = "must not be smaller than max_message_size";
             reader.report(FindingKind::Conflict, &at("max_streamed_size"), message);

@@ -23,7 +23,7 @@ use super::rate_limit::RateLimiter;
 use super::request_id::{RequestId, RequestIds};
 use super::routes::{RouteTable, is_ambiguous};
 use super::server::{Connection, Handler};
-use super::soap::{Ground, Seals, SoapRoute};
+use super::soap::{Ground, LiveSessions, Seals, SoapRoute};
 use super::telemetry::Telemetry;
 use super::websocket;
 use super::{Visit, refuse, session_info, sign_in_link};
@@ -293,8 +293,8 @@ impl SiteBuilder<'_> {
                 }
             }
         }
-        let admin = self.admin_site(&federations);
         self.add_soap(&mut sites, before, &mut lasting)?;
+        let admin = self.admin_site(&federations, &lasting.soap);
         Ok(Sites { listeners: sites, admin, lasting })
     }
 
@@ -331,11 +331,17 @@ impl SiteBuilder<'_> {
         Ok(())
     }
 
-    fn admin_site(&self, federations: &BTreeMap<&str, Arc<Federation>>) -> Option<Site> {
+    fn admin_site(&self, federations: &BTreeMap<&str, Arc<Federation>>, soap: &LiveSessions) -> Option<Site> {
         let (settings, foundation) = (self.config.admin.as_ref()?, self.foundation?);
         let federation = federations.get(settings.federation.as_deref()?)?;
         let access = Access::of_admin_page(settings, Arc::clone(federation));
-        let target = Target::AdminPage(Box::new(AdminPage::new(access, self.config, foundation, self.metrics)));
+        let target = Target::AdminPage(Box::new(AdminPage::new(
+            access,
+            self.config,
+            foundation,
+            soap.terminated(),
+            self.metrics,
+        )));
         let mut site = Site {
             trust: Trust { proxies: Vec::new(), headers: ForwardingHeaders::XForwarded },
             max_headers: usize::MAX,

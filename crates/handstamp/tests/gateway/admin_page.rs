@@ -1,14 +1,25 @@
 //! The page for operators.
 
 use super::browser::{Browser, Options, Site};
-use super::support::{Application, Running};
+use super::soap::setting::{AS_ADA, Bootstrap, SOAP_12, Setting, plain_ledger, request};
+use super::support::{Application, Running, status};
 
 /// A gateway whose sessions are in a database, and a page for those with the role `operator`.
 async fn gateway(site: &Site, application: &Application) -> (Running, Running) {
+    gateway_with(site, application, "").await
+}
+
+/// The same with further tables.
+async fn gateway_with(site: &Site, application: &Application, tables: &str) -> (Running, Running) {
     let folder = site.folder.path().display().to_string();
+    let binding = "<customBinding><binding><security authenticationMode='SecureConversation'>\
+                   <secureConversationBootstrap authenticationMode='UserNameOverTransport'/></security>\
+                   <textMessageEncoding/><httpsTransport/></binding></customBinding>";
+    std::fs::write(site.folder.path().join("binding.xml"), binding).expect("written");
     let rest = format!(
-        "[admin]\naddress = \"127.0.0.1:0\"\nfederation = \"shop\"\nrequired_roles = [\"operator\"]\n\
-         [store]\nkind = \"sqlite\"\npath = \"{folder}/store.db\"\n"
+        "[soap.books]\nmode = \"initiate\"\npath = \"/books\"\nupstream = \"https://localhost:9/\"\n\
+         binding = \"{folder}/binding.xml\"\ncallers = \"basic\"\n[admin]\naddress = \"127.0.0.1:0\"\nfederation = \"shop\"\nrequired_roles = [\"operator\"]\n\
+         [store]\nkind = \"sqlite\"\npath = \"{folder}/store.db\"\n{tables}"
     );
     let options = Options { session: "mode = \"reference\"", rest: &rest, ..Options::default() };
     let gateway = site.gateway(application.address, options).await;
@@ -45,14 +56,45 @@ async fn only_operators_see_it_and_it_says_what_there_is() {
     }
     let page = operator(&site, &gateway).await.open(&admin, "/").await;
     assert_eq!(page.status, 200);
-    for text in
-        ["olga", "&#60;alice&#62;", "in the store", "seals and opens", "https://sts.example/wsfed", "HST-GATEWAY-ROLE"]
-    {
+    for text in [
+        "olga",
+        "&#60;alice&#62;",
+        "in the store",
+        "seals and opens",
+        "https://sts.example/wsfed",
+        "HST-GATEWAY-ROLE",
+        "Secure sessions of SOAP",
+        "books <span class=\"pill\">sessions with the service begin here",
+    ] {
         assert!(page.body.contains(text), "{text} is not in {}", page.body);
     }
     assert!(!page.body.contains("<script"));
     let health = admin.get("/healthz", "").await;
     assert!(health.contains("200 OK"), "health needs no sign-in: {health}");
+}
+
+#[tokio::test]
+async fn it_lists_the_secure_sessions_of_soap_routes() {
+    let (site, application) = (Site::new(), Application::hello().await);
+    for stateful in [false, true] {
+        let (setting, ledger) = (Setting::new(Bootstrap::Certificate, stateful).await, plain_ledger().await);
+        let file = |name: &str| setting.path(name).display().to_string();
+        let table = format!(
+            "[soap.ledger]\nmode = \"terminate\"\npath = \"/ledger\"\nupstream = \"http://{}/\"\nbinding = \"{}\"\n\
+             identity = \"{}\"\naccounts = \"{}\"\n",
+            ledger.address,
+            file("binding.xml"),
+            file("ledger.pem"),
+            file("accounts.db")
+        );
+        let (gateway, admin) = gateway_with(&site, &application, &table).await;
+        let plain = setting.initiate(&format!("http://{}/ledger", gateway.address), AS_ADA).await;
+        assert_eq!(status(&plain.exchange(request(SOAP_12, "Balance", "")).await), 200);
+        let page = operator(&site, &gateway).await.open(&admin, "/").await;
+        let row = "<th scope=\"row\">ada</th><td>ledger</td><td><code>";
+        assert!(page.body.contains(row) && page.body.contains("clients&#39; sessions end here"), "{}", page.body);
+        assert!(page.body.contains("<dt>Issued</dt><dd>1</dd>"), "{}", page.body);
+    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
 mod plot;
 mod views;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ use super::access::{Access, Admission};
 use super::body::Body;
 use super::foundation::Foundation;
 use super::problem::Problem;
+use super::soap::TerminateSessions;
 use crate::admin::Metrics;
 use crate::config::{self, Config};
 use crate::pages::{self, ContentPolicy, MessagePage};
@@ -37,6 +39,8 @@ pub(super) struct AdminPage {
     config: Config,
     keys: Arc<KeyRing>,
     desk: SessionDesk,
+    /// Secure sessions of SOAP routes.
+    soap: BTreeMap<String, Arc<TerminateSessions>>,
     metrics: Arc<Metrics>,
 }
 
@@ -59,7 +63,13 @@ impl AdminPage {
     /// Where it answers.
     pub(super) const PATHS: [&'static str; 3] = ["/", END_SESSION, END_USER];
 
-    pub(super) fn new(access: Access, config: &Config, foundation: &Foundation, metrics: &Arc<Metrics>) -> Self {
+    pub(super) fn new(
+        access: Access,
+        config: &Config,
+        foundation: &Foundation,
+        soap: BTreeMap<String, Arc<TerminateSessions>>,
+        metrics: &Arc<Metrics>,
+    ) -> Self {
         let federation = config.federation.get(access.federation().name());
         Self {
             access,
@@ -67,6 +77,7 @@ impl AdminPage {
             config: config.clone(),
             keys: Arc::clone(foundation.keys()),
             desk: foundation.session_desk(config),
+            soap,
             metrics: Arc::clone(metrics),
         }
     }

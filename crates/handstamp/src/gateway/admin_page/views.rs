@@ -2,13 +2,15 @@
 
 use askama::Template;
 use handstamp_keys::{KeyInfo, KeyState};
+use handstamp_secure_conversation::SessionInfo;
 use handstamp_session_store::StoredSession;
 use handstamp_time::Timestamp;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::plot::{HEIGHT, Plot, WIDTH};
-use super::{AdminPage, END_SESSION, END_USER, fingerprint, user_of};
+use super::{AdminPage, END_SESSION, END_USER, LISTED, TerminateSessions, fingerprint, user_of};
 use crate::admin::{FederationMetrics, Metrics, SoapMetrics};
 use crate::config::{Config, SessionMode, SoapMode, StoreKind, format_duration};
 
@@ -25,6 +27,7 @@ pub(super) struct Overview<'a> {
     plots: Vec<Plot>,
     federations: Vec<FederationRow>,
     soap: Vec<SoapRow>,
+    callers: Vec<CallerRow>,
     /// None when the store does not answer.
     sessions: Option<Vec<SessionRow>>,
     in_memory: bool,
@@ -60,6 +63,17 @@ struct SoapRow {
     cancelled: u64,
     messages: u64,
     faults: Vec<(String, u64)>,
+}
+
+/// A secure session of a SOAP route.
+#[derive(Debug)]
+struct CallerRow {
+    route: String,
+    caller: String,
+    context_id: String,
+    issued: String,
+    last_message: String,
+    left: String,
 }
 
 #[derive(Debug)]
@@ -137,6 +151,7 @@ impl<'a> Overview<'a> {
             ],
             federations,
             soap,
+            callers: CallerRow::all(page, now),
             sessions: sessions.map(|sessions| sessions.iter().map(|session| SessionRow::of(session, now)).collect()),
             in_memory: page.config.store.kind == StoreKind::Memory,
             next_rotation: next_rotation(&keys, page.keys.policy().rotate_after, now),
@@ -203,6 +218,27 @@ impl SoapRow {
             messages: metrics.messages.value(),
             faults: metrics.faults().into_iter().collect(),
         }
+    }
+}
+
+impl CallerRow {
+    /// The last ones to send a message, of all routes.
+    fn all(page: &AdminPage, now: Timestamp) -> Vec<Self> {
+        let of_route = |(route, sessions): (&String, &Arc<TerminateSessions>)| {
+            let route = route.clone();
+            sessions.list(now).into_iter().map(move |session| (route.clone(), session)).collect::<Vec<_>>()
+        };
+        let mut all: Vec<(String, SessionInfo)> = page.soap.iter().flat_map(of_route).collect();
+        all.sort_by_key(|(_, session)| std::cmp::Reverse(session.last_message.unwrap_or(session.issued)));
+        let row = |(route, session): (String, SessionInfo)| Self {
+            route,
+            caller: session.caller.unwrap_or_else(|| "–".to_owned()),
+            context_id: session.context_id.trim_start_matches("urn:uuid:").to_owned(),
+            issued: ago(session.issued, now),
+            last_message: session.last_message.map_or_else(|| "–".to_owned(), |at| ago(at, now)),
+            left: rounded(session.expires.saturating_duration_since(now)),
+        };
+        all.into_iter().take(LISTED).map(row).collect()
     }
 }
 

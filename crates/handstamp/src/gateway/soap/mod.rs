@@ -44,7 +44,7 @@ use self::description::Secured;
 use self::head::{Beginning, MessageHead};
 use self::initiate::Initiate;
 use self::sessions::InitiateSessions;
-use self::terminate::{Terminate, TerminateSessions};
+use self::terminate::Terminate;
 use self::terms::Terms;
 use self::wire::Format;
 use super::Visit;
@@ -58,7 +58,7 @@ use crate::config::{self, SoapMode};
 pub(crate) use self::examine::examine;
 pub(crate) use self::explain::explain;
 pub(super) use self::terminate::Ground;
-pub(crate) use self::terminate::Seals;
+pub(crate) use self::terminate::{Seals, TerminateSessions};
 
 /// A route.
 #[derive(Debug)]
@@ -84,6 +84,13 @@ enum Side {
 pub(super) struct LiveSessions {
     terminate: BTreeMap<String, Arc<TerminateSessions>>,
     initiate: BTreeMap<String, Arc<InitiateSessions>>,
+}
+
+impl LiveSessions {
+    /// Those of routes that end sessions.
+    pub(super) fn terminated(&self) -> BTreeMap<String, Arc<TerminateSessions>> {
+        self.terminate.clone()
+    }
 }
 
 /// A message as it came in HTTP, not compressed any more.

@@ -10,10 +10,10 @@ use handstamp_claims::ClaimsPrincipal;
 use handstamp_keys::{KeyRing, SystemRandom};
 use handstamp_secure_conversation::{
     AddressLimits, Allowance, Answer, ApplicationRequest, Event, Handled, Incoming, NativeCookies,
-    SecureConversationService, SecureConversationServiceBuilder,
+    SecureConversationService, SecureConversationServiceBuilder, SessionInfo,
 };
 use handstamp_session_token::{ReplayCache as StoredReplays, RevocationList};
-use handstamp_time::{Clock, SystemClock};
+use handstamp_time::{Clock, SystemClock, Timestamp};
 use handstamp_ws_security::soap::{Fault, FaultCode, SoapVersion};
 use handstamp_ws_security::{Body as SoapBody, HeaderBlock, MemoryReplayCache, Message, ReplayCache};
 use handstamp_xml::Writer;
@@ -140,6 +140,11 @@ impl TerminateSessions {
         Ok(Arc::new(Self { service: Arc::new(service), terms: of_terms, basis, replays }))
     }
 
+    /// The sessions that there are: all that are remembered, or those whose cookies were opened lately.
+    pub(in crate::gateway) fn list(&self, now: Timestamp) -> Vec<SessionInfo> {
+        self.service.sessions(now)
+    }
+
     /// All that makes the service of a route, besides the accounts and what is remembered.
     pub(super) fn builder(
         name: &str,
@@ -223,7 +228,7 @@ impl Basis {
         let issuers = route.issuers.iter().map(|name| (name.clone(), config.issuer.get(name).cloned()));
         // Certificates of issuers may be new in files of the same names.
         let named = route.issuers.iter().filter_map(|name| config.issuer.get(name));
-        let files = files.chain(named.flat_map(|issuer| &issuer.certificates));
+        let files = files.chain(named.flat_map(|issuer| issuer.certificates.iter().chain(&issuer.authorities)));
         let audiences = route.audiences.iter().cloned().chain(route.address.as_ref().map(ToString::to_string));
         Ok(Self {
             files: files.map(|file| super::terms::read_file(file)).collect::<Result<_, _>>()?,

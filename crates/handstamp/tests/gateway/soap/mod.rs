@@ -8,5 +8,5 @@ mod formats;
 mod imported;
 mod large;
 mod protection;
-mod setting;
+pub(crate) mod setting;
 mod survival;

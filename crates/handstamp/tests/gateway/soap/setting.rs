@@ -15,17 +15,17 @@ use tempfile::TempDir;
 
 use crate::support::{Application, Running};
 
-pub(super) const SOAP_11: &str = "http://schemas.xmlsoap.org/soap/envelope/";
-pub(super) const SOAP_12: &str = "http://www.w3.org/2003/05/soap-envelope";
+pub(crate) const SOAP_11: &str = "http://schemas.xmlsoap.org/soap/envelope/";
+pub(crate) const SOAP_12: &str = "http://www.w3.org/2003/05/soap-envelope";
 
 /// Files of both gateways.
-pub(super) struct Setting {
-    pub(super) folder: TempDir,
+pub(crate) struct Setting {
+    pub(crate) folder: TempDir,
 }
 
 /// What protects the name and the password with which a session is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Bootstrap {
+pub(crate) enum Bootstrap {
     Certificate,
     Transport,
     Negotiated,
@@ -33,7 +33,7 @@ pub(super) enum Bootstrap {
 
 impl Setting {
     /// Keys, certificates, and the accounts of ada and bob.
-    pub(super) async fn new(bootstrap: Bootstrap, stateful: bool) -> Self {
+    pub(crate) async fn new(bootstrap: Bootstrap, stateful: bool) -> Self {
         let folder = TempDir::new().expect("a folder");
         let at = |file: &str| folder.path().join(file);
         let now = SystemClock.now();
@@ -65,18 +65,18 @@ impl Setting {
         Self { folder }
     }
 
-    pub(super) fn path(&self, file: &str) -> PathBuf {
+    pub(crate) fn path(&self, file: &str) -> PathBuf {
         self.folder.path().join(file)
     }
 
     /// A gateway before `service`, whose clients speak secure sessions.
-    pub(super) async fn terminate(&self, service: SocketAddr, listener: &str, route: &str) -> Running {
+    pub(crate) async fn terminate(&self, service: SocketAddr, listener: &str, route: &str) -> Running {
         self.write_terminate(service, listener, route);
         Running::from_file(&self.path("terminate.toml")).await
     }
 
     /// Its configuration alone.
-    pub(super) fn write_terminate(&self, service: SocketAddr, listener: &str, route: &str) {
+    pub(crate) fn write_terminate(&self, service: SocketAddr, listener: &str, route: &str) {
         let toml = format!(
             r#"
             [listener.public]
@@ -96,19 +96,19 @@ impl Setting {
     }
 
     /// The same with TLS.
-    pub(super) async fn terminate_over_tls(&self, service: SocketAddr, route: &str) -> Running {
+    pub(crate) async fn terminate_over_tls(&self, service: SocketAddr, route: &str) -> Running {
         let listener = "[listener.public.tls.certificate.own]\nchain = \"tls.pem\"\nkey = \"tls.pem\"";
         self.terminate(service, listener, route).await
     }
 
     /// A gateway that calls the service at `url`, for plain programs.
-    pub(super) async fn initiate(&self, url: &str, route: &str) -> Running {
+    pub(crate) async fn initiate(&self, url: &str, route: &str) -> Running {
         self.write_initiate(&format!("\"{url}\""), route);
         Running::from_file(&self.path("initiate.toml")).await
     }
 
     /// Its configuration alone; `servers` is TOML.
-    pub(super) fn write_initiate(&self, servers: &str, route: &str) {
+    pub(crate) fn write_initiate(&self, servers: &str, route: &str) {
         let tls = if servers.contains("https") { "upstream_tls = { authorities = [\"tls.crt\"] }" } else { "" };
         let toml = format!(
             r#"
@@ -128,7 +128,7 @@ impl Setting {
 }
 
 /// The name and the password of the route itself.
-pub(super) const AS_ADA: &str = "user = \"ada\"\npassword_file = \"password\"";
+pub(crate) const AS_ADA: &str = "user = \"ada\"\npassword_file = \"password\"";
 
 fn write_private(path: &Path, text: &str) {
     fs::write(path, text).expect("written");
@@ -154,7 +154,7 @@ fn binding(bootstrap: Bootstrap, stateful: bool) -> String {
 }
 
 /// A service that knows nothing of security: `Balance` is answered, `Fail` fails with details, `Note` is one-way.
-pub(super) async fn plain_ledger() -> Application {
+pub(crate) async fn plain_ledger() -> Application {
     Application::answering(serve).await
 }
 
@@ -192,7 +192,7 @@ fn serve(request: &Request<Bytes>) -> Response<String> {
 }
 
 /// A plain request, with further header lines, each ended by `\r\n`.
-pub(super) fn request(soap: &str, operation: &str, lines: &str) -> String {
+pub(crate) fn request(soap: &str, operation: &str, lines: &str) -> String {
     let body = format!(
         "<e:Envelope xmlns:e=\"{soap}\"><e:Header><Trace xmlns=\"urn:trace\">7</Trace></e:Header>\
          <e:Body><l:{operation} xmlns:l=\"urn:ledger\" xmlns:t=\"urn:types\" \
