@@ -5,7 +5,10 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark fails by panicking")]
 
-use handstamp_keys::{DeterministicRandom, KeyRing, RotationPolicy};
+use handstamp_keys::{DeterministicRandom, KeyKind, KeyRing, RotationPolicy, SigningIdentity, SymmetricKey};
+use handstamp_secure_conversation::{
+    Handled, Incoming, NativeCookies, SecureConversationClient, SecureConversationService,
+};
 use handstamp_session_token::SessionSecurityTokenHandler;
 use handstamp_session_token::native::NativeFormat;
 use handstamp_session_token::wif::WifFormat;
@@ -14,6 +17,12 @@ use handstamp_testkit::principals::alice;
 use handstamp_time::{Timestamp, VirtualClock};
 use handstamp_web_session::module::Decision;
 use handstamp_web_session::{RequestHead, SessionModule, SignIn};
+use handstamp_ws_security::soap::SoapVersion;
+use handstamp_ws_security::token::{ContextReference, SecurityContextToken};
+use handstamp_ws_security::{
+    AddressingVersion, Body, ContextKey, Expectation, Message, MessageSecurityVersion, Receiver, SecurityBinding,
+    Sender, SessionKeyError, SessionKeys, UserNameCredential, UserNameValidator,
+};
 use handstamp_xml::binary::{Reader, WCF_DICTIONARY, from_text};
 use handstamp_xml::{Document, ParseOptions, c14n, names};
 use handstamp_xml_security::algorithm::{DigestMethod, SignatureMethod};
@@ -24,6 +33,7 @@ use std::hint::black_box;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 fn main() {
     let wanted = std::env::args().nth(1).unwrap_or_default();
@@ -46,6 +56,9 @@ const SCENARIOS: &[(&str, fn())] = &[
     ("cookie-to-principal", cookie_to_principal),
     ("wif-open", wif_open),
     ("binary-xml-read", binary_xml_read),
+    ("message-protect", message_protect),
+    ("message-unprotect", message_unprotect),
+    ("context-issue", context_issue),
 ];
 
 /// What callgrind counts.
@@ -141,6 +154,104 @@ fn binary_xml_read() {
             black_box(node);
         }
     });
+}
+
+/// A message of 4 KB in a session: Basic256, new derived keys, signed and encrypted, the signature too.
+fn message_protect() {
+    let (binding, context, message) = session_message();
+    let random = DeterministicRandom::new(2);
+    let sender = Sender::client(&binding).with_context(&context);
+    run(|| sender.protect(&message, &random, now()).unwrap());
+}
+
+/// The same, parsed, decrypted and verified.
+fn message_unprotect() {
+    let (binding, context, message) = session_message();
+    let sender = Sender::client(&binding).with_context(&context);
+    let sent = sender.protect(&message, &DeterministicRandom::new(2), now()).unwrap().envelope;
+    let sessions = OneSession(context.key().clone());
+    let receiver = Receiver::service(&binding).with_sessions(&sessions);
+    run(|| {
+        let document = Document::parse(sent.as_str(), &ParseOptions::default()).unwrap();
+        receiver.open(document, &Expectation::request(), now()).unwrap()
+    });
+}
+
+/// A request for a context that is a cookie, and the response. The client shows a user name under the service's certificate; there
+/// is one RSA operation in it, which is nearly all of the instructions.
+fn context_issue() {
+    const ADDRESS: &str = "https://ledger.example/";
+    let random = DeterministicRandom::new(2);
+    let until = now().saturating_add(Duration::from_secs(86_400));
+    let identity = SigningIdentity::self_signed("ledger", KeyKind::Rsa { bits: 2048 }, now(), until, &random).unwrap();
+    let version = MessageSecurityVersion::default();
+    let bootstrap = SecurityBinding::user_name_for_certificate(version).unwrap();
+    let mut binding = SecurityBinding::secure_conversation(bootstrap, version);
+    binding.session_mut().unwrap().require_cancellation = false;
+    let certificate = identity.certificate().clone();
+    let ring = KeyRing::in_memory(RotationPolicy::default(), now(), &random).unwrap();
+    let service = SecureConversationService::builder(binding.clone())
+        .identity(identity)
+        .user_names(Arc::new(Anybody))
+        .cookies(Arc::new(NativeCookies::new(Arc::new(ring), ADDRESS)))
+        .build()
+        .unwrap();
+    let request = || {
+        let client = SecureConversationClient::builder(binding.clone(), ADDRESS)
+            .service_certificate(certificate.clone())
+            .user_name(UserNameCredential::new("alice", "secret"));
+        client.build().unwrap().establish(now(), &random).unwrap().envelope().to_owned()
+    };
+    let mut requests = [request(), request()].into_iter();
+    run(|| match service.handle(Incoming::new(requests.next().unwrap()), now(), &random) {
+        Handled::Answer(answer) if answer.fault.is_none() => answer.envelope,
+        other => panic!("{other:?}"),
+    });
+}
+
+struct OneSession(SymmetricKey);
+
+impl SessionKeys for OneSession {
+    fn by_token(&self, _token: &SecurityContextToken, _now: Timestamp) -> Result<SymmetricKey, SessionKeyError> {
+        Ok(self.0.clone())
+    }
+
+    fn by_reference(&self, _context: &ContextReference, _now: Timestamp) -> Result<SymmetricKey, SessionKeyError> {
+        Ok(self.0.clone())
+    }
+}
+
+struct Anybody;
+
+impl UserNameValidator for Anybody {
+    fn validate(&self, _name: &str, _password: &str, _now: Timestamp) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// A session without replay detection, and an order of 44 lines.
+fn session_message() -> (SecurityBinding, ContextKey, Message) {
+    let version = MessageSecurityVersion::default();
+    let bootstrap = SecurityBinding::anonymous_for_certificate(version).unwrap();
+    let mut binding = SecurityBinding::secure_conversation(bootstrap, version);
+    binding.local_service.detect_replays = false;
+    let context = ContextReference {
+        generation: version.generation,
+        identifier: "urn:uuid:55b79f64-51a3-4bb6-8785-49c7121b02c3".to_owned(),
+        instance: None,
+    };
+    let token = SecurityContextToken { id: Some("uuid-1".to_owned()), context, cookie: Some(vec![5; 300]) };
+    let context = ContextKey::new(token, SymmetricKey::from_bytes(&[7; 32])).unwrap();
+    let item = r#"<item sku="4711"><name>Ledger, hard cover</name><price currency="EUR">12.50</price></item>"#;
+    let body = Body::canonical(format!(r#"<order xmlns="urn:shop">{}</order>"#, item.repeat(44)));
+    let message = Message::request(
+        SoapVersion::Soap12,
+        AddressingVersion::V10,
+        "urn:shop/Order",
+        "https://ledger.example/",
+        "urn:uuid:03f2e56d-96c5-4c29-beed-e428fafb07ab",
+    );
+    (binding, context, message.with_body(body))
 }
 
 /// The `Cookie` header of a browser that has just signed in.
