@@ -126,6 +126,33 @@ fn sc_71_malformed_encrypted_keys_are_answered_alike() {
     }
 }
 
+/// Whether the block of an RSA-1.5 ciphertext is well-formed cannot be told by the time either.
+#[test]
+fn sc_71_a_malformed_encrypted_key_takes_as_long_as_a_wrong_one() {
+    let mut bootstrap = user_name(MessageSecurityVersion::default());
+    bootstrap.suite = AlgorithmSuite::from_name("Basic256Rsa15").unwrap();
+    let binding = stateful(bootstrap);
+    let pair = Pair::new(&binding);
+    let exchange = client(&binding).establish(pair.now, &pair.random).unwrap();
+    let (octets, with) = ciphertext(exchange.envelope(), "EncryptedKey");
+    let wrong = RsaPkcs1.encrypt(PARTIES.service.key().public_key(), &SymmetricKey::from(vec![7; 32])).unwrap();
+    let mut malformed = vec![0; octets.len()];
+    DeterministicRandom::new(1).fill(&mut malformed).unwrap();
+    malformed[0] &= 0x3f;
+    let probes = [with(&wrong), with(&malformed)];
+    let mut fastest = [Duration::MAX; 2];
+    for _ in 0..150 {
+        for (probe, fastest) in probes.iter().zip(&mut fastest) {
+            let started = Instant::now();
+            assert_eq!(pair.deliver(probe).code(), invalid_security());
+            *fastest = started.elapsed().min(*fastest);
+        }
+    }
+    let [wrong, malformed] = fastest.map(|time| time.as_secs_f64());
+    let ratio = wrong / malformed;
+    assert!((0.6..1.7).contains(&ratio), "{wrong} s and {malformed} s");
+}
+
 /// Nodes that share a memory of messages let each in once; nodes that do not, once each (SC 13.2, 19.12).
 #[test]
 fn sc_81_a_message_counts_once_on_all_nodes_that_share_their_replay_cache() {

@@ -303,6 +303,56 @@ fn a_changed_octet_is_noticed_or_is_not_read() {
     assert!(accepted * 20 < target.wire().len() / 7, "{accepted} changes were accepted");
 }
 
+/// SC 9: whatever else is wrong with a message, the first check that fails is the one that decides; so a sender without the key
+/// causes no more work than the order allows.
+#[test]
+fn sc_9_of_several_things_wrong_the_first_in_the_order_decides() {
+    let target = visible();
+    let second = format!("<o:Security xmlns:o=\"{}\"/></s:Header>", names::WSSE);
+    let from = "<a:From><a:Address>urn:anybody</a:Address></a:From></s:Header>";
+    let unknown = "<x:Unknown xmlns:x=\"urn:x\" s:mustUnderstand=\"1\"/></s:Header>";
+    // Step 5 is done by the clock and step 6 by a copy that came before; the others by changes.
+    let steps = [
+        ("4", Some(("</s:Header>", second.as_str()))),
+        ("5", None),
+        ("6", None),
+        ("7", Some(("<DigestValue>cAhr", "<DigestValue>dAhr"))),
+        ("8", Some(("http://server.example", "http://other.example"))),
+        ("10", Some(("</s:Header>", from))),
+        ("15", Some(("</s:Header>", unknown))),
+    ];
+    let binding = target.conversation.binding("http://tempuri.org/IEcho/Echo");
+    let sessions = RecordedKeys::of(&target.conversation.case);
+    for first in 0..steps.len() {
+        let is_wrong = |name: &str| steps[first..].iter().any(|(step, _)| *step == name);
+        let replays = MemoryReplayCache::new(10);
+        let receiver = Receiver::service(&binding).with_sessions(&sessions).with_replay_cache(&replays);
+        if is_wrong("6") {
+            receiver.open(parse(target.wire()), &Expectation::request(), target.created()).unwrap();
+        }
+        let mut wire = target.wire().to_owned();
+        for (from, to) in steps[first..].iter().filter_map(|(_, change)| *change) {
+            assert!(wire.contains(from), "{from}");
+            wire = wire.replacen(from, to, 1);
+        }
+        let late = std::time::Duration::from_secs(if is_wrong("5") { 601 } else { 0 });
+        let now = target.created().saturating_add(late);
+        let error = receiver.open(parse(&wire), &Expectation::request(), now).unwrap_err();
+        let said = error.to_string();
+        let step = match &error {
+            Error::Stale { .. } => "5",
+            Error::Replayed => "6",
+            Error::Cryptography { key, .. } if key.contains(" over ") => "8",
+            Error::Cryptography { element: "Signature", .. } => "7",
+            Error::NotUnderstood { .. } => "15",
+            _ if said.contains("there are two for the same receiver") => "4",
+            _ if said.contains("the header block is not signed") => "10",
+            _ => "another",
+        };
+        assert_eq!(step, steps[first].0, "{said}");
+    }
+}
+
 /// SC 13.2: the copy is refused before any key is used, and only when the first was accepted.
 #[test]
 fn sc_13_2_a_message_counts_once() {
