@@ -38,7 +38,7 @@ const SECONDS: u64 = 15;
 const STEADY: usize = 3;
 const SPREAD: f64 = 0.05;
 /// Then it is measured as it is.
-const MOST_MEASUREMENTS: usize = 30;
+const MOST_MEASUREMENTS: usize = 60;
 
 fn main() {
     if std::env::args().any(|argument| argument == "--list" || argument == "--test") {
