@@ -113,7 +113,15 @@ async fn sc_36_a_remembered_session_is_unknown_after_a_restart_and_the_next_call
     assert!(lost.err.contains("docs.oasis-open.org/ws-sx/ws-secureconversation/200512"), "{}", lost.err);
     let after = caller.call_remembered(BALANCE, &["-v"]);
     assert!(after.err.contains("a session is needed") && after.out.contains("1000.00"), "{}", after.err);
-    drop(demo);
+
+    // The page has the remembered session until its key ends, and forgets one that its client has cancelled.
+    let cancelled = caller.call_remembered(BALANCE, &["--session", "none"]);
+    assert!(cancelled.out.contains("1000.00"), "{}", cancelled.err);
+    let mut agent = Agent::new();
+    demo.sign_in(&mut agent).await;
+    let page = agent.get(&format!("{}ledger", demo.web())).await.body;
+    assert_eq!(page.matches(">remembered</span>").count(), 1, "{page}");
+    assert!(page.contains("<td>15h</td>"), "{page}");
 }
 
 /// A connection that says what it will send and does not.
