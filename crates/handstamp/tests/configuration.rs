@@ -376,3 +376,53 @@ url = "http://sts.example/"
     }
     assert_eq!(found.len(), 9, "{found:#?}");
 }
+
+/// A page of documentation with something torn out, doubled or changed, again and again: files as people leave them half edited.
+#[test]
+fn a_damaged_file_is_refused_or_read_and_never_a_panic() {
+    let document = include_str!("../../../docs/configuration.md");
+    let mut state = 1_u64;
+    let mut random = move |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below.max(1)
+    };
+    let pieces = [
+        "[",
+        "]",
+        "\"",
+        "=",
+        "\n",
+        "{",
+        "}",
+        "0",
+        "-",
+        "9999999999999999999",
+        "\\",
+        "#",
+        "\u{0}",
+        "é",
+        "true",
+        "[[web]]",
+    ];
+    for block in document.split("```toml\n").skip(1) {
+        let example: Vec<char> = block.split("```").next().expect("the block ends").chars().collect();
+        for _ in 0..2000 {
+            let mut text = example.clone();
+            for _ in 0..=random(3) {
+                let from = random(text.len());
+                let to = (from + random(12)).min(text.len());
+                let instead: Vec<char> = match random(3) {
+                    0 => Vec::new(),
+                    1 => text[from..to].repeat(2),
+                    _ => pieces[random(pieces.len())].chars().collect(),
+                };
+                text.splice(from..to, instead);
+            }
+            let text: String = text.into_iter().collect();
+            match Config::parse(&text, Path::new("/nowhere/handstamp.toml")) {
+                Ok(config) => assert!(!config.explain().to_string().is_empty()),
+                Err(findings) => assert!(!findings.to_string().is_empty()),
+            }
+        }
+    }
+}

@@ -128,7 +128,7 @@ impl Access {
         federation
             .with_session(request, visit, |request, session| async move {
                 if federation.is_sign_out_cleanup(&request) {
-                    return federation.clean_up(&request.into_parts().0, &session).await;
+                    return Box::pin(federation.clean_up(&request.into_parts().0, &session)).await;
                 }
                 self.pass(request, &session, proxy, visit).await
             })

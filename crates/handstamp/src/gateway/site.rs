@@ -175,32 +175,35 @@ impl Route {
         if let Some(limiter) = &self.limiter {
             limiter.take(visit.origin.client).map_err(Problem::too_many_requests)?;
         }
+        // The future of a request has room for its largest branch, and is moved into the connection: the rare ones lie elsewhere.
         match &self.target {
             Target::Open(proxy) => proxy.forward(proxy.admit(request)?, visit.origin, visit.id, None).await,
             Target::Guarded(proxy, access) => Ok(access.answer(proxy.admit(request)?, proxy, visit).await),
             Target::Federation(federation) => {
                 let request = request.map(|body| Body::request(body, OWN_BODY_LIMIT, OWN_BODY_IDLE));
-                Ok(federation.answer(request, visit).await)
+                Ok(Box::pin(federation.answer(request, visit)).await)
             }
             Target::Sts(service) => {
                 let mut request = request.map(|body| Body::request(body, OWN_BODY_LIMIT, OWN_BODY_IDLE));
                 request.extensions_mut().insert(visit.origin.transport());
-                Ok(service.answer(request, visit.origin.client).await.map(Body::whole))
+                Ok(Box::pin(service.answer(request, visit.origin.client)).await.map(Body::whole))
             }
             Target::ForwardAuth(forward_auth) => {
                 let request = request.map(|body| Body::request(body, OWN_BODY_LIMIT, OWN_BODY_IDLE));
-                Ok(forward_auth.answer(request, visit).await)
+                Ok(Box::pin(forward_auth.answer(request, visit)).await)
             }
-            Target::SessionInfo(federation) => session_info::answer(federation, request.into_parts().0, visit).await,
+            Target::SessionInfo(federation) => {
+                Box::pin(session_info::answer(federation, request.into_parts().0, visit)).await
+            }
             Target::SignInLink(federation) => {
                 let request = request.map(|body| Body::request(body, OWN_BODY_LIMIT, OWN_BODY_IDLE));
-                Ok(sign_in_link::answer(federation, request, visit).await)
+                Ok(Box::pin(sign_in_link::answer(federation, request, visit)).await)
             }
-            Target::Soap(soap) => soap.answer(request, visit).await,
+            Target::Soap(soap) => Box::pin(soap.answer(request, visit)).await,
             Target::KeySet(tokens) => Ok(key_set(tokens)),
             Target::AdminPage(page) => {
                 let request = request.map(|body| Body::request(body, OWN_BODY_LIMIT, OWN_BODY_IDLE));
-                Ok(page.answer(request, visit).await)
+                Ok(Box::pin(page.answer(request, visit)).await)
             }
         }
     }

@@ -3,7 +3,7 @@
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use super::support::{Application, Running, raw_application, read_to_end, read_until, status};
+use super::support::{Application, Process, Running, raw_application, read_to_end, read_until, status};
 
 async fn ask(admin: std::net::SocketAddr, path: &str) -> String {
     let mut client = TcpStream::connect(admin).await.expect("connected");
@@ -62,4 +62,27 @@ async fn a_gateway_that_ends_is_alive_but_not_ready() {
     assert!(not_ready.ends_with("the gateway is ending\n"), "{not_ready}");
     end.send_replace(true);
     gateway.served.await.expect("no panic");
+}
+
+#[tokio::test]
+async fn each_request_is_a_line_of_the_log_where_that_is_wanted() {
+    let (application, folder) = (Application::hello().await, tempfile::tempdir().expect("a folder"));
+    let config = format!(
+        "[log]\nformat = \"json\"\nrequests = true\n[listener.public]\naddress = \"127.0.0.1:0\"\n\
+         [web.app]\nupstream = \"http://{}\"",
+        application.address
+    );
+    std::fs::write(folder.path().join("handstamp.toml"), config).expect("written");
+    let mut process = Process::start(folder.path(), "handstamp.toml").await;
+    let request = "GET /orders?token=secret HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n";
+    super::support::exchange(process.address, request).await.expect("connected");
+    let line = loop {
+        let line = process.log.recv().await.expect("it logs the request");
+        if line["message"] == "answered" {
+            break line;
+        }
+    };
+    assert_eq!((&line["path"], &line["status"], &line["route"]), (&"/orders".into(), &200.into(), &"app".into()));
+    assert!(line["milliseconds"].is_number() && !line.to_string().contains("secret"), "{line}");
+    process.kill().await;
 }

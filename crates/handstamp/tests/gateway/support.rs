@@ -17,6 +17,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinHandle;
 
 /// An HTTP application that remembers what it was asked.
@@ -145,6 +146,8 @@ impl Running {
 pub(crate) struct Process {
     child: Child,
     pub(crate) address: SocketAddr,
+    /// What it logs from then on.
+    pub(crate) log: UnboundedReceiver<serde_json::Value>,
 }
 
 impl Process {
@@ -166,9 +169,15 @@ impl Process {
                 break line["address"].as_str().expect("an address").parse().expect("an address");
             }
         };
+        let (said, log) = unbounded_channel();
         // Somebody has to read on, or the program waits when the pipe is full.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Self { child, address }
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                // Most tests do not listen.
+                let _ = serde_json::from_str(&line).map(|line| said.send(line));
+            }
+        });
+        Self { child, address, log }
     }
 
     /// `kill -9`.

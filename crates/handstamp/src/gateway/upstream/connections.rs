@@ -129,7 +129,7 @@ impl Connections {
     /// goes by HTTP/1.1, whatever the server prefers.
     pub(super) async fn send(self: &Arc<Self>, request: Request<Body>, upgrade: bool) -> Result<Answer, Failure> {
         if upgrade {
-            return match self.connect(true).await {
+            return match Box::pin(self.connect(true)).await {
                 Ok(Sender::Http1(sender)) => self.by_http1(sender, request).await.map(Answer::spent),
                 Ok(Sender::Http2(_)) => Err(Failure::not_sent(request, io::Error::other("HTTP/1.1 was asked for"))),
                 Err(error) => Err(Failure::not_sent(request, error)),
@@ -143,7 +143,8 @@ impl Connections {
                 other => return other,
             }
         }
-        match self.fresh().await {
+        // A handshake of TLS is large, and seldom: it does not lie in the future of every request.
+        match Box::pin(self.fresh()).await {
             Ok(sender) => self.by(sender, request).await,
             Err(error) => Err(Failure::not_sent(request, error)),
         }
