@@ -36,7 +36,8 @@ impl ProxyHeader {
             return if bytes.len() < longest { Self::Incomplete } else { Self::Malformed };
         }
         match header {
-            HeaderResult::V1(Ok(header)) => Self::Complete {
+            // A lone CR ends no line.
+            HeaderResult::V1(Ok(header)) if header.header.ends_with("\r\n") => Self::Complete {
                 length: header.header.len(),
                 source: match header.addresses {
                     v1::Addresses::Tcp4(pair) => Some(address(pair.source_address, pair.source_port)),
@@ -108,6 +109,7 @@ mod tests {
         for bytes in [
             &b"GET / HTTP/1.1\r\n\r\n"[..],
             b"PROXY TCP4 300.0.2.1 1.1.1.1 1 1\r\n",
+            b"PROXY UNKNOWN \n 3.2 5K\r\0\0\0\0\0\0\0\x1f\r\n\xd1\x01",
             &endless,
             b"\x16\x03\x01\x02\x00\x01\x00",
         ] {
