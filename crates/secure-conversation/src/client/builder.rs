@@ -1,12 +1,12 @@
 //! Putting a client together.
 
-use super::{Credentials, SecureConversationClient, Settings, State};
+use super::{Credentials, SecureConversationClient, Settings};
 use crate::contract::Contract;
 use crate::error::Error;
 use crate::requirements::{Requirements, check_binding};
 use handstamp_keys::{Certificate, CertificateTrust, KeyPolicy, SigningIdentity};
 use handstamp_ws_security::soap::SoapVersion;
-use handstamp_ws_security::{AddressingVersion, IssuedToken, MemoryReplayCache, SecurityBinding, UserNameCredential};
+use handstamp_ws_security::{AddressingVersion, IssuedToken, SecurityBinding, UserNameCredential};
 use handstamp_xml::{Limits, ParseOptions};
 use std::fmt;
 use std::sync::Arc;
@@ -136,8 +136,6 @@ impl SecureConversationClientBuilder {
         limits.size = self.max_message_size.saturating_mul(3);
         let settings = Settings {
             renewal: self.binding.renewal().unwrap_or_else(|| bootstrap.clone()),
-            bootstrap_replays: MemoryReplayCache::new(bootstrap.local_client.replay_cache_size),
-            session_replays: MemoryReplayCache::new(settings.replay_cache_size),
             bootstrap: bootstrap.clone(),
             generation: self.binding.version.generation,
             // A negotiated context is used like a cookie, also when the service remembers it.
@@ -155,14 +153,7 @@ impl SecureConversationClientBuilder {
             negotiates: needs.negotiation,
             outer: self.binding,
         };
-        Ok(SecureConversationClient {
-            settings: Arc::new(settings),
-            credentials: Arc::new(self.credentials),
-            negotiation: None,
-            negotiated: None,
-            session: None,
-            state: State::Open,
-        })
+        Ok(SecureConversationClient::without_session(Arc::new(settings), Arc::new(self.credentials)))
     }
 }
 

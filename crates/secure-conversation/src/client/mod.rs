@@ -25,7 +25,7 @@ use handstamp_time::Timestamp;
 use handstamp_ws_security::soap::{Envelope, Fault, SoapVersion};
 use handstamp_ws_security::{
     AddressingVersion, Body, Generation, IssuedToken, KeyEntropyMode, MemoryReplayCache, Message, ProtectionLevel,
-    SecurityBinding, Sender, Unprotected,
+    SecurityBinding, Sender, Unprotected, UserNameCredential,
 };
 use handstamp_xml::{ParseOptions, names};
 use session::{ClientKey, ClientSession};
@@ -51,6 +51,7 @@ use std::sync::Arc;
 pub struct SecureConversationClient {
     settings: Arc<Settings>,
     credentials: Arc<Credentials>,
+    replays: Arc<Replays>,
     negotiation: Option<Box<ClientNegotiation>>,
     /// The context that it has made, which protects bootstraps.
     negotiated: Option<ClientSession>,
@@ -73,13 +74,26 @@ struct Settings {
     addressing: AddressingVersion,
     protected_channel: bool,
     contract: Contract,
-    bootstrap_replays: MemoryReplayCache,
-    session_replays: MemoryReplayCache,
     parse_options: ParseOptions,
     max_message_size: usize,
     reissues: bool,
     /// What TLS has to negotiate before a bootstrap.
     negotiates: Option<Negotiates>,
+}
+
+/// The answers that were seen.
+struct Replays {
+    bootstrap: MemoryReplayCache,
+    session: MemoryReplayCache,
+}
+
+impl Replays {
+    fn of(settings: &Settings) -> Arc<Self> {
+        Arc::new(Self {
+            bootstrap: MemoryReplayCache::new(settings.bootstrap.local_client.replay_cache_size),
+            session: MemoryReplayCache::new(settings.outer.local_client.replay_cache_size),
+        })
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +110,25 @@ impl SecureConversationClient {
     /// Starts a client of the service at `address`.
     pub fn builder(binding: SecurityBinding, address: impl Into<String>) -> SecureConversationClientBuilder {
         SecureConversationClientBuilder::new(binding, address.into())
+    }
+
+    /// Another client of the same service, without a session. It shares what both have in common, so that a program can keep one
+    /// for each of many users.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        Self::without_session(Arc::clone(&self.settings), Arc::clone(&self.credentials))
+    }
+
+    /// [Another](Self::another) client, with another name and password.
+    #[must_use]
+    pub fn for_user(&self, user_name: UserNameCredential) -> Self {
+        let credentials = Credentials { user_name: Some(user_name), ..Credentials::clone(&self.credentials) };
+        Self::without_session(Arc::clone(&self.settings), Arc::new(credentials))
+    }
+
+    fn without_session(settings: Arc<Settings>, credentials: Arc<Credentials>) -> Self {
+        let replays = Replays::of(&settings);
+        Self { settings, credentials, replays, negotiation: None, negotiated: None, session: None, state: State::Open }
     }
 
     /// What has to be done before the next request: [`TrustAction::Issue`] without a session or when a new one is due,

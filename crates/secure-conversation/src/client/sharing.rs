@@ -8,7 +8,7 @@
 
 use super::exchange::{Exchange, Kind, Outcome};
 use super::session::{AcceptedKeys, ClientKey};
-use super::{Credentials, SecureConversationClient, Settings, fault_in};
+use super::{Credentials, Replays, SecureConversationClient, Settings, fault_in};
 use crate::error::Error;
 use crate::trust::TrustAction;
 use handstamp_keys::SecureRandom;
@@ -29,6 +29,7 @@ pub struct SessionSender {
 pub struct AnswerOpener {
     settings: Arc<Settings>,
     credentials: Arc<Credentials>,
+    replays: Arc<Replays>,
     keys: AcceptedKeys,
 }
 
@@ -65,7 +66,12 @@ impl SecureConversationClient {
                 AcceptedKeys::of(self.session.as_ref(), asked)
             }
         };
-        AnswerOpener { settings: Arc::clone(&self.settings), credentials: Arc::clone(&self.credentials), keys }
+        AnswerOpener {
+            settings: Arc::clone(&self.settings),
+            credentials: Arc::clone(&self.credentials),
+            replays: Arc::clone(&self.replays),
+            keys,
+        }
     }
 
     /// Takes in an answer that was [opened](AnswerOpener::open).
@@ -131,12 +137,12 @@ impl AnswerOpener {
         let expected = Expectation::reply(&exchange.request).understanding(&understood);
         let (binding, replays, expected) = match exchange.kind {
             Kind::Trust(TrustAction::Issue | TrustAction::Renew) => {
-                (&settings.bootstrap, &settings.bootstrap_replays, expected)
+                (&settings.bootstrap, &self.replays.bootstrap, expected)
             }
-            Kind::Trust(TrustAction::Cancel) => (&settings.outer, &settings.session_replays, expected.cancel()),
+            Kind::Trust(TrustAction::Cancel) => (&settings.outer, &self.replays.session, expected.cancel()),
             Kind::Request | Kind::Negotiation => {
                 let expected = expected.with_body(settings.operation(&exchange.action).reply);
-                (&settings.outer, &settings.session_replays, expected)
+                (&settings.outer, &self.replays.session, expected)
             }
         };
         let receiver = self.credentials.receiver(binding, settings.protected_channel).with_replay_cache(replays);

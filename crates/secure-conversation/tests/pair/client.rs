@@ -3,7 +3,7 @@
 use crate::support::{ECHO, Pair, VERSIONS, client, echo, minutes, stateful, stateless, user_name};
 use handstamp_secure_conversation::{Error, Exchange, Outcome};
 use handstamp_ws_security::soap::{Fault, FaultCode, QualifiedName, SecurityFault, SoapVersion};
-use handstamp_ws_security::{AddressingVersion, MessageSecurityVersion, SecurityBinding};
+use handstamp_ws_security::{AddressingVersion, MessageSecurityVersion, SecurityBinding, UserNameCredential};
 use handstamp_xml::names;
 
 fn both() -> [SecurityBinding; 2] {
@@ -172,4 +172,24 @@ fn secrets_are_not_shown() {
         !shown.contains("confidential") && !shown.contains("secret\"") && !shown.contains("SymmetricKey"),
         "{shown}"
     );
+}
+
+#[test]
+fn sc_12_4_clients_of_many_users_share_settings_and_no_session() {
+    let binding = stateless(user_name(MessageSecurityVersion::default()));
+    let mut pair = Pair::new(&binding);
+    assert_eq!(pair.call("hello").unwrap(), "hello as alice");
+    let first = pair.client.context_id().map(str::to_owned);
+
+    let another = pair.client.another();
+    assert!(!another.has_session());
+    let alice = std::mem::replace(&mut pair.client, another);
+    assert_eq!(pair.call("hello").unwrap(), "hello as alice");
+    assert_ne!(pair.client.context_id().map(str::to_owned), first, "a session of its own");
+
+    pair.client = alice.for_user(UserNameCredential::new("bob", "secret"));
+    assert_eq!(pair.call("hello").unwrap(), "hello as bob");
+    pair.client = alice;
+    assert_eq!(pair.call("hello").unwrap(), "hello as alice");
+    assert_eq!(pair.client.context_id().map(str::to_owned), first, "untouched by the others");
 }

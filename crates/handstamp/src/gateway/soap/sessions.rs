@@ -7,7 +7,9 @@ use std::time::Instant;
 
 use handstamp_keys::{DigestAlgorithm, HmacKey, SecureRandom as _, SystemRandom};
 use handstamp_secure_conversation::trust::TrustAction;
-use handstamp_secure_conversation::{Error as SessionError, Exchange, Outcome, SecureConversationClient};
+use handstamp_secure_conversation::{
+    Error as SessionError, Exchange, Outcome, SecureConversationClient, SecureConversationClientBuilder,
+};
 use handstamp_session_token::UniqueId;
 use handstamp_time::{Clock as _, SystemClock};
 use handstamp_ws_security::soap::SoapVersion;
@@ -35,18 +37,21 @@ pub(super) struct Caller {
     pub(super) password: Zeroizing<String>,
 }
 
+impl Caller {
+    fn credential(&self) -> UserNameCredential {
+        UserNameCredential::new(self.name.clone(), self.password.as_str())
+    }
+}
+
 /// The sessions of a route. They outlive a change of the configuration that does not touch them.
 pub(crate) struct InitiateSessions {
     terms: Arc<Terms>,
     basis: Basis,
     address: String,
     configured: Option<Caller>,
-    identity: Option<handstamp_keys::SigningIdentity>,
-    service_certificate: Option<handstamp_keys::Certificate>,
-    trust: Option<handstamp_keys::CertificateTrust>,
+    /// Without a session, for the configured caller or nobody: what those of all callers have in common.
+    client: SecureConversationClient,
     tokens: Option<TokenTerms>,
-    name: String,
-    max_message_size: usize,
     kept: Mutex<LruCache<Option<[u8; 32]>, Arc<Session>>>,
     /// So that a kept session is found with the password only, and the password is not kept for it.
     secret: HmacKey,
@@ -144,25 +149,28 @@ impl InitiateSessions {
         SystemRandom.fill(secret.as_mut_slice())?;
         let most = NonZeroUsize::new(route.max_sessions as usize).unwrap_or(NonZeroUsize::MIN);
         let tokens = TokenTerms::open(name, route, terms, &address)?;
+        // What does not go together is said at the start, not to the first caller.
+        let wrong = |error: SessionError| setup(error.code(), format!("soap.{name}: {error}"));
+        let anybody = Caller { name: "anybody".to_owned(), password: Zeroizing::new(String::new()) };
+        let somebody = configured.as_ref().or(Some(&anybody).filter(|_| per_caller(route)));
+        let client = client_builder(name, route, terms, &address)?;
+        let client = match somebody {
+            _ if tokens.is_some() => client.issued_token_comes_later(),
+            Some(caller) => client.user_name(caller.credential()),
+            None => client,
+        };
         let sessions = Self {
             terms: Arc::clone(terms),
             basis,
+            client: client.build().map_err(wrong)?,
             address,
             tokens,
-            configured,
-            identity: route.identity.as_deref().map(read_identity).transpose()?,
-            service_certificate: read_certificates(&route.peer_certificates)?.into_iter().next(),
-            trust: read_trust(route)?,
-            name: name.to_owned(),
-            max_message_size: route.max_message_size.in_memory(),
             kept: Mutex::new(LruCache::new(most)),
             secret: HmacKey::new(DigestAlgorithm::Sha256, secret.as_slice()),
+            configured,
         };
-        // What does not go together is said at the start, not to the first caller.
-        let anybody = Caller { name: "anybody".to_owned(), password: Zeroizing::new(String::new()) };
         let somebody = sessions.configured.as_ref().or(Some(&anybody).filter(|_| per_caller(route)));
-        let session = sessions.session(somebody);
-        session.map_err(|error| setup(error.code(), format!("soap.{name}: {error}")))?;
+        sessions.session(somebody).map_err(wrong)?;
         Ok(Arc::new(sessions))
     }
 
@@ -204,7 +212,10 @@ impl InitiateSessions {
 
     /// A session that is not obtained yet.
     fn session(&self, caller: Option<&Caller>) -> Result<Session, SessionError> {
-        let client = self.client(caller)?;
+        let client = match caller {
+            Some(caller) if self.tokens.is_none() => self.client.for_user(caller.credential()),
+            _ => self.client.another(),
+        };
         Ok(Session {
             soap: client.soap_version(),
             client: Mutex::new(client),
@@ -214,32 +225,31 @@ impl InitiateSessions {
         })
     }
 
-    fn client(&self, caller: Option<&Caller>) -> Result<SecureConversationClient, SessionError> {
-        let (soap, addressing) = (self.terms.soap(), self.terms.addressing());
-        let mut builder = SecureConversationClient::builder(self.terms.security.clone(), self.address.clone())
-            .message_version(soap, addressing)
-            .contract(self.terms.contract(&self.name))
-            .max_message_size(self.max_message_size);
-        if let Some(certificate) = &self.service_certificate {
-            builder = builder.service_certificate(certificate.clone());
-        }
-        if let Some(trust) = &self.trust {
-            builder = builder.trust(trust.clone());
-        }
-        if let Some(identity) = &self.identity {
-            builder = builder.identity(identity.clone());
-        }
-        if self.tokens.is_some() {
-            builder = builder.issued_token_comes_later();
-        } else if let Some(caller) = caller {
-            builder = builder.user_name(UserNameCredential::new(caller.name.clone(), caller.password.as_str()));
-        }
-        builder.build()
-    }
-
     fn kept(&self) -> MutexGuard<'_, LruCache<Option<[u8; 32]>, Arc<Session>>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn client_builder(
+    name: &str,
+    route: &SoapRoute,
+    terms: &Terms,
+    address: &str,
+) -> Result<SecureConversationClientBuilder, Error> {
+    let mut builder = SecureConversationClient::builder(terms.security.clone(), address)
+        .message_version(terms.soap(), terms.addressing())
+        .contract(terms.contract(name))
+        .max_message_size(route.max_message_size.in_memory());
+    if let Some(certificate) = read_certificates(&route.peer_certificates)?.into_iter().next() {
+        builder = builder.service_certificate(certificate);
+    }
+    if let Some(trust) = read_trust(route)? {
+        builder = builder.trust(trust);
+    }
+    if let Some(identity) = route.identity.as_deref().map(read_identity).transpose()? {
+        builder = builder.identity(identity);
+    }
+    Ok(builder)
 }
 
 fn per_caller(route: &SoapRoute) -> bool {
