@@ -12,9 +12,11 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What is read, and for how long.
+#[derive(Clone)]
 pub(super) struct Intake {
     max_message_size: usize,
     behind_tls: bool,
@@ -22,13 +24,14 @@ pub(super) struct Intake {
 }
 
 /// How long something may take, and who wakes us.
+#[derive(Clone)]
 struct TimeLimit {
     limit: Duration,
-    sleep: Box<dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync>,
+    sleep: Arc<dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync>,
 }
 
 /// A request that was read to its end.
-pub(super) struct Posted {
+pub struct Posted {
     headers: HeaderMap,
     content: Bytes,
     is_protected: bool,
@@ -50,7 +53,7 @@ impl Intake {
     ) where
         F: Future<Output = ()> + Send + 'static,
     {
-        let sleep = Box::new(move |time| -> BoxFuture<'static, ()> { Box::pin(sleep(time)) });
+        let sleep = Arc::new(move |time| -> BoxFuture<'static, ()> { Box::pin(sleep(time)) });
         self.content_limit = Some(TimeLimit { limit, sleep });
     }
 

@@ -4,12 +4,14 @@
 //! [`SecureSession`] and [`TokenSource`] call an HTTP client that is a tower service, such as that of `hyper-util`. The examples
 //! `secure_service`, `secure_client` and `issued_token` put them together.
 
+mod endpoint;
 mod intake;
 mod session;
 mod soap_service;
 mod token_endpoint;
 mod token_source;
 
+pub use endpoint::Endpoint;
 pub use session::{CallError, SecureSession};
 pub use soap_service::{Application, Reply, SoapService};
 pub use token_endpoint::{TokenAuthority, TokenDecision, TokenEndpoint};
