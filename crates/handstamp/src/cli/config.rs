@@ -21,11 +21,16 @@ pub(super) enum Config {
 ///
 /// Every mistake is one line: file, line, column, code, key, and what to do.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  handstamp config check handstamp.toml\n\nExit codes: 0 it is good, 3 it is not")]
+#[command(
+    after_help = "Example:\n  handstamp config check --config handstamp.toml\n\nExit codes: 0 it is good, 3 it is not"
+)]
 pub(super) struct Check {
     /// The configuration file.
-    #[arg(default_value = "handstamp.toml")]
-    file: PathBuf,
+    #[arg(long, value_name = "FILE", default_value = "handstamp.toml")]
+    config: PathBuf,
+    /// The same, shorter.
+    #[arg(conflicts_with = "config")]
+    file: Option<PathBuf>,
 }
 
 /// List every option with its default, as Markdown.
@@ -108,7 +113,8 @@ fn write_new(file: &Path, text: &str) -> Result<(), Error> {
 impl Config {
     pub(super) fn run(self) -> Result<(), Error> {
         match self {
-            Self::Check(Check { file }) => {
+            Self::Check(Check { config, file }) => {
+                let file = file.unwrap_or(config);
                 let config = config::Config::load(&file)?;
                 let soap = gateway::soap::explain(&config)?;
                 print(format_args!("{}{soap}{} is good.", config.explain(), file.display()))

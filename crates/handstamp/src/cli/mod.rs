@@ -38,8 +38,8 @@ pub fn main() -> ExitCode {
 
 /// Prove who you are once, at the door; the stamp on your hand lets you back in.
 ///
-/// Handstamp puts sign-in and sessions in front of web applications: claims from a WS-Federation
-/// security token service, kept in a sealed cookie that survives any restart.
+/// Handstamp puts sign-in and sessions in front of web applications, with claims from a WS-Federation security token service, and
+/// ends or begins the secure sessions of WCF for SOAP services and their clients. Sessions are sealed tokens that survive any restart.
 #[derive(Debug, Parser)]
 #[command(name = "handstamp", version, after_help = EXIT_CODES)]
 pub struct Cli {
@@ -140,5 +140,65 @@ mod tests {
             command.get_subcommands().for_each(visit);
         }
         visit(&Cli::command());
+    }
+    /// The commands of ours in a text: what a shell would make of lines that begin with our name, or have it behind a pipe.
+    fn commands(text: &str) -> Vec<Vec<String>> {
+        let joined = text.replace("\\\n", " ");
+        let ours = |words: &Vec<String>| words.first().is_some_and(|word| word == "handstamp");
+        joined.lines().flat_map(pipeline).filter(ours).collect()
+    }
+
+    /// The commands of a line. Quotes hold words together; comments and redirections are left out.
+    fn pipeline(line: &str) -> Vec<Vec<String>> {
+        let mut commands = vec![vec![String::new()]];
+        let (mut quote, mut is_redirected) = (None, false);
+        for character in line.trim().chars() {
+            let command = commands.last_mut().expect("there is one");
+            let word = command.last_mut().expect("there is one");
+            match (quote, character) {
+                (Some(open), _) if open == character => quote = None,
+                (Some(_), _) => word.push(character),
+                (None, '\'' | '"') => quote = Some(character),
+                (None, '#') if word.is_empty() => break,
+                (None, '|' | ';') => {
+                    commands.push(vec![String::new()]);
+                    is_redirected = false;
+                }
+                (None, '<' | '>') => is_redirected = true,
+                (None, ' ') => command.push(String::new()),
+                (None, _) if is_redirected => {}
+                (None, _) => word.push(character),
+            }
+        }
+        let full = |command: Vec<String>| command.into_iter().filter(|word| !word.is_empty()).collect();
+        commands.into_iter().map(full).collect()
+    }
+
+    #[test]
+    fn every_command_in_documents_and_examples_is_one() {
+        fn examples(command: &clap::Command, found: &mut Vec<Vec<String>>) {
+            found.extend(commands(&command.get_after_help().map(ToString::to_string).unwrap_or_default()));
+            command.get_subcommands().for_each(|command| examples(command, found));
+        }
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let documents =
+            std::fs::read_dir(root.join("docs")).expect("documents").map(|entry| entry.expect("a file").path());
+        let documents = documents.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+        let mut found = Vec::new();
+        for path in documents.chain([root.join("README.md")]) {
+            let text = std::fs::read_to_string(&path).expect("a text");
+            // Between fences, every other part is code.
+            found.extend(
+                text.split("```").skip(1).step_by(2).filter(|code| code.starts_with("sh\n")).flat_map(commands),
+            );
+        }
+        assert!(found.len() >= 10, "{found:?}");
+        examples(&Cli::command(), &mut found);
+        assert!(found.len() >= 40, "{found:?}");
+        for command in found {
+            if let Err(error) = Cli::try_parse_from(&command) {
+                panic!("{}: {error}", command.join(" "));
+            }
+        }
     }
 }
