@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use handstamp_keys::Certificate;
 use handstamp_session_store::{SessionDirectory, SessionFilter, StoredSession};
-use handstamp_session_token::{Error as TokenError, Revocation, RevocationStore, RevocationTarget, SubjectId};
+use handstamp_session_token::{
+    ContextId, Error as TokenError, Revocation, RevocationStore, RevocationTarget, SubjectId,
+};
 use handstamp_time::Timestamp;
 
 use crate::Error;
@@ -70,6 +72,21 @@ impl SessionDesk {
         let entry =
             Entry { session: Some(fingerprint(session)), operator: Some(operator), ..Entry::new(Event::Revocation) };
         self.audit.note(&Entry { user: user_of(session), ..entry });
+        Ok(())
+    }
+
+    /// Ends the secure session of a SOAP client, wherever its token is; it lasts until `expires` at the latest.
+    pub(crate) async fn revoke_context(
+        &self,
+        context_id: &ContextId,
+        user: Option<&str>,
+        expires: Timestamp,
+        operator: &str,
+        now: Timestamp,
+    ) -> Result<(), TokenError> {
+        self.revocations.publish(&Revocation::session(context_id, expires.saturating_add(SKEW)), now).await?;
+        let entry = Entry { operator: Some(operator), user, ..Entry::new(Event::Revocation) };
+        self.audit.note(&Entry { session: Some(context_id.fingerprint()), ..entry });
         Ok(())
     }
 

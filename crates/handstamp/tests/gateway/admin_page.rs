@@ -94,7 +94,33 @@ async fn it_lists_the_secure_sessions_of_soap_routes() {
         let row = "<th scope=\"row\">ada</th><td>ledger</td><td><code>";
         assert!(page.body.contains(row) && page.body.contains("clients&#39; sessions end here"), "{}", page.body);
         assert!(page.body.contains("<dt>Issued</dt><dd>1</dd>"), "{}", page.body);
+        end_secure_session(&site, (&gateway, &admin), &page.body).await;
+        let mut answer = String::new();
+        for _ in 0..300 {
+            answer = plain.exchange(request(SOAP_12, "Balance", "")).await;
+            if answer.contains("HST-SOAP-LOST") {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        assert!(answer.contains("HST-SOAP-LOST"), "the session goes on: {answer}");
+        assert_eq!(status(&plain.exchange(request(SOAP_12, "Balance", "")).await), 200, "a new one");
     }
+}
+
+/// Follows the link of the only secure session on the page, and confirms.
+async fn end_secure_session(site: &Site, (gateway, admin): (&Running, &Running), page: &str) {
+    let link = page.split("href=\"/end-secure-session").nth(1).and_then(|rest| rest.split('"').next()).expect("a link");
+    let form = link.trim_start_matches('?').replace("&#38;", "&").replace("&amp;", "&");
+    let mut olga = operator(site, gateway).await;
+    let question = olga.open(admin, &format!("/end-secure-session?{form}")).await;
+    assert!(question.status == 200 && question.body.contains("of ada with ledger?"), "{question:?}");
+    let foreign = olga.send(admin, "POST", "/end-secure-session", "Origin: https://evil.example\r\n", &form).await;
+    assert_eq!(foreign.status, 403, "{foreign:?}");
+    let unknown = olga.send(admin, "POST", "/end-secure-session", FROM_HERE, "route=ledger&session=nothing").await;
+    assert_eq!(unknown.status, 404, "{unknown:?}");
+    let done = olga.send(admin, "POST", "/end-secure-session", FROM_HERE, &form).await;
+    assert_eq!(done.status, 200, "{done:?}");
 }
 
 #[tokio::test]

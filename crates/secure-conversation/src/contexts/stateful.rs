@@ -78,6 +78,7 @@ impl StatefulContexts {
         let cache = self.cache();
         let sessions = cache.sessions.iter();
         sessions
+            .filter(|(_, session)| !self.is_revoked(session))
             .map(|(context_id, session)| SessionInfo {
                 context_id: Arc::clone(context_id),
                 caller: session.principal().name().map(str::to_owned),
@@ -132,10 +133,14 @@ impl StatefulContexts {
         if ends < now.saturating_sub(self.skew) {
             return Err(SessionKeyError::Unknown);
         }
-        if self.revocations.as_ref().is_some_and(|revocations| revocations.is_revoked(session)) {
+        if self.is_revoked(session) {
             return Err(SessionKeyError::Unknown);
         }
         Ok(())
+    }
+
+    fn is_revoked(&self, session: &SessionSecurityToken) -> bool {
+        self.revocations.as_ref().is_some_and(|revocations| revocations.is_revoked(session))
     }
 
     fn cached(&self, context: &ContextReference) -> Option<Arc<SessionSecurityToken>> {

@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use form_urlencoded::parse;
 use handstamp_keys::KeyRing;
+use handstamp_secure_conversation::SessionInfo;
 use handstamp_session_store::{SessionFilter, StoredSession};
-use handstamp_session_token::Error as TokenError;
+use handstamp_session_token::{ContextId, Error as TokenError};
 use handstamp_time::{Clock, SystemClock, Timestamp};
 use http::header::{CONTENT_TYPE, ORIGIN};
 use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode};
@@ -52,6 +53,7 @@ impl std::fmt::Debug for AdminPage {
 
 const END_SESSION: &str = "/end-session";
 const END_USER: &str = "/end-user";
+const END_SECURE_SESSION: &str = "/end-secure-session";
 
 /// Sessions that are listed.
 const LISTED: usize = 50;
@@ -61,7 +63,7 @@ const FORM_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl AdminPage {
     /// Where it answers.
-    pub(super) const PATHS: [&'static str; 3] = ["/", END_SESSION, END_USER];
+    pub(super) const PATHS: [&'static str; 4] = ["/", END_SESSION, END_USER, END_SECURE_SESSION];
 
     pub(super) fn new(
         access: Access,
@@ -110,14 +112,18 @@ impl AdminPage {
                 let wanted = Fields::of(request.uri().query().unwrap_or_default().as_bytes());
                 self.confirm_user(&wanted)
             }
-            (&Method::POST, path @ (END_SESSION | END_USER)) => {
-                let ends_user = path == END_USER;
+            (&Method::GET | &Method::HEAD, END_SECURE_SESSION) => {
+                let wanted = Fields::of(request.uri().query().unwrap_or_default().as_bytes());
+                self.confirm_secure_session(&self.secure_session(&wanted, now)?)
+            }
+            (&Method::POST, path @ (END_SESSION | END_USER | END_SECURE_SESSION)) => {
+                let path = path.to_owned();
                 check_posted_here(request.headers(), &self.origin)?;
                 let wanted = read_form(request).await?;
-                if ends_user {
-                    self.end_user(&wanted, operator, now).await
-                } else {
-                    self.end_session(&self.session(&wanted, now).await?, operator, now).await
+                match path.as_str() {
+                    END_USER => self.end_user(&wanted, operator, now).await,
+                    END_SESSION => self.end_session(&self.session(&wanted, now).await?, operator, now).await,
+                    _ => self.end_secure_session(&self.secure_session(&wanted, now)?, operator, now).await,
                 }
             }
             _ => Err(Problem::method_not_allowed()),
@@ -132,15 +138,41 @@ impl AdminPage {
 
     async fn session(&self, wanted: &Fields, now: Timestamp) -> Result<StoredSession, Problem> {
         let found = self.desk.find(&wanted.session, now).await.map_err(store_fails)?;
-        found.ok_or_else(|| {
-            Problem::new(
-                StatusCode::NOT_FOUND,
-                "HST-SESSION-UNKNOWN",
-                "No such session",
-                "It is over already, or it is not in the store.",
-            )
-            .action("Back", "/")
-        })
+        found.ok_or_else(|| no_session("It is over already, or it is not in the store."))
+    }
+
+    fn secure_session(&self, wanted: &Fields, now: Timestamp) -> Result<SecureSession<'_>, Problem> {
+        let found = self.soap.get_key_value(&wanted.route).and_then(|(route, sessions)| {
+            let session = sessions.list(now).into_iter().find(|session| *session.context_id == *wanted.session)?;
+            Some(SecureSession { route, sessions, id: session.context_id.parse().ok()?, session })
+        });
+        found.ok_or_else(|| no_session("It is over already, or this node does not know it."))
+    }
+
+    fn confirm_secure_session(&self, ended: &SecureSession<'_>) -> Result<Response<Body>, Problem> {
+        let caller = ended.session.caller.as_deref().unwrap_or("an anonymous caller");
+        let page = Confirmation {
+            heading: format!("End the secure session of {caller} with {}?", ended.route),
+            text: "Its client is told that the session is gone, on every node, and needs its credentials for a new one.",
+            action: END_SECURE_SESSION,
+            fields: vec![("route", ended.route), ("session", &ended.session.context_id)],
+            button: "End the session",
+        };
+        Ok(pages::respond(StatusCode::OK, &page, &own_forms()).map(Body::whole))
+    }
+
+    async fn end_secure_session(
+        &self,
+        ended: &SecureSession<'_>,
+        operator: &str,
+        now: Timestamp,
+    ) -> Result<Response<Body>, Problem> {
+        let SecureSession { route, sessions, session, id } = ended;
+        let revoked = self.desk.revoke_context(id, session.caller.as_deref(), session.expires, operator, now).await;
+        sessions.end(id);
+        revoked.map_err(store_fails)?;
+        tracing::info!(session = %id.fingerprint(), route, operator, "an operator ended a secure session");
+        done(&format!("The secure session {} is over.", id.fingerprint()))
     }
 
     fn confirm_session(&self, session: &StoredSession) -> Result<Response<Body>, Problem> {
@@ -199,10 +231,23 @@ impl AdminPage {
     }
 }
 
+/// A secure session of a SOAP route.
+struct SecureSession<'p> {
+    route: &'p str,
+    sessions: &'p TerminateSessions,
+    session: SessionInfo,
+    id: ContextId,
+}
+
+fn no_session(detail: &'static str) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "HST-SESSION-UNKNOWN", "No such session", detail).action("Back", "/")
+}
+
 /// What a form or a link names.
 #[derive(Debug, Default)]
 struct Fields {
     session: String,
+    route: String,
     user: String,
     issuer: String,
 }
@@ -213,6 +258,7 @@ impl Fields {
         for (name, value) in parse(encoded) {
             match &*name {
                 "session" => fields.session = value.into_owned(),
+                "route" => fields.route = value.into_owned(),
                 "user" => fields.user = value.trim().to_owned(),
                 "issuer" => fields.issuer = value.into_owned(),
                 _ => {}

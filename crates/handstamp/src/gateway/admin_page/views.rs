@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::plot::{HEIGHT, Plot, WIDTH};
-use super::{AdminPage, END_SESSION, END_USER, LISTED, TerminateSessions, fingerprint, user_of};
+use super::{AdminPage, END_SECURE_SESSION, END_SESSION, END_USER, LISTED, TerminateSessions, fingerprint, user_of};
 use crate::admin::{FederationMetrics, Metrics, SoapMetrics};
 use crate::config::{Config, SessionMode, SoapMode, StoreKind, format_duration};
 
@@ -22,6 +22,7 @@ pub(super) struct Overview<'a> {
     sign_out: &'a str,
     end_session: &'static str,
     end_user: &'static str,
+    end_secure_session: &'static str,
     width: usize,
     height: u64,
     plots: Vec<Plot>,
@@ -70,7 +71,9 @@ struct SoapRow {
 struct CallerRow {
     route: String,
     caller: String,
-    context_id: String,
+    /// Whole, and as it is shown.
+    context_id: Arc<str>,
+    name: String,
     issued: String,
     last_message: String,
     left: String,
@@ -141,6 +144,7 @@ impl<'a> Overview<'a> {
             sign_out: page.access.federation().sign_out_path(),
             end_session: END_SESSION,
             end_user: END_USER,
+            end_secure_session: END_SECURE_SESSION,
             width: WIDTH,
             height: HEIGHT,
             plots: vec![
@@ -233,7 +237,8 @@ impl CallerRow {
         let row = |(route, session): (String, SessionInfo)| Self {
             route,
             caller: session.caller.unwrap_or_else(|| "–".to_owned()),
-            context_id: session.context_id.trim_start_matches("urn:uuid:").to_owned(),
+            name: session.context_id.trim_start_matches("urn:uuid:").to_owned(),
+            context_id: session.context_id,
             issued: ago(session.issued, now),
             last_message: session.last_message.map_or_else(|| "–".to_owned(), |at| ago(at, now)),
             left: rounded(session.expires.saturating_duration_since(now)),

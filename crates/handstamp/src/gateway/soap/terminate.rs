@@ -12,7 +12,7 @@ use handstamp_secure_conversation::{
     AddressLimits, Allowance, Answer, ApplicationRequest, Event, Handled, Incoming, NativeCookies,
     SecureConversationService, SecureConversationServiceBuilder, SessionInfo,
 };
-use handstamp_session_token::{ReplayCache as StoredReplays, RevocationList};
+use handstamp_session_token::{ContextId, ReplayCache as StoredReplays, RevocationList};
 use handstamp_time::{Clock, SystemClock, Timestamp};
 use handstamp_ws_security::soap::{Fault, FaultCode, SoapVersion};
 use handstamp_ws_security::{Body as SoapBody, HeaderBlock, MemoryReplayCache, Message, ReplayCache};
@@ -143,6 +143,11 @@ impl TerminateSessions {
     /// The sessions that there are: all that are remembered, or those whose cookies were opened lately.
     pub(in crate::gateway) fn list(&self, now: Timestamp) -> Vec<SessionInfo> {
         self.service.sessions(now)
+    }
+
+    /// Ends a session that is remembered here; one in a cookie ends by its revocation.
+    pub(in crate::gateway) fn end(&self, context_id: &ContextId) {
+        self.service.end(context_id);
     }
 
     /// All that makes the service of a route, besides the accounts and what is remembered.
