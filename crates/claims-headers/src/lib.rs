@@ -1,5 +1,5 @@
 //! Who is there, for applications behind the gateway: its headers, or its signed tokens, read into a
-//! [`ClaimsPrincipal`](handstamp_claims::ClaimsPrincipal).
+//! [`ClaimsPrincipal`].
 //!
 //! The gateway tells applications who is there in two ways, and an application takes one of them:
 //!
