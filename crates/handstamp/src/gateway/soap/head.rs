@@ -57,6 +57,8 @@ enum Found {
 
 /// The size of everything before a body, in bytes.
 const MAX_HEAD: usize = 256 << 10;
+/// Less than this is not looked at twice.
+const LEAST_LOOK: usize = 1 << 10;
 
 impl MessageHead {
     /// Reads until the body begins.
@@ -64,31 +66,30 @@ impl MessageHead {
     /// # Errors
     /// What is wrong with the way.
     pub(super) async fn read(mut body: Body) -> Result<Beginning, BodyError> {
-        let mut read = BytesMut::new();
-        loop {
-            let found = parts(&read);
-            match found {
-                Found::Unfinished if read.len() <= MAX_HEAD => {}
-                Found::Unfinished | Found::Strange => return Ok(Beginning::Whole(body.preceded_by(read.freeze()))),
-                Found::Parts(parts) => {
-                    let rest = read.split_off(parts.end).freeze();
-                    let Ok(text) = String::from_utf8(read.to_vec()) else {
-                        read.extend_from_slice(&rest);
-                        return Ok(Beginning::Whole(body.preceded_by(read.freeze())));
-                    };
-                    return Ok(Beginning::Head(Box::new(Self { text, parts, rest: body.preceded_by(rest) })));
-                }
-            }
-            match body.frame().await {
-                Some(Ok(frame)) => {
-                    if let Ok(data) = frame.into_data() {
-                        read.extend_from_slice(&data);
-                    }
-                }
+        let mut arriving = Arriving::default();
+        let found = loop {
+            let found = match body.frame().await {
+                Some(Ok(frame)) => frame.into_data().ok().and_then(|data| arriving.take(&data)),
                 Some(Err(error)) => return Err(error),
-                None => return Ok(Beginning::Whole(Body::whole(read.freeze()))),
+                None => {
+                    body = Body::empty();
+                    Some(arriving.end())
+                }
+            };
+            if let Some(found) = found {
+                break found;
             }
-        }
+        };
+        let mut read = arriving.read;
+        let Found::Parts(parts) = found else {
+            return Ok(Beginning::Whole(body.preceded_by(read.freeze())));
+        };
+        let rest = read.split_off(parts.end).freeze();
+        let Ok(text) = String::from_utf8(read.to_vec()) else {
+            read.extend_from_slice(&rest);
+            return Ok(Beginning::Whole(body.preceded_by(read.freeze())));
+        };
+        Ok(Beginning::Head(Box::new(Self { text, parts, rest: body.preceded_by(rest) })))
     }
 
     /// The beginning of a message that is here as a whole; none for a strange one.
@@ -122,6 +123,36 @@ impl MessageHead {
         let longer = header.len() as i64 - parts.header.len() as i64;
         let head = [&text[..parts.header.start], &header, &text[parts.header.end..]].concat();
         (rest.preceded_by(Bytes::from(head)), longer)
+    }
+}
+
+/// What has come of a message so far. It is looked at from its start each time, so only when it has grown by half: a message in tiny
+/// frames costs no more than one in large ones.
+#[derive(Default)]
+struct Arriving {
+    read: BytesMut,
+    enough: usize,
+}
+
+impl Arriving {
+    /// Takes in what has come. None: more has to come before anything can be said.
+    fn take(&mut self, data: &[u8]) -> Option<Found> {
+        self.read.extend_from_slice(data);
+        if self.read.len() < self.enough {
+            return None;
+        }
+        match parts(&self.read) {
+            Found::Unfinished if self.read.len() <= MAX_HEAD => {
+                self.enough = (self.read.len() * 3 / 2).max(LEAST_LOOK);
+                None
+            }
+            found => Some(found),
+        }
+    }
+
+    /// No more comes.
+    fn end(&self) -> Found {
+        parts(&self.read)
     }
 }
 
@@ -310,6 +341,30 @@ mod tests {
         ] {
             assert_eq!(parts(strange.as_bytes()), Found::Strange, "{strange}");
         }
+    }
+
+    #[test]
+    fn tiny_frames_cost_no_more_than_large_ones() {
+        let mut arriving = Arriving::default();
+        let (mut looks, mut enough) = (0, 0);
+        for _ in 0..=MAX_HEAD {
+            assert_eq!(arriving.take(b"<"), None);
+            looks += usize::from(arriving.enough != enough);
+            enough = arriving.enough;
+        }
+        assert!(looks < 20, "{looks}");
+        let all = (0..MAX_HEAD).find_map(|_| arriving.take(b"<"));
+        assert_eq!(all, Some(Found::Unfinished), "so much is no head");
+
+        let message = format!("{MESSAGE}{}</e:Body></e:Envelope>", "<x/>".repeat(1000));
+        let mut arriving = Arriving::default();
+        let found = message.bytes().find_map(|byte| arriving.take(&[byte]));
+        assert!(matches!(found, Some(Found::Parts(parts)) if parts.end == MESSAGE.len()));
+        let mut short = Arriving::default();
+        let (first, rest) = MESSAGE.as_bytes().split_at(20);
+        let head = short.take(first).or_else(|| short.take(rest));
+        assert_eq!(head, None);
+        assert!(matches!(short.end(), Found::Parts(_)));
     }
 
     #[tokio::test]

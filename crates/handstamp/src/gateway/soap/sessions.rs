@@ -14,6 +14,7 @@ use handstamp_session_token::UniqueId;
 use handstamp_time::{Clock as _, SystemClock};
 use handstamp_ws_security::soap::SoapVersion;
 use handstamp_ws_security::{HeaderBlock, Message, Unprotected};
+use handstamp_xml::binary;
 use http::{Response, StatusCode};
 use lru::LruCache;
 use zeroize::Zeroizing;
@@ -122,6 +123,14 @@ impl From<SessionError> for CallError {
     }
 }
 
+/// A message that cannot be written.
+impl From<binary::Error> for CallError {
+    fn from(error: binary::Error) -> Self {
+        tracing::error!(%error, "a message cannot be written");
+        Self::Way(Problem::internal("HST-SOAP-INTERNAL"))
+    }
+}
+
 impl InitiateSessions {
     /// Sessions as the files of a route describe them: those of `before` when nothing has changed.
     ///
@@ -153,13 +162,16 @@ impl InitiateSessions {
         let wrong = |error: SessionError| setup(error.code(), format!("soap.{name}: {error}"));
         let anybody = Caller { name: "anybody".to_owned(), password: Zeroizing::new(String::new()) };
         let somebody = configured.as_ref().or(Some(&anybody).filter(|_| per_caller(route)));
+        if let Some(tokens) = &tokens {
+            tokens.source(somebody).map_err(wrong)?;
+        }
         let client = client_builder(name, route, terms, &address)?;
         let client = match somebody {
             _ if tokens.is_some() => client.issued_token_comes_later(),
             Some(caller) => client.user_name(caller.credential()),
             None => client,
         };
-        let sessions = Self {
+        Ok(Arc::new(Self {
             terms: Arc::clone(terms),
             basis,
             client: client.build().map_err(wrong)?,
@@ -168,10 +180,7 @@ impl InitiateSessions {
             kept: Mutex::new(LruCache::new(most)),
             secret: HmacKey::new(DigestAlgorithm::Sha256, secret.as_slice()),
             configured,
-        };
-        let somebody = sessions.configured.as_ref().or(Some(&anybody).filter(|_| per_caller(route)));
-        sessions.session(somebody).map_err(wrong)?;
-        Ok(Arc::new(sessions))
+        }))
     }
 
     /// The session of a caller; the configured one for none.
@@ -335,9 +344,7 @@ impl Session {
         let envelope = exchange.take_envelope();
         let blocks = header_blocks(&envelope).map_err(SessionError::from)?;
         let (body, longer) = body.with_header(blocks.iter().map(HeaderBlock::xml));
-        let internal = |_| CallError::Way(Problem::internal("HST-SOAP-INTERNAL"));
-        let (headers, _) =
-            wire::request(wire::Format::Text, self.soap, exchange.action(), String::new()).map_err(internal)?;
+        let (headers, _) = wire::request(wire::Format::Text, self.soap, exchange.action(), String::new())?;
         let began = Instant::now();
         let answer = call.way.pass(headers, body, wire::lengthened(length, longer), call.client).await;
         call.metrics.answered(began.elapsed());
@@ -485,11 +492,7 @@ impl Session {
 
     async fn exchange(&self, mut exchange: Exchange, call: Call<'_>) -> Result<Option<Outcome>, CallError> {
         let envelope = exchange.take_envelope();
-        let request = wire::request(self.format, self.soap, exchange.action(), envelope);
-        let (headers, message) = request.map_err(|error| {
-            tracing::error!(%error, "a message cannot be written");
-            CallError::Way(Problem::internal("HST-SOAP-INTERNAL"))
-        })?;
+        let (headers, message) = wire::request(self.format, self.soap, exchange.action(), envelope)?;
         let began = Instant::now();
         let answer = call.way.post(headers, message, call.client).await;
         if exchange.trust_action().is_none() && !exchange.is_negotiation() {

@@ -106,11 +106,8 @@ impl TokenSource {
         let refused = CallError::Refused;
         let exchange = self.client.request(&self.wanted, &self.applies_to, now, &SystemRandom).map_err(refused)?;
         let soap = self.client.soap_version();
-        let request = wire::request(wire::Format::Text, soap, exchange.action(), exchange.envelope().to_owned());
-        let (headers, message) = request.map_err(|error| {
-            tracing::error!(%error, "a message cannot be written");
-            CallError::Way(crate::gateway::problem::Problem::internal("HST-SOAP-INTERNAL"))
-        })?;
+        let envelope = exchange.envelope().to_owned();
+        let (headers, message) = wire::request(wire::Format::Text, soap, exchange.action(), envelope)?;
         let answer = way.post(headers, message, client).await.map_err(CallError::Way)?;
         let text = answer.message(way.limit())?;
         let obtained = self.client.receive(&exchange, text, SystemClock.now()).map_err(refused)?;
