@@ -113,6 +113,11 @@ impl DigestValue {
         Self { bytes, len: value.len() as u8 }
     }
 
+    /// A digest that came from elsewhere, to be compared with one of our own. None for more than 64 bytes, which no algorithm makes.
+    pub fn from_slice(value: &[u8]) -> Option<Self> {
+        (value.len() <= 64).then(|| Self::new(value))
+    }
+
     /// The bytes of the digest.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.len)]

@@ -2,6 +2,8 @@
 
 use crate::Error;
 use handstamp_keys::{Curve, DigestAlgorithm, KeyKind, SignatureAlgorithm};
+use std::fmt;
+use std::marker::PhantomData;
 
 macro_rules! identifiers {
     ($(#[$doc:meta])* $name:ident, $purpose:literal { $($(#[$vdoc:meta])* $variant:ident = $uri:literal,)+ }) => {
@@ -25,7 +27,52 @@ macro_rules! identifiers {
                 })
             }
         }
+
+        impl Algorithm for $name {
+            const ALL: &'static [Self] = $name::ALL;
+
+            fn bit(self) -> u32 {
+                1 << self as u32
+            }
+        }
     };
+}
+
+/// Algorithms of one kind, as a policy lists them.
+#[derive(Clone, Copy)]
+pub(crate) struct AlgorithmSet<A> {
+    bits: u32,
+    kind: PhantomData<A>,
+}
+
+impl<A: Algorithm> AlgorithmSet<A> {
+    pub(crate) fn insert(&mut self, algorithm: A) {
+        self.bits |= algorithm.bit();
+    }
+
+    pub(crate) fn contains(&self, algorithm: A) -> bool {
+        self.bits & algorithm.bit() != 0
+    }
+}
+
+impl<A: Algorithm> FromIterator<A> for AlgorithmSet<A> {
+    fn from_iter<I: IntoIterator<Item = A>>(algorithms: I) -> Self {
+        let bits = algorithms.into_iter().fold(0, |bits, algorithm| bits | algorithm.bit());
+        Self { bits, kind: PhantomData }
+    }
+}
+
+impl<A: Algorithm> fmt::Debug for AlgorithmSet<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(A::ALL.iter().filter(|algorithm| self.contains(**algorithm))).finish()
+    }
+}
+
+/// An algorithm that can be a member of a set.
+pub(crate) trait Algorithm: Copy + fmt::Debug + 'static {
+    const ALL: &'static [Self];
+
+    fn bit(self) -> u32;
 }
 
 identifiers! {

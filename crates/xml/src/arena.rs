@@ -206,6 +206,8 @@ pub(crate) struct DeclarationRecord {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct IdRecord {
+    /// [`hash`] of the value: identifiers are ordered by it first, which is faster than to compare texts.
+    pub(crate) hash: u32,
     pub(crate) value: Span,
     pub(crate) node: NodeId,
 }
@@ -375,7 +377,7 @@ pub(crate) const WSU_NAMESPACE: u16 = 3;
 
 /// Eight bytes a step. Collisions only cost time, within the limit on distinct names.
 #[inline]
-const fn hash(bytes: &[u8]) -> u32 {
+pub(crate) const fn hash(bytes: &[u8]) -> u32 {
     const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
     let mut state = bytes.len() as u64;
     let (words, rest) = bytes.as_chunks::<8>();

@@ -1,5 +1,7 @@
 //! Which characters may stand where (XML 1.0 fifth edition §2.2, §2.3).
 
+use wide::u8x16;
+
 /// `Char`: what a document may hold at all.
 pub(crate) fn is_char(c: char) -> bool {
     match c {
@@ -33,6 +35,19 @@ pub(crate) fn is_ncname(name: &str) -> bool {
     chars.next().is_some_and(is_name_start) && chars.all(is_name_char)
 }
 
+/// How many bytes from the first on are [`NAME`] bytes, without looking at one after the other.
+#[inline]
+pub(crate) fn leading_name_bytes(bytes: &[u8; 16]) -> usize {
+    let bytes = u8x16::new(*bytes);
+    let is_within = |bytes: u8x16, count: u8| bytes.min(u8x16::splat(count - 1)).simd_eq(bytes);
+    let letter = is_within((bytes | u8x16::splat(0x20)) - u8x16::splat(b'a'), 26);
+    let digit = is_within(bytes - u8x16::splat(b'0'), 10);
+    let hyphen_or_dot = is_within(bytes - u8x16::splat(b'-'), 2);
+    let underscore = bytes.simd_eq(u8x16::splat(b'_'));
+    let names = (letter | digit | hyphen_or_dot | underscore).to_bitmask();
+    names.trailing_ones() as usize
+}
+
 /// `S`.
 pub(crate) fn is_white(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
@@ -61,6 +76,18 @@ pub(crate) static ASCII: [u8; 256] = {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn name_bytes_are_counted_as_the_table_has_them() {
+        for byte in 0..=u8::MAX {
+            for at in 0..16 {
+                let mut bytes = *b"aZ09-._zAmMnNbBq";
+                bytes[at] = byte;
+                let expected = if ASCII[usize::from(byte)] & NAME == 0 { at } else { 16 };
+                assert_eq!(leading_name_bytes(&bytes), expected, "{byte} at {at}");
+            }
+        }
+    }
 
     #[test]
     fn the_table_agrees_with_the_productions() {

@@ -1,6 +1,6 @@
 //! A parsed document, and the parser that makes it.
 
-use crate::arena::{AttributeRecord, DeclarationRecord, IdRecord, Interner, Kind, NodeId, NodeRecord, Texts};
+use crate::arena::{AttributeRecord, DeclarationRecord, IdRecord, Interner, Kind, NodeId, NodeRecord, Texts, hash};
 use crate::chars::is_white;
 use crate::element::Element;
 use crate::encoding;
@@ -29,6 +29,8 @@ pub struct Document {
     pub(crate) tables: Tables,
     pub(crate) options: ParseOptions,
     pub(crate) root: NodeId,
+    /// Buffers for parsing fragments.
+    pub(crate) scratch: Scratch,
 }
 
 impl Document {
@@ -39,7 +41,9 @@ impl Document {
     /// # Errors
     /// [`Error`] if the document is not well-formed, exceeds a limit, or has what the options or this crate refuse.
     pub fn parse(input: impl Into<Vec<u8>>, options: &ParseOptions) -> Result<Self, Error> {
-        Parser::new(*options).parse(input)
+        let mut parser = Parser::new(*options);
+        let document = parser.parse(input)?;
+        Ok(Self { scratch: parser.scratch, ..document })
     }
 
     /// The root element.
@@ -51,7 +55,9 @@ impl Document {
     /// `xml:id`. There is never more than one.
     pub fn element_by_id(&self, id: &str) -> Option<Element<'_>> {
         let texts = self.texts();
-        let index = self.tables.ids.binary_search_by(|record| texts.get(record.value).cmp(id)).ok()?;
+        let wanted = (hash(id.as_bytes()), id);
+        let index =
+            self.tables.ids.binary_search_by(|record| (record.hash, texts.get(record.value)).cmp(&wanted)).ok()?;
         self.tables.ids.get(index).map(|record| Element::new(self, record.node))
     }
 
@@ -179,7 +185,7 @@ impl Parser {
             .children(NodeId::DOCUMENT)
             .find(|&id| tables.nodes.get(id.index()).is_some_and(|record| record.kind == Kind::Element))
             .unwrap_or(NodeId::NONE);
-        Ok(Document { source, tables, options: self.options, root })
+        Ok(Document { source, tables, options: self.options, root, scratch: Scratch::default() })
     }
 
     /// Takes the buffers of a document that is no longer needed. Those of unusually large documents are not kept.
@@ -203,7 +209,7 @@ pub(crate) struct Tables {
     pub(crate) declarations: Vec<DeclarationRecord>,
     pub(crate) prefixes: Interner,
     pub(crate) namespaces: Interner,
-    /// Sorted by value.
+    /// Sorted by hash and value.
     pub(crate) ids: Vec<IdRecord>,
     pub(crate) decoded: String,
 }
@@ -241,11 +247,13 @@ impl Tables {
         std::iter::successors(first, |id| self.nodes.get(id.index())?.next_sibling.some())
     }
 
-    /// Sorts the identifiers by value and refuses any that is there twice.
+    /// Sorts the identifiers and refuses any that is there twice.
     pub(crate) fn sort_ids(&mut self, source: &str) -> Result<(), Error> {
         let texts = Texts { source, decoded: &self.decoded };
-        self.ids.sort_unstable_by(|a, b| texts.get(a.value).cmp(texts.get(b.value)).then(a.node.cmp(&b.node)));
-        let twice = self.ids.windows(2).find(|pair| texts.get(pair[0].value) == texts.get(pair[1].value));
+        let key = |id: &IdRecord| (id.hash, texts.get(id.value), id.node);
+        self.ids.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
+        let is_twice = |a: &IdRecord, b: &IdRecord| a.hash == b.hash && texts.get(a.value) == texts.get(b.value);
+        let twice = self.ids.windows(2).find(|pair| is_twice(&pair[0], &pair[1]));
         match twice {
             None => Ok(()),
             Some(pair) => {

@@ -1,6 +1,6 @@
 //! Reading elements.
 
-use crate::arena::{AttributeRecord, DeclarationRecord, Kind, NO_NAMESPACE, NodeId, NodeRecord, XML_PREFIX};
+use crate::arena::{AttributeRecord, DeclarationRecord, Kind, NO_NAMESPACE, NodeId, NodeRecord, Span, XML_PREFIX};
 use crate::document::Document;
 use crate::names;
 use std::borrow::Cow;
@@ -54,18 +54,25 @@ impl<'d> Element<'d> {
     /// assert!(document.root().is(names::SOAP12, "Envelope"));
     /// # Ok::<(), handstamp_xml::Error>(())
     /// ```
+    #[inline]
     pub fn is(self, namespace: &str, local: &str) -> bool {
-        self.local_name() == local && self.namespace() == namespace
+        self.local_bytes() == local.as_bytes() && self.namespace() == namespace
     }
 
     /// The value of the attribute with this name in no namespace.
+    #[inline]
     pub fn attribute(self, local: &str) -> Option<&'d str> {
-        self.attributes().find(|a| a.record.namespace == NO_NAMESPACE && a.local_name() == local).map(Attribute::value)
+        let mut attributes = self.attributes();
+        attributes
+            .find(|a| a.record.namespace == NO_NAMESPACE && a.local_bytes() == local.as_bytes())
+            .map(Attribute::value)
     }
 
     /// The value of the attribute with this name in a namespace.
+    #[inline]
     pub fn attribute_ns(self, namespace: &str, local: &str) -> Option<&'d str> {
-        self.attributes().find(|a| a.local_name() == local && a.namespace() == namespace).map(Attribute::value)
+        let mut attributes = self.attributes();
+        attributes.find(|a| a.local_bytes() == local.as_bytes() && a.namespace() == namespace).map(Attribute::value)
     }
 
     /// The attributes in document order, without namespace declarations.
@@ -75,13 +82,14 @@ impl<'d> Element<'d> {
 
     /// The child elements.
     pub fn children(self) -> impl Iterator<Item = Self> + Clone {
-        self.nodes().filter_map(|node| match node {
-            Node::Element(element) => Some(element),
-            _ => None,
-        })
+        let document = self.document;
+        std::iter::successors(self.record().first_child.some(), move |&id| document.record(id).next_sibling.some())
+            .filter(move |&id| document.record(id).kind == Kind::Element)
+            .map(move |id| Self { document, id })
     }
 
     /// The first child element with this name.
+    #[inline]
     pub fn child(self, namespace: &str, local: &str) -> Option<Self> {
         self.children().find(|child| child.is(namespace, local))
     }
@@ -184,6 +192,12 @@ impl<'d> Element<'d> {
         out
     }
 
+    /// The local name, without the check that it starts and ends between characters.
+    fn local_bytes(self) -> &'d [u8] {
+        let record = self.record();
+        self.document.texts().bytes(Span { start: record.local, end: record.name_end() })
+    }
+
     pub(crate) fn record(self) -> &'d NodeRecord {
         self.document.record(self.id)
     }
@@ -264,6 +278,10 @@ impl<'d> Attribute<'d> {
     /// The name without its prefix.
     pub fn local_name(self) -> &'d str {
         self.document.texts().source(self.record.local, self.record.name_end())
+    }
+
+    fn local_bytes(self) -> &'d [u8] {
+        self.document.texts().bytes(Span { start: self.record.local, end: self.record.name_end() })
     }
 
     /// The namespace name; empty for attributes without a prefix.

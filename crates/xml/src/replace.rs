@@ -58,9 +58,10 @@ impl Document {
         let holder = NodeId(self.tables.nodes.len() as u32);
         self.tables.nodes.push(NodeRecord::new(Kind::Document, NodeId::NONE, start, self.source.len()));
         let region = Region { start, holder, depth, text: !single, single };
-        let mut scratch = Scratch::default();
+        let mut scratch = std::mem::take(&mut self.scratch);
         let parsed = parse::parse(&self.source, region, &scope, &self.options, &mut self.tables, &mut scratch)
             .and_then(|()| self.exchange_ids(node, &mut scratch));
+        self.scratch = scratch;
         if let Err(error) = parsed {
             before.restore(self);
             return Err(error);
@@ -70,9 +71,14 @@ impl Document {
 
     /// Forgets the identifiers in `node` and adds the new ones; if one is there twice, all is as before.
     fn exchange_ids(&mut self, node: NodeId, scratch: &mut Scratch) -> Result<(), Error> {
-        let old = self.tables.ids.clone();
+        let old = std::mem::take(&mut self.tables.ids);
         let replaced = Element::new(self, node);
-        let mut ids: Vec<_> = old.iter().copied().filter(|id| !Element::new(self, id.node).is_in(replaced)).collect();
+        let mut ids = Vec::with_capacity(old.len() + scratch.ids.len());
+        ids.extend(old.iter().filter(|id| !Element::new(self, id.node).is_in(replaced)));
+        if scratch.ids.is_empty() {
+            self.tables.ids = ids;
+            return Ok(());
+        }
         ids.append(&mut scratch.ids);
         self.tables.ids = ids;
         self.tables.sort_ids(&self.source).inspect_err(|_| self.tables.ids = old)

@@ -75,6 +75,7 @@ impl Opening<'_, '_> {
         if children.len() > MAX_ENTRIES {
             return Err(Error::refused("SC 9 step 5", "Security", format!("it has more than {MAX_ENTRIES} children")));
         }
+        self.header.entries.reserve(children.len());
         for node in children {
             let kind = self.with_element(node, Self::read_element)?;
             self.header.entries.push(Entry { node, kind, encrypted: false });
@@ -309,7 +310,7 @@ impl Opening<'_, '_> {
                 ));
             }
             let material = Material::Symmetric(token.derive(secret));
-            let key = Key { origin: source.origin, material, derived: true, position: Some(position) };
+            let key = Key { origin: source.origin.clone(), material, derived: true, position: Some(position) };
             self.keys.add(token.id.as_deref(), key);
         }
         Ok(())

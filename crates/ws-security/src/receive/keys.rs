@@ -10,6 +10,7 @@ use crate::version::Generation;
 use handstamp_keys::{Certificate, PublicKey, SymmetricKey};
 use handstamp_time::Timestamp;
 use handstamp_xml_security::key_info::{KeyInfo, KeyInfoClause};
+use std::rc::Rc;
 
 /// A key, and where it comes from.
 #[derive(Debug, Clone)]
@@ -70,7 +71,7 @@ pub(super) enum Material {
 #[derive(Debug)]
 pub(super) struct Token {
     pub(super) id: Option<String>,
-    pub(super) key: Key,
+    pub(super) key: Rc<Key>,
     pub(super) used: bool,
 }
 
@@ -82,7 +83,7 @@ pub(super) struct KeyTable {
 
 impl KeyTable {
     pub(super) fn add(&mut self, id: Option<&str>, key: Key) {
-        self.tokens.push(Token { id: id.map(str::to_owned), key, used: false });
+        self.tokens.push(Token { id: id.map(str::to_owned), key: Rc::new(key), used: false });
     }
 
     /// The key that a reference names.
@@ -92,7 +93,7 @@ impl KeyTable {
         receiver: &Receiver<'_>,
         request: Option<&RequestContext>,
         now: Timestamp,
-    ) -> Result<Key, Error> {
+    ) -> Result<Rc<Key>, Error> {
         if let Some(key) = self.take(&reference.target) {
             return Ok(key);
         }
@@ -128,14 +129,16 @@ impl KeyTable {
                 ),
             },
         };
-        found.ok_or_else(|| Error::refused("SC 9 step 5", reference.to_string(), "no such key or token is known"))
+        found
+            .map(Rc::new)
+            .ok_or_else(|| Error::refused("SC 9 step 5", reference.to_string(), "no such key or token is known"))
     }
 
     /// The key of the header's token that a reference names. That token and the one its key comes from count as used.
-    fn take(&mut self, target: &ReferenceTarget) -> Option<Key> {
+    fn take(&mut self, target: &ReferenceTarget) -> Option<Rc<Key>> {
         let named = self.tokens.iter().position(|token| token.is_named_by(target));
         let named = named.or_else(|| self.tokens.iter().position(|token| token.is_identified_by(target)))?;
-        let key = self.tokens.get(named)?.key.clone();
+        let key = Rc::clone(&self.tokens.get(named)?.key);
         for (index, token) in self.tokens.iter_mut().enumerate() {
             token.used |= index == named || (!token.key.derived && token.key.origin == key.origin);
         }

@@ -19,6 +19,7 @@ use handstamp_xml_security as xml_security;
 use handstamp_xml_security::encryption::{EncryptedData, EncryptedType};
 use handstamp_xml_security::signature::VerifiedNodes;
 use std::borrow::Cow;
+use std::rc::Rc;
 
 /// The state of opening one message.
 pub(super) struct Opening<'r, 'a> {
@@ -26,7 +27,7 @@ pub(super) struct Opening<'r, 'a> {
     pub(super) expected: &'r Expectation<'r>,
     pub(super) now: Timestamp,
     /// Away only while [`with_element`](Self::with_element) runs.
-    pub(super) document: Option<Document>,
+    pub(super) document: Option<Box<Document>>,
     pub(super) frame: Frame,
     pub(super) header: Header,
     pub(super) keys: KeyTable,
@@ -43,7 +44,7 @@ pub(super) struct Opening<'r, 'a> {
 
 /// A key that decrypts, and how the message names it.
 struct DecryptionKey {
-    key: Key,
+    key: Rc<Key>,
     reference: Option<SecurityTokenReference>,
 }
 
@@ -92,7 +93,7 @@ impl<'r, 'a> Opening<'r, 'a> {
             expected,
             now,
             frame: Frame::of(&document)?,
-            document: Some(document),
+            document: Some(Box::new(document)),
             header: Header::default(),
             keys: KeyTable::default(),
             verified: VerifiedNodes::default(),
@@ -212,7 +213,7 @@ impl<'r, 'a> Opening<'r, 'a> {
         }
     }
 
-    pub(super) fn resolve(&mut self, reference: &SecurityTokenReference) -> Result<Key, Error> {
+    pub(super) fn resolve(&mut self, reference: &SecurityTokenReference) -> Result<Rc<Key>, Error> {
         self.keys.resolve(reference, self.receiver, self.expected.request, self.now)
     }
 
@@ -340,7 +341,7 @@ impl<'r, 'a> Opening<'r, 'a> {
         &mut self,
         reference: Option<&SecurityTokenReference>,
         position: Option<usize>,
-    ) -> Result<Key, Error> {
+    ) -> Result<Rc<Key>, Error> {
         let key = match reference {
             Some(reference) => self.resolve(reference)?,
             None => self.key_with_list()?,
@@ -369,7 +370,7 @@ impl<'r, 'a> Opening<'r, 'a> {
     }
 
     /// An `EncryptedData` without `KeyInfo` is encrypted with the key that has the reference list inside (SC 6.3).
-    fn key_with_list(&mut self) -> Result<Key, Error> {
+    fn key_with_list(&mut self) -> Result<Rc<Key>, Error> {
         let key = self
             .keys
             .tokens
@@ -380,7 +381,7 @@ impl<'r, 'a> Opening<'r, 'a> {
             Error::malformed("SC 6.3", "EncryptedData", "it does not say which key it is encrypted with")
         })?;
         token.used = true;
-        Ok(token.key.clone())
+        Ok(Rc::clone(&token.key))
     }
 
     /// The key comes from a token of the kind that protects this binding.
@@ -473,7 +474,7 @@ impl<'r, 'a> Opening<'r, 'a> {
             _ => None,
         };
         let mut unprotected = Unprotected {
-            document,
+            document: *document,
             version: self.frame.version,
             addressing: self.frame.addressing,
             verified: self.verified,

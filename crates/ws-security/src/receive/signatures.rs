@@ -13,6 +13,7 @@ use crate::token::{ReferenceTarget, SecurityTokenReference, token_id};
 use handstamp_xml::{Document, Element, NodeId};
 use handstamp_xml_security as xml_security;
 use handstamp_xml_security::signature::{Signature, SignedReferences, VerificationKey};
+use std::rc::Rc;
 
 /// The primary signature, its value verified.
 pub(super) struct Primary {
@@ -22,7 +23,7 @@ pub(super) struct Primary {
 
 /// A signature whose value was verified, and the key that did it.
 struct Signed {
-    key: Key,
+    key: Rc<Key>,
     reference: SecurityTokenReference,
     references: SignedReferences,
 }

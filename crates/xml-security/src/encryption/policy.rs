@@ -1,13 +1,13 @@
 //! What configuration allows.
 
-use crate::algorithm::{DataEncryption, KeyEncryption};
+use crate::algorithm::{AlgorithmSet, DataEncryption, KeyEncryption};
 use crate::error::Error;
 
 /// What the configuration allows in an encryption. The message has no say in it.
 #[derive(Debug, Clone)]
 pub struct DecryptPolicy {
-    data: Vec<DataEncryption>,
-    keys: Vec<KeyEncryption>,
+    data: AlgorithmSet<DataEncryption>,
+    keys: AlgorithmSet<KeyEncryption>,
 }
 
 impl DecryptPolicy {
@@ -34,17 +34,17 @@ impl DecryptPolicy {
     /// Reads RSA-1.5 key transport too, with implicit rejection, for peers that cannot do better.
     #[must_use]
     pub fn allow_rsa15(mut self) -> Self {
-        self.keys.push(KeyEncryption::Rsa15);
+        self.keys.insert(KeyEncryption::Rsa15);
         self
     }
 
     pub(super) fn check_data(&self, algorithm: DataEncryption) -> Result<(), Error> {
-        let allowed = self.data.contains(&algorithm);
+        let allowed = self.data.contains(algorithm);
         allowed.then_some(()).ok_or_else(|| refused(algorithm.uri(), "data encryption"))
     }
 
     pub(super) fn check_key(&self, algorithm: KeyEncryption) -> Result<(), Error> {
-        let allowed = self.keys.contains(&algorithm);
+        let allowed = self.keys.contains(algorithm);
         allowed.then_some(()).ok_or_else(|| refused(algorithm.uri(), "key encryption"))
     }
 }

@@ -3,6 +3,8 @@
 use crate::algorithm::{DigestMethod, ENVELOPED_SIGNATURE, STR_TRANSFORM, SignatureMethod};
 use crate::error::Error;
 use crate::key_info::KeyInfo;
+use crate::octets;
+use handstamp_keys::DigestValue;
 use handstamp_xml::{Element, NodeId, c14n, names};
 
 /// A `ds:Signature` that is well formed and uses only known algorithms; nothing in it is trusted yet.
@@ -31,7 +33,7 @@ pub(super) struct Reference<'d> {
     /// The `InclusiveNamespaces` of the transform.
     pub(super) prefix_list: Option<NodeId>,
     pub(super) digest_method: DigestMethod,
-    pub(super) digest: Vec<u8>,
+    pub(super) digest: DigestValue,
 }
 
 /// What a reference covers.
@@ -157,7 +159,9 @@ impl<'d> Reference<'d> {
             }
         }
         let digest_method_element = expect(children.next(), "Reference", "DigestMethod")?;
-        let digest = base64(expect(children.next(), "Reference", "DigestValue")?, "DigestValue")?;
+        let digest_value = expect(children.next(), "Reference", "DigestValue")?;
+        let digest = octets::digest_from_base64(&digest_value.text())
+            .ok_or_else(|| Error::malformed("DigestValue", "its text is not the base64 of a digest"))?;
         if children.next().is_some() {
             return Err(Error::malformed("Reference", "something follows DigestValue"));
         }
@@ -240,5 +244,5 @@ fn expect<'d>(found: Option<Element<'d>>, parent: &'static str, name: &str) -> R
 }
 
 fn base64(element: Element<'_>, structure: &'static str) -> Result<Vec<u8>, Error> {
-    crate::octets::from_base64(&element.text()).ok_or_else(|| Error::malformed(structure, "its text is not base64"))
+    octets::from_base64(&element.text()).ok_or_else(|| Error::malformed(structure, "its text is not base64"))
 }

@@ -1,18 +1,18 @@
 //! Verification: first the signature over `SignedInfo`, then each digest, then the proof of both as a value.
 
-use crate::algorithm::{DigestMethod, STR_TRANSFORM, SignatureMethod};
+use crate::algorithm::{AlgorithmSet, DigestMethod, STR_TRANSFORM, SignatureMethod};
 use crate::error::Error;
 use crate::signature::signed_info::{Reference, Signature, Target};
 use crate::signature::verified::{CoveredPrefixes, Verified, VerifiedElement};
-use handstamp_keys::{HmacKey, PublicKey, constant_time_eq};
+use handstamp_keys::{DigestValue, HmacKey, PublicKey};
 use handstamp_xml::c14n::{self, Canonicalizer};
 use handstamp_xml::{Document, Element, NodeId};
 
 /// What the configuration allows in a signature. The message has no say in it.
 #[derive(Debug, Clone)]
 pub struct VerifyPolicy {
-    signature_methods: Vec<SignatureMethod>,
-    digest_methods: Vec<DigestMethod>,
+    signature_methods: AlgorithmSet<SignatureMethod>,
+    digest_methods: AlgorithmSet<DigestMethod>,
     by_id_and_exclusive_c14n: bool,
     str_transform: bool,
 }
@@ -21,12 +21,10 @@ impl VerifyPolicy {
     /// RSA and ECDSA with SHA-2: what a signature by a certificate should use today.
     pub fn asymmetric() -> Self {
         use SignatureMethod::{EcdsaSha256, EcdsaSha384, EcdsaSha512, RsaSha256, RsaSha384, RsaSha512};
-        Self {
-            signature_methods: vec![RsaSha256, RsaSha384, RsaSha512, EcdsaSha256, EcdsaSha384, EcdsaSha512],
-            digest_methods: vec![DigestMethod::Sha256, DigestMethod::Sha384, DigestMethod::Sha512],
-            by_id_and_exclusive_c14n: false,
-            str_transform: false,
-        }
+        Self::exactly(
+            [RsaSha256, RsaSha384, RsaSha512, EcdsaSha256, EcdsaSha384, EcdsaSha512],
+            [DigestMethod::Sha256, DigestMethod::Sha384, DigestMethod::Sha512],
+        )
     }
 
     /// Exactly these algorithms, as an algorithm suite of WS-SecurityPolicy asks for.
@@ -46,8 +44,8 @@ impl VerifyPolicy {
     /// resistant: whoever may choose part of what the issuer signs can make two documents with one signature.
     #[must_use]
     pub fn allow_rsa_sha1(mut self) -> Self {
-        self.signature_methods.push(SignatureMethod::RsaSha1);
-        self.digest_methods.push(DigestMethod::Sha1);
+        self.signature_methods.insert(SignatureMethod::RsaSha1);
+        self.digest_methods.insert(DigestMethod::Sha1);
         self
     }
 
@@ -68,11 +66,11 @@ impl VerifyPolicy {
     }
 
     fn check(&self, signature: &Signature<'_>) -> Result<(), Error> {
-        if !self.signature_methods.contains(&signature.method) {
+        if !self.signature_methods.contains(signature.method) {
             return Err(Error::AlgorithmNotAllowed { uri: signature.method.uri().to_owned(), purpose: "signatures" });
         }
         for reference in &signature.references {
-            if !self.digest_methods.contains(&reference.digest_method) {
+            if !self.digest_methods.contains(reference.digest_method) {
                 let uri = reference.digest_method.uri().to_owned();
                 return Err(Error::AlgorithmNotAllowed { uri, purpose: "digests" });
             }
@@ -165,7 +163,7 @@ struct ReferenceDigest {
     canonicalization: c14n::Method,
     prefix_list: Option<NodeId>,
     digest_method: DigestMethod,
-    digest: Vec<u8>,
+    digest: DigestValue,
 }
 
 /// What the `SecurityTokenReference` under an STR-Transform names.
@@ -205,7 +203,7 @@ impl SignedReferences {
     /// That element, and what [`verify_references`](Self::verify_references) says.
     pub fn verify_each_reference<'d>(&self, document: &'d Document) -> Result<Verified<'d>, (NodeId, Error)> {
         let mut canonicalizer = Canonicalizer::default();
-        let mut octets = Vec::with_capacity(2048);
+        let mut octets = Vec::with_capacity(self.longest_source(document));
         let mut elements = Vec::with_capacity(self.references.len());
         for reference in &self.references {
             octets.clear();
@@ -213,6 +211,11 @@ impl SignedReferences {
             elements.push(checked.map_err(|error| (reference.target, error))?);
         }
         Ok(Verified { method: self.method, elements })
+    }
+
+    /// About how long the longest canonical form will be: as what was received, which is longer than what is decrypted in it.
+    fn longest_source(&self, document: &Document) -> usize {
+        self.targets().filter_map(|target| Some(document.element(target)?.source().len())).max().unwrap_or_default()
     }
 
     /// The elements that the references name, in their order: for deciding whether they may be signed before digesting them.
@@ -231,7 +234,7 @@ impl ReferenceDigest {
             canonicalization: reference.canonicalization.clone(),
             prefix_list: reference.prefix_list,
             digest_method: reference.digest_method,
-            digest: reference.digest.clone(),
+            digest: reference.digest,
         }
     }
 
@@ -263,7 +266,7 @@ impl ReferenceDigest {
     }
 
     fn is_digest_of(&self, octets: &[u8]) -> bool {
-        constant_time_eq(self.digest_method.algorithm().digest(octets).as_bytes(), &self.digest)
+        self.digest_method.algorithm().digest(octets) == self.digest
     }
 
     fn prefixes<'d>(&self, document: &'d Document) -> CoveredPrefixes<'d> {

@@ -1,11 +1,11 @@
 //! Attributes and namespace declarations.
 
 use super::decoding::Decoding;
-use super::names::Name;
+use super::names::{Name, binding};
 use super::{Failure, Tokenizer, UNBOUND, Value, exceeds, fail, misuse};
 use crate::arena::{
     AttributeRecord, DeclarationRecord, IdRecord, NO_NAMESPACE, NO_PREFIX, NodeId, Span, Texts, WSU_NAMESPACE,
-    XML_NAMESPACE, XML_PREFIX, XMLNS_NAMESPACE, XMLNS_PREFIX,
+    XML_NAMESPACE, XML_PREFIX, XMLNS_NAMESPACE, XMLNS_PREFIX, hash,
 };
 use crate::chars::is_white;
 use crate::error::{LimitKind, NamespaceRule, Syntax};
@@ -166,20 +166,17 @@ impl Tokenizer<'_> {
     /// Resolves the prefixes of an element's attributes, checks that no two have the same name, and collects identifiers.
     pub(super) fn finish_attributes(&mut self, first: usize, element: NodeId) -> Result<Attributes, Failure> {
         let mut prefixed = false;
-        for index in first..self.tables.attributes.len() {
-            let Some(&attribute) = self.tables.attributes.get(index) else { break };
-            prefixed |= attribute.prefix != NO_PREFIX;
-            let namespace = if attribute.prefix == NO_PREFIX {
-                NO_NAMESPACE
-            } else {
-                let namespace = self.binding(attribute.prefix, attribute.name as usize)?;
-                if let Some(record) = self.tables.attributes.get_mut(index) {
-                    record.namespace = namespace;
-                }
-                namespace
-            };
+        for attribute in self.tables.attributes.get_mut(first..).unwrap_or_default() {
+            if attribute.prefix != NO_PREFIX {
+                prefixed = true;
+                attribute.namespace = binding(&self.scratch.bindings, attribute.prefix, attribute.name as usize)?;
+            }
+            // The lengths of the names of identifiers.
+            if !matches!(attribute.local_length, 2 | 11) {
+                continue;
+            }
             let local = self.bytes.get(attribute.local as usize..attribute.name_end() as usize).unwrap_or_default();
-            let is_id = match namespace {
+            let is_id = match attribute.namespace {
                 NO_NAMESPACE => matches!(local, b"Id" | b"ID" | b"AssertionID"),
                 WSU_NAMESPACE => local == b"Id",
                 XML_NAMESPACE => local == b"id",
@@ -189,7 +186,9 @@ impl Tokenizer<'_> {
                 if self.tables.ids.len() + self.scratch.ids.len() >= self.limits.ids {
                     return exceeds(attribute.name as usize, LimitKind::Ids, self.limits.ids);
                 }
-                self.scratch.ids.push(IdRecord { value: attribute.value, node: element });
+                let texts = Texts { source: self.source, decoded: &self.tables.decoded };
+                let hash = hash(texts.bytes(attribute.value));
+                self.scratch.ids.push(IdRecord { hash, value: attribute.value, node: element });
             }
         }
         let sorted = self.tables.attributes.len() < first + 2 || self.are_sorted(first)?;
@@ -200,16 +199,19 @@ impl Tokenizer<'_> {
     fn are_sorted(&mut self, first: usize) -> Result<bool, Failure> {
         let attributes = self.tables.attributes.get(first..).unwrap_or_default();
         let texts = Texts { source: self.source, decoded: &self.tables.decoded };
-        let key = |a: &AttributeRecord| {
-            (self.tables.namespaces.text(texts, a.namespace), texts.source(a.local, a.name_end()))
+        let local = |a: &AttributeRecord| texts.bytes(Span { start: a.local, end: a.name_end() });
+        let namespace = |a: &AttributeRecord| self.tables.namespaces.text(texts, a.namespace);
+        let are_in_order = |a: &AttributeRecord, b: &AttributeRecord| match a.namespace == b.namespace {
+            true => local(a) < local(b),
+            false => namespace(a) < namespace(b),
         };
-        if attributes.is_sorted_by(|a, b| key(a) < key(b)) {
+        if attributes.is_sorted_by(are_in_order) {
             return Ok(true);
         }
         let order = &mut self.scratch.order;
         order.clear();
         order.extend_from_slice(attributes);
-        let by_number = |a: &AttributeRecord| (a.namespace, texts.source(a.local, a.name_end()));
+        let by_number = |a: &AttributeRecord| (a.namespace, local(a));
         order.sort_unstable_by(|a, b| by_number(a).cmp(&by_number(b)));
         match order.windows(2).find(|pair| by_number(&pair[0]) == by_number(&pair[1])) {
             Some(pair) => fail(pair[0].name.max(pair[1].name) as usize, Syntax::DuplicateAttribute),

@@ -18,9 +18,10 @@ use crate::reference::Reference;
 use crate::scan::Marks;
 use decoding::Decoding;
 use names::RecentPrefixes;
+use std::fmt;
 
-/// Buffers that one parse leaves for the next.
-#[derive(Debug, Default)]
+/// Buffers that one parse leaves for the next. What is in them between two says nothing about a document, so copies are empty.
+#[derive(Default)]
 pub(crate) struct Scratch {
     marks: Marks,
     /// For each prefix number, the namespace it is bound to at this point.
@@ -31,6 +32,18 @@ pub(crate) struct Scratch {
     order: Vec<AttributeRecord>,
     recent: RecentPrefixes,
     pub(crate) ids: Vec<IdRecord>,
+}
+
+impl Clone for Scratch {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl fmt::Debug for Scratch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Scratch")
+    }
 }
 
 #[derive(Debug)]
@@ -145,14 +158,17 @@ struct Tokenizer<'a> {
     roots: usize,
 }
 
+#[cold]
 fn fail<T>(at: usize, what: Syntax) -> Result<T, Failure> {
     Err(Failure { at, fault: Fault::Syntax(what) })
 }
 
+#[cold]
 fn misuse<T>(at: usize, what: NamespaceRule) -> Result<T, Failure> {
     Err(Failure { at, fault: Fault::Namespaces(what) })
 }
 
+#[cold]
 fn exceeds<T>(at: usize, kind: LimitKind, maximum: usize) -> Result<T, Failure> {
     Err(Failure { at, fault: Fault::Limit(kind, maximum) })
 }

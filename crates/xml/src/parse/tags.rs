@@ -74,21 +74,24 @@ impl Tokenizer<'_> {
         let mut at = name.end;
         let tag_end = loop {
             let white = at;
-            at = self.skip_white(at);
-            match self.byte(at) {
-                b'>' => {
-                    if at == white {
-                        tag |= flags::CANONICAL_TAIL;
-                    }
-                    break at + 1;
-                }
-                b'/' if self.byte(at + 1) == b'>' => {
-                    tag |= flags::EMPTY_TAG;
-                    break at + 2;
-                }
-                0 => return fail(at, Syntax::UnexpectedEnd),
-                _ if at == white => return fail(at, Syntax::Tag),
-                _ => {}
+            let mut next = self.byte(at);
+            if next == b'>' {
+                tag |= flags::CANONICAL_TAIL;
+                break at + 1;
+            }
+            while is_white(next) {
+                at += 1;
+                next = self.byte(at);
+            }
+            if next == b'>' {
+                break at + 1;
+            }
+            if next == b'/' && self.byte(at + 1) == b'>' {
+                tag |= flags::EMPTY_TAG;
+                break at + 2;
+            }
+            if at == white || next == 0 {
+                return fail(at, if next == 0 { Syntax::UnexpectedEnd } else { Syntax::Tag });
             }
             if self.tables.attributes.len() - first_attribute + self.tables.declarations.len() - first_declaration
                 >= self.limits.attributes_per_element
