@@ -51,6 +51,22 @@ fn session(criterion: &mut Criterion) {
             receiver.open(document, &Expectation::request(), now).unwrap()
         });
     });
+    // How much of that is the structure of the body: the same length in one element.
+    let text = format!(r#"<order xmlns="urn:shop">{}</order>"#, "x".repeat(message.body.xml().len() - 32));
+    let message = message.with_body(Body::canonical(text));
+    let sent = Sender::client(&binding).with_context(&context).protect(&message, &SystemRandom, now).unwrap().envelope;
+    group.bench_function("parse, one text", |b| {
+        b.iter(|| {
+            let document = parser.parse(black_box(sent.as_str())).unwrap();
+            parser.recycle(document);
+        });
+    });
+    group.bench_function("parse and unprotect, one text", |b| {
+        b.iter(|| {
+            let document = Document::parse(black_box(sent.as_str()), &ParseOptions::default()).unwrap();
+            receiver.open(document, &Expectation::request(), now).unwrap()
+        });
+    });
     group.finish();
 }
 

@@ -223,11 +223,11 @@ pub(crate) struct Interner {
 
 impl Interner {
     pub(crate) fn prefixes() -> Self {
-        Self { fixed: &PREFIXES, entries: Vec::new(), slots: vec![0; 32] }
+        Self { fixed: &PREFIXES, entries: Vec::with_capacity(16), slots: vec![0; 32] }
     }
 
     pub(crate) fn namespaces() -> Self {
-        Self { fixed: &NAMESPACES, entries: Vec::new(), slots: vec![0; 32] }
+        Self { fixed: &NAMESPACES, entries: Vec::with_capacity(16), slots: vec![0; 32] }
     }
 
     pub(crate) fn clear(&mut self) {

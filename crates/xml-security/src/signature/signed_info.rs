@@ -78,7 +78,7 @@ impl<'d> Signature<'d> {
             // HMACOutputLength would let the message choose how much of the signature counts.
             return Err(Error::malformed("SignatureMethod", "it has a parameter; truncated signatures are refused"));
         }
-        let mut references = Vec::with_capacity(4);
+        let mut references = Vec::with_capacity(8);
         for part in parts {
             if !part.is(names::DSIG, "Reference") {
                 return Err(Error::malformed("SignedInfo", "something other than Reference follows the methods"));
@@ -147,14 +147,16 @@ impl<'d> Reference<'d> {
                 if method.is_some() {
                     return Err(Error::malformed("Transforms", "a transform follows canonicalization"));
                 }
-                if algorithm(transform)? == ENVELOPED_SIGNATURE {
-                    omit = Some(signature.id());
-                } else if algorithm(transform)? == STR_TRANSFORM {
-                    dereferences = true;
-                    method = Some(canonicalization(parameters(transform)?, Comments::Never)?);
-                } else {
-                    method = Some(canonicalization(transform, Comments::Never)?);
-                    prefix_list = transform.child(names::EXC_C14N, "InclusiveNamespaces").map(Element::id);
+                match algorithm(transform)? {
+                    ENVELOPED_SIGNATURE => omit = Some(signature.id()),
+                    STR_TRANSFORM => {
+                        dereferences = true;
+                        method = Some(canonicalization(parameters(transform)?, Comments::Never)?);
+                    }
+                    _ => {
+                        method = Some(canonicalization(transform, Comments::Never)?);
+                        prefix_list = transform.child(names::EXC_C14N, "InclusiveNamespaces").map(Element::id);
+                    }
                 }
             }
         }
