@@ -577,3 +577,23 @@ fn the_guide_explains_every_number() {
     }
     assert!(known.len() > 80, "{}", known.len());
 }
+
+/// A line break inside of a value begins no line of what is written or said, whichever value it is.
+#[test]
+fn line_breaks_in_values_begin_no_lines() {
+    let files = [REALISTIC, include_str!("wcf/web.config")];
+    let values = files.iter().flat_map(|file| file.match_indices("=\"").map(move |(at, _)| (file, at + 2)));
+    for (file, start) in values {
+        let end = start + file[start..].find('"').unwrap();
+        let broken = format!("{}&#10;[web.evil]&#x85;{}", &file[..end], &file[end..]);
+        let said = match Import::read(broken.as_str()) {
+            Ok(import) => {
+                assert!(load(&import).web.is_empty(), "{}", import.toml());
+                format!("{}\n{}", import.toml(), import.report())
+            }
+            Err(error) => error.to_string(),
+        };
+        let plain = |line: &str| !line.starts_with("[web.evil]") && !line.contains(char::is_control);
+        assert!(said.lines().all(plain) && !said.contains("expected"), "{:?}: {said}", &file[start..end]);
+    }
+}

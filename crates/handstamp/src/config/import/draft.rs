@@ -7,7 +7,7 @@ use handstamp_xml::Element;
 
 use super::Problem;
 use super::protection::{CookieProtection, CookieTable, MACHINE_KEY_FILE};
-use super::report::{Outcome, Report};
+use super::report::{Outcome, Report, one_line};
 use super::settings::{LOCKS, Setting, attribute, line};
 use crate::config::Finding;
 
@@ -108,7 +108,7 @@ pub(super) struct Draft {
 
 impl Draft {
     pub(super) fn problem(&mut self, line: Option<usize>, message: impl Into<String>) {
-        self.problems.push(Problem { line, message: message.into() });
+        self.problems.push(Problem { line, message: one_line(&message.into()) });
     }
 
     /// Writes `key` and says so. `literal` is TOML.
@@ -221,7 +221,7 @@ impl Draft {
 
     /// What a person has to do, once.
     pub(super) fn step(&mut self, step: impl Into<String>) {
-        let step = step.into();
+        let step = one_line(&step.into());
         if !self.report.steps.contains(&step) {
             self.report.steps.push(step);
         }
@@ -322,7 +322,7 @@ impl Draft {
             );
         }
         for why in &self.missing {
-            let _ = write!(text, "\n# INCOMPLETE: {}", why.replace('\n', " "));
+            let _ = write!(text, "\n# INCOMPLETE: {}", one_line(why));
         }
         let comment = if self.missing.is_empty() { "" } else { "# " };
         if !comment.is_empty() {

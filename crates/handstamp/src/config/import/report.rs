@@ -37,6 +37,11 @@ pub struct Report {
 
 impl Report {
     pub(super) fn push(&mut self, line: Option<usize>, setting: &str, value: &str, outcome: Outcome) {
+        let outcome = match outcome {
+            Outcome::Carried(key) => Outcome::Carried(key),
+            Outcome::Ignored(why) => Outcome::Ignored(one_line(&why)),
+            Outcome::Unsupported(why) => Outcome::Unsupported(one_line(&why)),
+        };
         self.entries.push(Entry { line, setting: setting.to_owned(), value: shorten(value), outcome });
     }
 
@@ -95,9 +100,15 @@ impl fmt::Display for Report {
 
 /// Untrusted text for one line of a table: no control characters, at most 80 characters.
 fn shorten(value: &str) -> String {
-    let mut short: String = value.chars().take(80).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut short: String = one_line(value).chars().take(80).collect();
     if value.chars().nth(80).is_some() {
         short.push('…');
     }
     short
+}
+
+/// Text in which there may be values of the old file, without control characters: a line break in a value would begin a line of
+/// the report, or of the new configuration.
+pub(super) fn one_line(text: &str) -> String {
+    text.replace(char::is_control, " ")
 }
