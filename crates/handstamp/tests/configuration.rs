@@ -121,7 +121,7 @@ required_roles = ["admin"]
             "/etc/handstamp.toml:12:1: HST-CONFIG-CONFLICT federation.shop.session.mode: needs a store that survives a restart: set [store] kind = \"sqlite\", \"redis\" or \"postgresql\"",
             "/etc/handstamp.toml:13:1: HST-CONFIG-CONFLICT federation.shop.session.idle_timeout: is longer than absolute_timeout and would never take effect",
             "/etc/handstamp.toml:14:1: HST-CONFIG-VALUE federation.shop.session.clock_skew: must be at most \"60s\": our own nodes agree on the time; for the issuer's clock set clock_skew of the federation",
-            "/etc/handstamp.toml:17:1: HST-CONFIG-CONFLICT federation.shop.cookie.secure: must be true for a cookie name with __Host-; or choose another cookie.name",
+            "/etc/handstamp.toml:17:1: HST-CONFIG-CONFLICT federation.shop.cookie.secure: must be true for a cookie name with __Host-; or choose another federation.shop.cookie.name",
             "/etc/handstamp.toml:18:1: HST-CONFIG-VALUE federation.shop.cookie.chunk_size: must be at least 1000 (SM-21)",
             "/etc/handstamp.toml:21:1: HST-CONFIG-VALUE web.shop.upstream: must be scheme, host and port only, such as \"http://127.0.0.1:3000\"",
             "/etc/handstamp.toml:22:1: HST-CONFIG-CONFLICT web.shop.required_roles: means nothing without sign-in: set sign_in = \"required\" or \"optional\"",
@@ -145,6 +145,44 @@ realm = "https://shop.example/"
 {rest}
 "#
     )
+}
+
+/// What `serve` would refuse only when it makes the cookie.
+#[test]
+fn cookies_that_cannot_be_made_are_found() {
+    let wif = "[federation.shop.wif]\nmachine_keys = [\"machine-key.xml\"]\n";
+    let cookie = "[federation.shop.cookie]\n";
+    for (lines, finding) in [
+        (format!("{cookie}name = \"a b\""), "cookie.name: must be letters, digits, - and _"),
+        (format!("{cookie}name = \"n\"\npath = \"/a;b\""), "cookie.path: must not contain ; in a cookie"),
+        (format!("{cookie}name = \"n\"\ndomain = \"shop.example:8080\""), "cookie.domain: must be a domain"),
+        (format!("{cookie}name = \"__host-n\"\nsecure = false"), "cookie.secure: must be true"),
+        (format!("{cookie}name = \"__Http-n\"\nsecure = false"), "cookie.secure: must be true"),
+        (format!("{cookie}max_chunks = 17"), "cookie.max_chunks: must be from 1 to 16"),
+        (format!("{wif}cookie_path = \"/a;b\""), "wif.cookie_path: must not contain ; in a cookie"),
+        (format!("{wif}cookie_domain = \"a..b\""), "wif.cookie_domain: must be a domain"),
+        (format!("{wif}cookie_name = \"__Host-FedAuth\"\ncookie_domain = \"a\""), "wif.cookie_domain: must be absent"),
+    ] {
+        let session = if lines.starts_with(wif) { "accept = [\"wif\"]" } else { "" };
+        let found = findings(&shop(session, &lines));
+        assert!(found.len() == 1 && found[0].contains(&format!("federation.shop.{finding}")), "{lines}: {found:#?}");
+    }
+}
+
+/// A finding is one line, whatever stands in the file, and text is what it looks like.
+#[test]
+fn control_characters_do_not_reach_whoever_reads() {
+    assert_finds(
+        "\"a\\nb\\u001b[2J\" = 1\n",
+        &[&format!(
+            "/etc/handstamp.toml:1:1: HST-CONFIG-UNKNOWN-KEY a\\nb\\u{{1b}}[2J: unknown key; known here: {}",
+            "log, keys, store, admin, audit, telemetry, pages, shutdown, listener, issuer, federation, web, soap, forward_auth, jwt, sts"
+        )],
+    );
+    assert_finds(
+        "[audit]\npath = \"audit.log\\n\"\n",
+        &["/etc/handstamp.toml:2:1: HST-CONFIG-VALUE audit.path: must be one line, without control characters"],
+    );
 }
 
 #[test]

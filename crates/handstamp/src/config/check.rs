@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::cookie::NamedCookie;
 use super::federation::{Federation, Issuer};
 use super::findings::{FindingKind, Reader};
 use super::forward_auth::ForwardAuth;
@@ -387,25 +388,13 @@ impl Config {
 fn check_cookie(federation: &Federation, path: &str, reader: &mut Reader) {
     let cookie = &federation.cookie;
     let at = |key: &str| format!("{path}.cookie.{key}");
-    let token = cookie.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte));
-    if !token {
-        reader.report(FindingKind::Value, &at("name"), "must be letters, digits, - and _");
-    }
-    if cookie.name.starts_with("__Host-") {
-        let wrong = [
-            (!cookie.secure, "secure", "must be true"),
-            (cookie.domain.is_some(), "domain", "must be absent"),
-            (cookie.path.as_str() != "/", "path", "must be \"/\""),
-        ];
-        for (_, key, rule) in wrong.into_iter().filter(|(wrong, ..)| *wrong) {
-            let message = format!("{rule} for a cookie name with __Host-; or choose another cookie.name");
-            reader.report(FindingKind::Conflict, &at(key), message);
-        }
-    }
-    if cookie.name.starts_with("__Secure-") && !cookie.secure {
-        let message = "must be true for a cookie name with __Secure-; or choose another cookie.name";
-        reader.report(FindingKind::Conflict, &at("secure"), message);
-    }
+    let named = NamedCookie {
+        name: (at("name"), &cookie.name),
+        path: Some((at("path"), &cookie.path)),
+        domain: cookie.domain.as_deref().map(|domain| (at("domain"), domain)),
+        secure: (at("secure"), cookie.secure),
+    };
+    named.check(reader);
     if cookie.same_site == SameSite::None && !cookie.secure {
         let message = "\"none\" needs secure = true: browsers refuse the cookie otherwise";
         reader.report(FindingKind::Conflict, &at("same_site"), message);
@@ -413,8 +402,8 @@ fn check_cookie(federation: &Federation, path: &str, reader: &mut Reader) {
     if cookie.chunk_size < 1000 {
         reader.report(FindingKind::Value, &at("chunk_size"), "must be at least 1000 (SM-21)");
     }
-    if cookie.max_chunks == 0 {
-        reader.report(FindingKind::Value, &at("max_chunks"), "must be at least 1");
+    if !(1..=16).contains(&cookie.max_chunks) {
+        reader.report(FindingKind::Value, &at("max_chunks"), "must be from 1 to 16");
     }
 }
 

@@ -490,7 +490,7 @@ section! {
         persistent: Option<Duration>,
         /// Longest piece, in characters, at least 1000.
         chunk_size: u32 = 2000,
-        /// Most pieces.
+        /// Most pieces, up to 16.
         max_chunks: u32 = 8,
     }
 }

@@ -50,6 +50,12 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// Names and values come from the file: what would break the line, or do something to a terminal, is escaped.
+    fn new(kind: FindingKind, file: &Path, position: Option<Position>, key: &str, message: &str) -> Self {
+        let (key, message) = (escaped(key), escaped(message));
+        Self { kind, file: file.to_owned(), position, key, message }
+    }
+
     /// What kind of mistake it is.
     pub fn kind(&self) -> FindingKind {
         self.kind
@@ -92,13 +98,7 @@ pub struct Findings(Vec<Finding>);
 impl Findings {
     /// The finding that a file could not be read at all.
     pub(crate) fn unreadable(file: &Path, error: &std::io::Error) -> Self {
-        Self(vec![Finding {
-            kind: FindingKind::File,
-            file: file.to_owned(),
-            position: None,
-            key: String::new(),
-            message: format!("cannot be read: {error}"),
-        }])
+        Self(vec![Finding::new(FindingKind::File, file, None, "", &format!("cannot be read: {error}"))])
     }
 
     /// The findings, in the order of the file.
@@ -151,13 +151,8 @@ impl Reader {
             }
             Err(error) => {
                 let position = error.span().map(|span| LineIndex::new(text).position(span.start));
-                self.findings.push(Finding {
-                    kind: FindingKind::Syntax,
-                    file: self.file.clone(),
-                    position,
-                    key: String::new(),
-                    message: error.message().replace('\n', "; "),
-                });
+                let message = error.message().replace('\n', "; ");
+                self.findings.push(Finding::new(FindingKind::Syntax, &self.file, position, "", &message));
                 None
             }
         }
@@ -176,13 +171,7 @@ impl Reader {
                 None => break None,
             }
         };
-        self.findings.push(Finding {
-            kind,
-            file: self.file.clone(),
-            position,
-            key: key.to_owned(),
-            message: message.into(),
-        });
+        self.findings.push(Finding::new(kind, &self.file, position, key, &message.into()));
     }
 
     /// A path as the file means it: relative to the file's folder.
@@ -232,6 +221,18 @@ impl Reader {
 /// The full name of `key` inside the table at `path`.
 pub(crate) fn child_path(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}
+
+fn escaped(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if letter.is_control() {
+            plain.extend(letter.escape_default());
+        } else {
+            plain.push(letter);
+        }
+    }
+    plain
 }
 
 /// Where each line starts.

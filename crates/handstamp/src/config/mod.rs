@@ -20,6 +20,7 @@
 //! ```
 
 mod check;
+mod cookie;
 mod explain;
 mod federation;
 mod findings;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::cookie::NamedCookie;
 use super::findings::{FindingKind, Reader};
 use super::schema::{Value, choice, section};
 use super::values::{HostPattern, HttpUrl, PathPrefix};
@@ -154,10 +155,13 @@ impl Sts {
                 "needs https, or browsers lose the cookie: use an https `public_url`, or set cookie_secure = false";
             reader.report(FindingKind::Conflict, "sts.cookie_secure", message);
         }
-        if self.cookie_name.starts_with("__") && !self.cookie_secure {
-            let message = "a name with `__Host-` or `__Secure-` needs cookie_secure = true; choose another name";
-            reader.report(FindingKind::Conflict, "sts.cookie_name", message);
-        }
+        let cookie = NamedCookie {
+            name: ("sts.cookie_name".to_owned(), &self.cookie_name),
+            path: None,
+            domain: None,
+            secure: ("sts.cookie_secure".to_owned(), self.cookie_secure),
+        };
+        cookie.check(reader);
         let mut realms = BTreeMap::new();
         for (name, party) in &self.relying_party {
             let path = format!("sts.relying_party.{name}");

@@ -160,9 +160,13 @@ impl Value for String {
 
     fn read(value: &Spanned<DeValue<'_>>, path: &str, reader: &mut Reader) -> Option<Self> {
         match value.get_ref() {
-            DeValue::String(text) if !text.is_empty() => Some(text.to_string()),
-            DeValue::String(_) => {
-                reader.report(FindingKind::Value, path, "must not be empty");
+            DeValue::String(text) => {
+                let problem = match text.as_ref() {
+                    "" => "must not be empty",
+                    text if text.contains(char::is_control) => "must be one line, without control characters",
+                    text => return Some(text.to_owned()),
+                };
+                reader.report(FindingKind::Value, path, problem);
                 None
             }
             other => {

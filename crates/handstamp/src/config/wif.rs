@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::cookie::NamedCookie;
 use super::federation::{Federation, SessionFormat, SessionMode};
 use super::findings::{FindingKind, Reader};
 use super::schema::{choice, section};
@@ -94,7 +95,7 @@ impl Federation {
                 reader.report(FindingKind::Conflict, &format!("{path}.wif"), message);
             }
             Some(wif) => {
-                wif.check(&at, reader);
+                wif.check(&at, (format!("{path}.cookie.secure"), self.cookie.secure), reader);
                 if wif.cookie_name == self.cookie.name && self.uses(SessionFormat::Native) {
                     let message = "is also the name of the native format's cookie: choose another cookie.name";
                     reader.report(FindingKind::Conflict, &at("cookie_name"), message);
@@ -113,7 +114,7 @@ impl Federation {
 }
 
 impl Wif {
-    fn check(&self, at: &dyn Fn(&str) -> String, reader: &mut Reader) {
+    fn check(&self, at: &dyn Fn(&str) -> String, secure: (String, bool), reader: &mut Reader) {
         match (self.machine_keys.is_empty(), self.rsa_keys.is_empty()) {
             (true, true) => {
                 let message = "is empty, and so is rsa_keys: name the file of a <machineKey> element. Without one, WIF protects \
@@ -126,10 +127,13 @@ impl Wif {
             }
             _ => {}
         }
-        let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-        if self.cookie_name.is_empty() || !self.cookie_name.bytes().all(token) {
-            reader.report(FindingKind::Value, &at("cookie_name"), "must be letters, digits, - and _");
-        }
+        let cookie = NamedCookie {
+            name: (at("cookie_name"), &self.cookie_name),
+            path: Some((at("cookie_path"), &self.cookie_path)),
+            domain: self.cookie_domain.as_deref().map(|domain| (at("cookie_domain"), domain)),
+            secure,
+        };
+        cookie.check(reader);
         for (key, texts) in [("machine_key_purposes", &self.machine_key_purposes), ("scopes", &self.scopes)] {
             for (index, text) in texts.iter().enumerate() {
                 if text.trim().is_empty() {
