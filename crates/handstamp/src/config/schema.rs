@@ -213,8 +213,11 @@ pub(crate) fn refuse_unknown_keys(table: &DeTable<'_>, known: &[&'static str], p
 pub(crate) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let plain = |text: &str| text.to_ascii_lowercase().replace('-', "_");
     let word = plain(word);
+    let length = word.chars().count();
     known
         .iter()
+        // A word much longer than all that are known is no slip, and comparing it would take long.
+        .filter(|candidate| length.abs_diff(candidate.chars().count()) <= 1 + candidate.len() / 4)
         .map(|candidate| (strsim::damerau_levenshtein(&word, &plain(candidate)), *candidate))
         .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4)
         .min()
