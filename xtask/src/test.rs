@@ -135,6 +135,7 @@ fn tests() -> Outcome {
         ("comparisons with the class library of Mono", packages::ensure(&MONO)),
         ("sign-in behind nginx and Caddy", packages::ensure(&[NGINX, CADDY])),
         ("stores in Redis and PostgreSQL", packages::ensure(&[REDIS, POSTGRESQL])),
+        ("sign-in behind Traefik", traefik()),
     ];
     let count = count_tests(cargo().args([
         "test",
@@ -150,6 +151,13 @@ fn tests() -> Outcome {
         Ok(()) => outcome,
         Err(why) => outcome.and(Outcome::skipped(format!("{what}; {why}"))),
     })
+}
+
+/// Debian has no package of it.
+fn traefik() -> Result<(), String> {
+    on_path("traefik")
+        .then_some(())
+        .ok_or_else(|| "missing: traefik (CONTRIBUTING.md says where it comes from)".to_owned())
 }
 
 fn docs() -> Outcome {

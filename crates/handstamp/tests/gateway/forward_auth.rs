@@ -1,13 +1,7 @@
 //! Deciding for other proxies, and tokens for applications.
 
-use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
-
 use handstamp_keys::jose::{JwkSet, JwsVerifier};
 use serde_json::Value;
-use tempfile::TempDir;
 
 use super::browser::{Answer, Browser, Options, Site};
 use super::support::{Application, Running, status};
@@ -16,7 +10,7 @@ const FORWARD_AUTH: &str = "[forward_auth.proxy]\npublic_paths = [\"/assets\"]\n
     claims_to_headers = { X-User = \"name\" }\njwt_header = \"X-Jwt\"\n";
 
 /// A gateway that decides for others, beside a route of its own on another host.
-async fn gateway(site: &Site, application: &Application) -> Running {
+pub(super) async fn gateway(site: &Site, application: &Application) -> Running {
     let rest = format!(
         "{FORWARD_AUTH}[jwt]\nissuer = \"https://shop.example\"\nkey = \"{}/jwt.pem\"\n",
         site.folder.path().display()
@@ -127,145 +121,4 @@ async fn applications_get_tokens_that_the_published_keys_verify() {
     assert_eq!(said["roles"], serde_json::json!(["admin"]));
     let lifetime = said["exp"].as_i64().zip(said["iat"].as_i64()).map(|(exp, iat)| exp - iat);
     assert_eq!(lifetime, Some(300));
-}
-
-/// nginx and Caddy themselves, with the configurations of the documentation. Passed over where they are not installed;
-/// `cargo xtask test` installs them.
-#[tokio::test]
-async fn nginx_asks_before_it_passes_a_request_on() {
-    behind_a_proxy(Front::nginx).await;
-}
-
-#[tokio::test]
-async fn caddy_asks_before_it_passes_a_request_on() {
-    behind_a_proxy(Front::caddy).await;
-}
-
-async fn behind_a_proxy(start: fn(&Running, &Application) -> Option<Front>) {
-    let (site, application) = (Site::new(), Application::hello().await);
-    let gateway = gateway(&site, &application).await;
-    let Some(proxy) = start(&gateway, &application) else { return };
-    let front = Running { address: proxy.address, ..gateway };
-    let mut browser = Browser::default();
-
-    assert_eq!(browser.open(&front, "/assets/logo.svg").await.status, 200);
-    let challenge = browser.open(&front, "/orders?id=7").await;
-    assert_eq!(challenge.status, 302, "{challenge:?}");
-    let form = site.answer(challenge.location(), "alice", &["staff"]);
-    let signed_in = browser.post(&front, "/signin-wsfed", &form).await;
-    assert_eq!((signed_in.status, signed_in.location()), (303, "/orders?id=7"), "{signed_in:?}");
-    application.received();
-
-    let spoofed = "Accept: text/html\r\nX-User: root\r\nX-Jwt: forged\r\n";
-    let page = browser.send(&front, "GET", "/orders?id=7", spoofed, "").await;
-    assert_eq!(page.status, 200, "{page:?}");
-    assert!(page.body.contains("hello"), "{page:?}");
-    let received = application.received();
-    let users: Vec<_> = received[0].headers().get_all("x-user").iter().collect();
-    assert_eq!(users, ["alice"]);
-    let tokens: Vec<_> = received[0].headers().get_all("x-jwt").iter().collect();
-    assert!(tokens.len() == 1 && tokens[0].as_bytes().split(|byte| *byte == b'.').count() == 3, "{tokens:?}");
-
-    let mut guest = Browser::default();
-    let challenge = guest.open(&front, "/").await;
-    guest.post(&front, "/signin-wsfed", &site.answer(challenge.location(), "bob", &["guest"])).await;
-    assert_eq!(guest.open(&front, "/").await.status, 403);
-}
-
-/// Another proxy in front, as a process of the test's own.
-struct Front {
-    process: Child,
-    address: SocketAddr,
-    _folder: TempDir,
-}
-
-impl Front {
-    fn nginx(gateway: &Running, application: &Application) -> Option<Self> {
-        let (folder, address) = (tempfile::tempdir().expect("a folder"), free_address());
-        let path = folder.path().display();
-        let server: String = documented("nginx", gateway, application)
-            .replace("listen 443 ssl;", &format!("listen {address};"))
-            .replace("$scheme", "https")
-            .lines()
-            .filter(|line| !line.contains("ssl_certificate"))
-            .collect::<Vec<_>>()
-            .join("\n");
-        let folders: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-            .iter()
-            .map(|kind| format!("{kind}_temp_path {path}/{kind};\n"))
-            .collect();
-        let configuration = format!(
-            "daemon off; master_process off; pid {path}/pid; error_log {path}/error.log;\nevents {{}}\nhttp {{ access_log off;\n{folders}{server}\n}}\n"
-        );
-        let arguments = ["-p", ".", "-e", "error.log", "-c"];
-        Self::start("/usr/sbin/nginx", &arguments, &configuration, (folder, address))
-    }
-
-    fn caddy(gateway: &Running, application: &Application) -> Option<Self> {
-        let (folder, address) = (tempfile::tempdir().expect("a folder"), free_address());
-        // Without a certificate there is no https here; what matters behind it is told by a header.
-        let site = documented("caddy", gateway, application)
-            .replace("shop.example {", &format!("http://shop.example:{} {{", address.port()))
-            .replace("uri /.handstamp", "header_up X-Forwarded-Proto https\nuri /.handstamp")
-            .replace("copy_headers X-User X-Roles", "copy_headers X-User X-Jwt")
-            .replace(
-                &format!("reverse_proxy {}\n", gateway.address),
-                &format!("reverse_proxy {} {{\nheader_up X-Forwarded-Proto https\n}}\n", gateway.address),
-            );
-        let configuration = format!("{{\nadmin off\nauto_https off\n}}\n{site}");
-        let arguments = ["run", "--adapter", "caddyfile", "--config"];
-        Self::start("/usr/bin/caddy", &arguments, &configuration, (folder, address))
-    }
-
-    fn start(
-        program: &str,
-        arguments: &[&str],
-        configuration: &str,
-        (folder, address): (TempDir, SocketAddr),
-    ) -> Option<Self> {
-        if !Path::new(program).exists() {
-            eprintln!("{program} is not installed");
-            return None;
-        }
-        let file = folder.path().join("configuration");
-        std::fs::write(&file, configuration).expect("written");
-        let process = Command::new(program)
-            .args(arguments)
-            .arg(&file)
-            .current_dir(folder.path())
-            .env("HOME", folder.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("it starts");
-        let mut front = Self { process, address, _folder: folder };
-        while TcpStream::connect(address).is_err() {
-            assert!(front.process.try_wait().expect("a child").is_none(), "it does not run with\n{configuration}");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        Some(front)
-    }
-}
-
-impl Drop for Front {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// The configuration that the documentation shows, with the addresses of this test.
-fn documented(language: &str, gateway: &Running, application: &Application) -> String {
-    let page = include_str!("../../../../docs/forward-auth.md");
-    let (_, block) = page.split_once(&format!("```{language}\n")).expect("it is shown");
-    let (block, _) = block.split_once("```").expect("a whole block");
-    block
-        .replace("127.0.0.1:8080", &gateway.address.to_string())
-        .replace("127.0.0.1:3000", &application.address.to_string())
-}
-
-/// An address that was free a moment ago, for a program that cannot be given a socket.
-fn free_address() -> SocketAddr {
-    let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    socket.local_addr().expect("an address")
 }

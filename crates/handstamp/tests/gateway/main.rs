@@ -4,6 +4,7 @@ mod admin;
 mod admin_page;
 mod audit;
 mod back_channel;
+mod behind_proxies;
 mod bodies;
 mod browser;
 mod description;

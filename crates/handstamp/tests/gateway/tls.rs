@@ -35,11 +35,11 @@ fn write_private(path: &Path, text: &str) {
 }
 
 /// A client that believes only `authority`.
-fn client(authority: &Path) -> ClientSettings {
+pub(crate) fn client(authority: &Path) -> ClientSettings {
     ClientSettings { authorities: vec![authority.to_owned()], identity: None }
 }
 
-async fn connect(
+pub(crate) async fn connect(
     address: SocketAddr,
     name: &str,
     settings: &ClientSettings,
