@@ -169,6 +169,15 @@ fn cookies_that_cannot_be_made_are_found() {
     }
 }
 
+/// Room for so many would be more than a machine has: the first request would end the program.
+#[test]
+fn more_header_lines_than_fit_into_memory_are_refused() {
+    assert_finds(
+        &format!("{MINIMAL}max_headers = 4294967295\n"),
+        &["/etc/handstamp.toml:3:1: HST-CONFIG-VALUE listener.public.max_headers: must be from 1 to 10000"],
+    );
+}
+
 /// A finding is one line, whatever stands in the file, and text is what it looks like.
 #[test]
 fn control_characters_do_not_reach_whoever_reads() {

@@ -84,10 +84,12 @@ impl Config {
                 let message = "must be at least 8 KiB: less refuses ordinary browsers";
                 reader.report(FindingKind::Value, &format!("{path}.max_header_size"), message);
             }
-            for (key, value) in [("max_headers", listener.max_headers), ("max_connections", listener.max_connections)] {
-                if value == 0 {
-                    reader.report(FindingKind::Value, &format!("{path}.{key}"), "must be at least 1");
-                }
+            // Room for all of them is made before any has come.
+            if !(1..=10_000).contains(&listener.max_headers) {
+                reader.report(FindingKind::Value, &format!("{path}.max_headers"), "must be from 1 to 10000");
+            }
+            if listener.max_connections == 0 {
+                reader.report(FindingKind::Value, &format!("{path}.max_connections"), "must be at least 1");
             }
             not_zero(listener.header_timeout, &format!("{path}.header_timeout"), reader);
             not_zero(listener.write_timeout, &format!("{path}.write_timeout"), reader);

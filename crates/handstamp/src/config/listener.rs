@@ -31,7 +31,7 @@ section! {
         write_timeout: Duration = "60s",
         /// Longest head of a request, request line included; longer is answered with 431.
         max_header_size: ByteSize = "64KiB",
-        /// Most header lines of a request; more is answered with 431.
+        /// Most header lines of a request, up to 10000; more is answered with 431.
         max_headers: u32 = 100,
         /// Most open connections; further ones wait in the system's queue.
         max_connections: u32 = 10000,
