@@ -16,7 +16,7 @@ use handstamp_session_token::wif::transforms::{CookieTransforms, Deflate, Machin
 use handstamp_testkit::principals::alice;
 use handstamp_time::{Timestamp, VirtualClock};
 use handstamp_web_session::module::Decision;
-use handstamp_web_session::{RequestHead, SessionModule, SignIn};
+use handstamp_web_session::{RequestHead, SessionModule, SessionSettings, SignIn};
 use handstamp_ws_security::soap::SoapVersion;
 use handstamp_ws_security::token::{ContextReference, SecurityContextToken};
 use handstamp_ws_security::{
@@ -54,6 +54,7 @@ const SCENARIOS: &[(&str, fn())] = &[
     ("token-seal", token_seal),
     ("token-open", token_open),
     ("cookie-to-principal", cookie_to_principal),
+    ("cookie-seen-before", cookie_seen_before),
     ("wif-open", wif_open),
     ("binary-xml-read", binary_xml_read),
     ("message-protect", message_protect),
@@ -119,10 +120,17 @@ fn token_open() {
 }
 
 fn cookie_to_principal() {
-    let module = session_module();
+    decide(&session_module_with(SessionSettings::builder().verified_tokens(0).build().unwrap()));
+}
+
+fn cookie_seen_before() {
+    decide(&session_module());
+}
+
+fn decide(module: &SessionModule) {
     let now = now();
     let mut request = Request::builder().uri("https://orders.example/").body(()).unwrap();
-    let cookie = sign_in(&module, &request, now);
+    let cookie = sign_in(module, &request, now);
     request.headers_mut().insert(COOKIE, cookie.parse().unwrap());
     run(|| match module.decide(RequestHead::from(&request), now) {
         Decision::Active(active) => active,
@@ -266,12 +274,16 @@ fn sign_in(module: &SessionModule, request: &Request<()>, now: Timestamp) -> Str
 }
 
 fn session_module() -> SessionModule {
+    session_module_with(SessionSettings::default())
+}
+
+fn session_module_with(settings: SessionSettings) -> SessionModule {
     let ring = KeyRing::in_memory(RotationPolicy::default(), now(), &DeterministicRandom::new(1)).unwrap();
     let tokens = SessionSecurityTokenHandler::builder(Arc::new(NativeFormat::new(Arc::new(ring))))
         .audience("https://orders.example/")
         .build()
         .unwrap();
-    SessionModule::builder(tokens).clock(Arc::new(VirtualClock::new(now()))).build().unwrap()
+    SessionModule::builder(tokens).settings(settings).clock(Arc::new(VirtualClock::new(now()))).build().unwrap()
 }
 
 /// A SOAP message of about 5 KB whose addressing headers, timestamp and body are signed.

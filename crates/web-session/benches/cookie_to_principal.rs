@@ -12,7 +12,7 @@ use handstamp_web_session::cookie::{
     ChunkedCookieHandler, CookieHandler, CookieLifetime, CookieSettings, RequestCookies,
 };
 use handstamp_web_session::module::Decision;
-use handstamp_web_session::{RequestHead, Session, SessionLayer, SessionModule, SignIn};
+use handstamp_web_session::{RequestHead, Session, SessionLayer, SessionModule, SessionSettings, SignIn};
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use std::convert::Infallible;
@@ -30,7 +30,9 @@ fn bench(criterion: &mut Criterion) {
         .audience("https://orders.example/")
         .build()
         .expect("settings");
-    let module = Arc::new(SessionModule::builder(tokens).build().expect("settings"));
+    let module = Arc::new(SessionModule::builder(tokens.clone()).build().expect("settings"));
+    let settings = SessionSettings::builder().verified_tokens(0).build().expect("settings");
+    let forgetful = Arc::new(SessionModule::builder(tokens).settings(settings).build().expect("settings"));
     let request = signed_in(&module);
     let sealed = {
         let mut sealed = Vec::new();
@@ -45,28 +47,32 @@ fn bench(criterion: &mut Criterion) {
             other => panic!("{other:?}"),
         });
     });
-    group.bench_function("decide, 12 claims", |bencher| {
-        bencher.iter(|| match module.decide(RequestHead::from(&request), now) {
-            Decision::Active(active) => active,
-            other => panic!("{other:?}"),
+    for (name, module) in [("decide, 12 claims", &forgetful), ("decide, 12 claims, cookie seen before", &module)] {
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| match module.decide(RequestHead::from(&request), now) {
+                Decision::Active(active) => active,
+                other => panic!("{other:?}"),
+            });
         });
-    });
+    }
     let anonymous = Request::builder().uri("/").header(COOKIE, OTHER_COOKIES).body(()).expect("a request");
     group.bench_function("decide, anonymous", |bencher| {
         bencher.iter(|| module.decide(RequestHead::from(&anonymous), now));
     });
-    let mut service = SessionLayer::new(module.clone()).layer(service_fn(|request: Request<()>| {
-        black_box(request.extensions().get::<Session>().is_some_and(|session| !session.is_anonymous()));
-        ready(Ok::<_, Infallible>(Response::new(())))
-    }));
-    group.bench_function("layer, 12 claims", |bencher| {
-        let mut context = Context::from_waker(Waker::noop());
-        bencher.iter(|| match pin!(service.call(request.clone())).poll(&mut context) {
-            Poll::Ready(Ok(response)) => response,
-            Poll::Ready(Err(never)) => match never {},
-            Poll::Pending => panic!("a self-contained session waits for nothing"),
+    for (name, module) in [("layer, 12 claims", forgetful), ("layer, 12 claims, cookie seen before", module)] {
+        let mut service = SessionLayer::new(module).layer(service_fn(|request: Request<()>| {
+            black_box(request.extensions().get::<Session>().is_some_and(|session| !session.is_anonymous()));
+            ready(Ok::<_, Infallible>(Response::new(())))
+        }));
+        group.bench_function(name, |bencher| {
+            let mut context = Context::from_waker(Waker::noop());
+            bencher.iter(|| match pin!(service.call(request.clone())).poll(&mut context) {
+                Poll::Ready(Ok(response)) => response,
+                Poll::Ready(Err(never)) => match never {},
+                Poll::Pending => panic!("a self-contained session waits for nothing"),
+            });
         });
-    });
+    }
     group.finish();
 
     let mut group = criterion.benchmark_group("join_cookies");

@@ -3,6 +3,7 @@
 use crate::cookie::{ChunkedCookieHandler, CookieHandler, CookieSettings};
 use crate::log_once::LogOnce;
 use crate::module::carrier::CookieCarrier;
+use crate::module::verified::VerifiedTokens;
 use crate::module::{SessionEvents, SessionMode, SessionModule, SessionSettings};
 use crate::{Error, SettingsError};
 use handstamp_keys::{SecureRandom, SystemRandom};
@@ -108,7 +109,7 @@ impl SessionModuleBuilder {
     /// Checks that the parts fit together.
     ///
     /// # Errors
-    /// [`Error::Settings`] when sessions should be in reference mode without a cache, when a token handler binds
+    /// [`Error::Token`] when there is no randomness; [`Error::Settings`] when sessions should be in reference mode without a cache, when a token handler binds
     /// tokens to another cookie, when it does not ask the list of revocations that sign-outs are put on, or when two kinds
     /// of cookies have one name.
     pub fn build(self) -> Result<SessionModule, Error> {
@@ -151,6 +152,8 @@ impl SessionModuleBuilder {
             (None, None) => Revocations::Own(RevocationList::new()),
         };
         Ok(SessionModule {
+            verified: VerifiedTokens::new(self.settings.verified_tokens, self.random.as_ref())
+                .map_err(TokenError::from)?,
             settings: self.settings,
             written,
             accepted,

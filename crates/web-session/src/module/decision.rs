@@ -123,8 +123,20 @@ impl SessionModule {
         now: Timestamp,
     ) -> Decision {
         let size = bytes.len();
+        let verified = self.verified.as_ref().map(|verified| (verified, verified.fingerprint(place.carrier, &bytes)));
+        if let Some((verified, fingerprint)) = &verified
+            && let Some(token) = verified.get(fingerprint, now)
+        {
+            return self.judge(token, size, place, None, request, now);
+        }
         match carrier.tokens.open(bytes, now) {
-            Ok(Opened::Token(token)) => self.judge(Arc::from(token), size, place, None, request, now),
+            Ok(Opened::Token(token)) => {
+                let token = Arc::from(token);
+                if let Some((verified, fingerprint)) = verified {
+                    verified.put(fingerprint, &token, now);
+                }
+                self.judge(token, size, place, None, request, now)
+            }
             Ok(Opened::Reference(_)) if self.cache.is_none() => {
                 Decision::Reject(TokenError::from(Misconfigured::NoCache).into())
             }

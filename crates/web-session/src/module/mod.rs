@@ -13,6 +13,7 @@ mod events;
 mod renewal;
 mod settings;
 mod sign_in;
+mod verified;
 
 pub use active::ActiveSession;
 pub use builder::SessionModuleBuilder;
@@ -35,7 +36,7 @@ use std::sync::Arc;
 
 /// Gives requests their sessions: reads, renews, writes and deletes session cookies.
 ///
-/// One module serves a whole application; it is cheap to share behind an [`Arc`] and holds no lock. Build it with
+/// One module serves a whole application; it is cheap to share behind an [`Arc`], and holds no lock while it works. Build it with
 /// [`SessionModule::builder`].
 pub struct SessionModule {
     pub(crate) settings: SessionSettings,
@@ -46,6 +47,7 @@ pub struct SessionModule {
     pub(crate) events: Arc<dyn SessionEvents>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn SecureRandom>,
+    verified: Option<verified::VerifiedTokens>,
     logged: LogOnce,
 }
 

@@ -17,6 +17,7 @@ use std::time::Duration;
 /// | on unreadable | [`OnUnreadable::Drop`] |
 /// | transport detection | [`TransportDetection::Scheme`] |
 /// | correct path case | no |
+/// | verified tokens | 1,024 |
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionSettings {
     pub(crate) absolute_timeout: Duration,
@@ -29,6 +30,7 @@ pub struct SessionSettings {
     pub(crate) on_unreadable: OnUnreadable,
     pub(crate) transport: TransportDetection,
     pub(crate) correct_path_case: bool,
+    pub(crate) verified_tokens: usize,
 }
 
 impl SessionSettings {
@@ -88,6 +90,7 @@ impl Default for SessionSettings {
             on_unreadable: OnUnreadable::Drop,
             transport: TransportDetection::Scheme,
             correct_path_case: false,
+            verified_tokens: 1024,
         }
     }
 }
@@ -144,6 +147,14 @@ impl SessionSettingsBuilder {
     /// What happens to a request whose session cookie cannot be used.
     pub fn on_unreadable(mut self, policy: OnUnreadable) -> Self {
         self.0.on_unreadable = policy;
+        self
+    }
+
+    /// How many self-contained tokens are remembered for ten seconds after they were verified, so that the same cookie is not
+    /// decrypted for each request of a page; about 2 KB each. Times and revocations count for every request all the same; that a
+    /// key was destroyed counts after those ten seconds. Zero: every request opens its cookie.
+    pub fn verified_tokens(mut self, most: usize) -> Self {
+        self.0.verified_tokens = most;
         self
     }
 

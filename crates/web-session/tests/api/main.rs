@@ -12,4 +12,5 @@ mod module;
 mod sessions;
 mod sliding;
 mod take_over;
+mod verified_tokens;
 mod ways;

@@ -149,6 +149,7 @@ impl Sessions<'_> {
         let mut lifetimes = SessionSettings::builder()
             .absolute_timeout(session.absolute_timeout)
             .cap_to_issuer_lifetime(session.cap_to_issuer_lifetime)
+            .verified_tokens(session.verified_tokens as usize)
             .overflow_to_reference(session.mode == config::SessionMode::Automatic)
             .mode(match session.mode {
                 config::SessionMode::SelfContained | config::SessionMode::Automatic => SessionMode::SelfContained,
