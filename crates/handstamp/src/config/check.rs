@@ -10,7 +10,7 @@ use super::forward_auth::ForwardAuth;
 use super::schema::nearest;
 use super::service::StoreKind;
 use super::web::{SignIn, WebRoute};
-use super::{Config, HostPattern, LogoutScope, SameSite, SessionFormat, SessionMode};
+use super::{Config, HostPattern, SameSite, SessionFormat, SessionMode};
 
 impl Config {
     /// Reports everything that is well formed but does not fit together.
@@ -163,14 +163,6 @@ impl Config {
         if federation.back_channel.is_some() && !self.issuers_of(federation).iter().any(says_goodbye) {
             let message = "needs an issuer that signs logout tokens: add [issuer.NAME.logout_tokens]";
             reader.report(FindingKind::Missing, &at("back_channel"), message);
-        }
-        for (name, issuer) in self.issuers_of(federation) {
-            let by_session = issuer.logout_tokens.as_ref().is_some_and(|tokens| tokens.ends == LogoutScope::Session);
-            if federation.back_channel.is_some() && federation.session.format == SessionFormat::Wif && by_session {
-                let message =
-                    "\"session\" does not go with sessions in WIF's format: they do not know the issuer's session";
-                reader.report(FindingKind::Conflict, &format!("issuer.{name}.logout_tokens.ends"), message);
-            }
         }
         self.check_shared_sessions(federation, path, reader);
         federation.check_decryption(path, reader);

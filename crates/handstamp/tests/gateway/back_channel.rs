@@ -6,6 +6,7 @@ use handstamp_time::{Clock, SystemClock};
 use serde_json::{Value, json};
 
 use super::browser::{Answer, Browser, Options, REALM, Site};
+use super::formats::private_file;
 use super::metadata::{Publisher, metrics, until};
 use super::support::{Application, Running};
 
@@ -143,6 +144,82 @@ async fn the_issuer_ends_one_of_its_sessions() {
     // Another session at the issuer is none of these.
     assert_eq!(phone.sign_in(&site, &gateway, "/", "alice", &["s-new"]).await.status, 303);
     assert_eq!(phone.open(&gateway, "/").await.status, 200);
+}
+
+/// Nodes that share a store, with sessions in WIF's format: one for each set of options of its table `session`.
+async fn nodes_in_wif<const N: usize>(
+    site: &Site,
+    application: &Application,
+    signer: &JwsSigner,
+    sessions: [&str; N],
+) -> [Running; N] {
+    let folder = site.folder.path().display();
+    let machine_key = "<machineKey validation=\"HMACSHA256\" decryption=\"AES\" \
+                       validationKey=\"00112233445566778899AABBCCDDEEFF00112233445566778899AABBCCDDEEFF\" \
+                       decryptionKey=\"FFEEDDCCBBAA99887766554433221100FFEEDDCCBBAA99887766554433221100\"/>";
+    let machine_key = private_file(site, "machine-key.xml", machine_key);
+    let keys = site.folder.path().join("logout-keys.json");
+    std::fs::write(&keys, JwkSet::new([signer.public_key()]).to_json()).expect("written");
+    let rest = format!(
+        "[federation.shop.wif]\nmachine_keys = [\"{}\"]\nscopes = [\"{REALM}\"]\nreferences = true\n\
+         [federation.shop.back_channel]\n\
+         [issuer.sts.logout_tokens]\nissuer = \"https://sts.example\"\nkeys = \"{}\"\n{BY_SESSION}\n\
+         [store]\nkind = \"sqlite\"\npath = \"{folder}/store.db\"",
+        machine_key.display(),
+        keys.display(),
+    );
+    // The claim that tells the session is none of those that sessions keep.
+    let node = |session| {
+        let options = Options { federation: "claims = [\"name\"]", session, rest: &rest, ..Options::default() };
+        site.gateway(application.address, options)
+    };
+    let mut nodes = Vec::new();
+    for session in sessions {
+        nodes.push(node(session).await);
+    }
+    nodes.try_into().unwrap_or_else(|_| panic!("as many as there were"))
+}
+
+#[tokio::test]
+async fn the_issuer_ends_one_of_its_sessions_in_wifs_format_on_all_nodes() {
+    for mode in ["", "idle_timeout = \"30m\"", "mode = \"reference\""] {
+        let (site, application, signer) = (Site::new(), Application::hello().await, signer());
+        let session = format!("format = \"wif\"\n{mode}");
+        let [here, there] = nodes_in_wif(&site, &application, &signer, [&session, &session]).await;
+        let (mut phone, mut desk) = (Browser::default(), Browser::default());
+        for (browser, session) in [(&mut phone, "s-phone"), (&mut desk, "s-desk")] {
+            assert_eq!(browser.sign_in(&site, &here, "/", "alice", &[session]).await.status, 303);
+            assert!(browser.cookies.contains_key("FedAuth"), "{:?}", browser.cookies);
+            assert_eq!(browser.open(&there, "/").await.status, 200);
+        }
+        let logout = token("1", &[("sub", Value::Null), ("sid", json!("s-phone"))]);
+        let logout = signer.sign("logout+jwt", logout.to_string().as_bytes()).expect("signed");
+        assert_eq!(post(&here, &logout).await.status, 200);
+        assert_eq!(phone.clone().open(&here, "/").await.status, 302, "{mode}");
+        until("the other node has taken it over", async || phone.clone().open(&there, "/").await.status == 302).await;
+        assert_eq!((desk.open(&here, "/").await.status, desk.open(&there, "/").await.status), (200, 200), "{mode}");
+        assert!(!application.received().iter().any(|request| request.headers().contains_key("x-roles")));
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_changes_its_format_still_goes_back_to_the_issuers() {
+    let (site, application, signer) = (Site::new(), Application::hello().await, signer());
+    let sessions = ["format = \"wif\"\naccept = [\"native\"]", "accept = [\"wif\"]"];
+    let [wif, native] = nodes_in_wif(&site, &application, &signer, sessions).await;
+    for (jti, first, second) in [("1", &wif, &native), ("2", &native, &wif)] {
+        let mut browser = Browser::default();
+        assert_eq!(browser.sign_in(&site, first, "/", "alice", &[jti]).await.status, 303);
+        let copy = browser.clone();
+        assert_eq!(browser.open(second, "/").await.status, 200);
+        assert_ne!(browser.cookies, copy.cookies, "the cookies changed with the format");
+        let logout = token(jti, &[("sub", Value::Null), ("sid", json!(jti))]);
+        let logout = signer.sign("logout+jwt", logout.to_string().as_bytes()).expect("signed");
+        assert_eq!(post(second, &logout).await.status, 200);
+        for mut cookies in [browser, copy] {
+            assert_eq!(cookies.open(second, "/").await.status, 302);
+        }
+    }
 }
 
 #[tokio::test]

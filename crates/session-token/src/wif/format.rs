@@ -1,9 +1,11 @@
 use super::transforms::CookieTransforms;
 use super::{Error, OuterXml, Payload, PayloadPolicy, nrbf};
 use crate::format::{Carrier, Expected, Opened, TextEncoding, TokenFormat};
-use crate::{Malformed, SessionSecurityToken, SessionTokenCacheKey};
+use crate::{IssuerSession, Malformed, SessionSecurityToken, SessionTokenCacheKey};
 use handstamp_keys::SecureRandom;
 use handstamp_time::Timestamp;
+use std::fmt;
+use std::sync::Arc;
 
 /// The format of WIF's session cookies, for the handler: shared with .NET Framework applications byte for byte.
 ///
@@ -15,12 +17,13 @@ pub struct WifFormat {
     transforms: CookieTransforms,
     policy: PayloadPolicy,
     references: bool,
+    issuer_sessions: Option<Arc<dyn IssuerSessionSource>>,
 }
 
 impl WifFormat {
     /// A format behind these transforms, which must be those of the .NET side, in its order.
     pub fn new(transforms: CookieTransforms) -> Self {
-        Self { transforms, policy: PayloadPolicy::default(), references: false }
+        Self { transforms, policy: PayloadPolicy::default(), references: false, issuer_sessions: None }
     }
 
     /// Reads payloads by another policy.
@@ -35,6 +38,13 @@ impl WifFormat {
     #[must_use]
     pub fn with_unauthenticated_references(mut self) -> Self {
         self.references = true;
+        self
+    }
+
+    /// Gives tokens that are read the session at the issuer that `source` sees in them.
+    #[must_use]
+    pub fn with_issuer_sessions(mut self, source: Arc<dyn IssuerSessionSource>) -> Self {
+        self.issuer_sessions = Some(source);
         self
     }
 
@@ -93,7 +103,9 @@ impl TokenFormat for WifFormat {
         let mut xml = OuterXml::read(&bytes)?;
         if let Some(cookie) = xml.cookie.take() {
             let payload = read_cookie(&xml, cookie, &self.transforms, &self.policy)?;
-            return Ok(Opened::Token(Box::new(payload.into_token()?)));
+            let mut token = payload.into_token()?;
+            token.issuer_session = self.issuer_sessions.as_ref().and_then(|source| source.issuer_session(&token));
+            return Ok(Opened::Token(Box::new(token)));
         }
         if !self.references {
             return Err(Malformed::Structure("a WIF reference, which this route does not accept").into());
@@ -102,6 +114,15 @@ impl TokenFormat for WifFormat {
         let generation = xml.key_generation.map(Into::into);
         Ok(Opened::Reference(SessionTokenCacheKey::new(scope, xml.context_id.into(), generation)))
     }
+}
+
+/// Sees in a verified token which session at the issuer it goes back to.
+///
+/// WIF's payload has no field for that, so that the issuer could not [end](crate::Revocation::issuer_session) the session
+/// by it. What the token does carry may tell: its [context](SessionSecurityToken::context), or a claim.
+pub trait IssuerSessionSource: fmt::Debug + Send + Sync {
+    /// The session at the issuer; none when nothing tells.
+    fn issuer_session(&self, token: &SessionSecurityToken) -> Option<IssuerSession>;
 }
 
 /// Puts a payload through envelope and transforms into its XML.
@@ -175,6 +196,50 @@ impl From<Error> for crate::Error {
             | Error::WindowsIdentityRefused
             | Error::KeyGenerationMismatch
             | Error::Description(_) => Malformed::Structure("the content of the payload").into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wif::transforms::{MachineKey, MachineKeyTransform};
+    use crate::{Revocation, RevocationList};
+    use handstamp_claims::{ClaimsIdentity, ClaimsPrincipal};
+    use handstamp_keys::DeterministicRandom;
+
+    #[derive(Debug)]
+    struct ByContext;
+
+    impl IssuerSessionSource for ByContext {
+        fn issuer_session(&self, token: &SessionSecurityToken) -> Option<IssuerSession> {
+            let session_index = Some(token.context()?.clone());
+            Some(IssuerSession { issuer: "sts".into(), session_index, sign_out_url: None })
+        }
+    }
+
+    #[test]
+    fn sm_13_a_token_ends_with_the_session_that_its_context_tells() {
+        let digits = "00112233445566778899AABBCCDDEEFF";
+        let element = format!("<machineKey decryptionKey='{digits}' validationKey='{digits}'/>");
+        let machine_key = MachineKeyTransform::new(&[MachineKey::from_xml(&element).unwrap()]).unwrap();
+        let format = WifFormat::new(CookieTransforms::new(vec![Arc::new(machine_key)]).unwrap());
+        let now: Timestamp = "2030-01-01T09:00:00Z".parse().unwrap();
+        let (random, carrier) = (DeterministicRandom::new(1), Carrier::Cookie("FedAuth".into()));
+        let alice = ClaimsPrincipal::from(ClaimsIdentity::new("Federation"));
+        let token = SessionSecurityToken::builder(alice).context("s-1").build(now, &random).unwrap();
+        let written = format.write(&token, &carrier, now, &random).unwrap();
+        let read = |format: &WifFormat| {
+            let expected = Expected { carrier: &carrier, scopes: &[], now };
+            let Ok(Opened::Token(token)) = format.read(written.clone(), &expected) else { panic!("it does not open") };
+            token
+        };
+        let telling = read(&format.clone().with_issuer_sessions(Arc::new(ByContext)));
+        for (session, is_over) in [("s-2", false), ("s-1", true)] {
+            let revocations = RevocationList::new();
+            revocations.apply(&Revocation::issuer_session("sts", session, token.valid_to()), now).unwrap();
+            assert_eq!(revocations.is_revoked(&telling), is_over, "{session}");
+            assert!(!revocations.is_revoked(&read(&format)), "nothing tells");
         }
     }
 }

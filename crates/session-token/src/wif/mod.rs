@@ -21,7 +21,7 @@ pub mod transforms;
 mod vocabulary;
 
 pub use error::Error;
-pub use format::WifFormat;
+pub use format::{IssuerSessionSource, WifFormat};
 pub use outer_xml::OuterXml;
 pub use payload::{Bootstrap, Identity, Payload};
 pub use payload_reader::{PayloadPolicy, UnknownBootstrapContext};

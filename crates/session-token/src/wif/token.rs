@@ -50,7 +50,8 @@ impl Payload {
 }
 
 impl From<&SessionSecurityToken> for Payload {
-    /// What WIF knows of a token. The issuer's session has no place in it and is lost. Sign-in time, absolute expiry and
+    /// What WIF knows of a token. The issuer's session has no place in it: a reader learns of it from
+    /// [what tells](super::IssuerSessionSource), or not at all. Sign-in time, absolute expiry and
     /// idle timeout have none either: when the session slides they travel at the head of the context.
     fn from(token: &SessionSecurityToken) -> Self {
         Self {

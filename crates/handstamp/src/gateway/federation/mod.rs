@@ -5,6 +5,7 @@ mod choice;
 mod decryption;
 mod description;
 mod events;
+mod issuer_sessions;
 mod issuers;
 mod party;
 mod sessions;

@@ -12,6 +12,7 @@ use handstamp_web_session::Error as SessionError;
 use handstamp_web_session::cookie::{ChunkedCookieHandler, CookieSettings, CookieSettingsBuilder, SameSite};
 use handstamp_web_session::module::{OnUnreadable, SessionMode, SessionModule, SessionModuleBuilder, SessionSettings};
 
+use super::issuer_sessions::IssuerSessions;
 use super::setup::{Shared, setup_error};
 use crate::config::{self, SessionFormat};
 use crate::{Error, wif_keys};
@@ -80,6 +81,9 @@ impl Sessions<'_> {
         let mut format = WifFormat::new(transforms);
         if wif.references {
             format = format.with_unauthenticated_references();
+        }
+        if let Some(sessions) = IssuerSessions::of(&self.shared.config.issuers_of(self.settings)) {
+            format = format.with_issuer_sessions(sessions);
         }
         let mut tokens = SessionSecurityTokenHandler::builder(Arc::new(format))
             .clock_skew(self.settings.session.clock_skew)

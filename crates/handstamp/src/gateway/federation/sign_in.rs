@@ -144,11 +144,12 @@ impl Federation {
         }
         let signed_in = unconfirmed.confirm(first_use).map_err(|error| self.sign_in_problem(&error))?;
 
-        let issuer_session = self.issuer_session(&signed_in.principal, &signed_in.sign_out, &signed_in.issuer);
-        let mut sign_in =
-            SignIn::new(signed_in.principal).persistent(signed_in.remember).context(signed_in.sign_out.encode());
-        if let Some(session) = issuer_session {
-            sign_in = sign_in.issuer_session(session);
+        let mut sign_out = signed_in.sign_out;
+        sign_out.session_index = self.session_index(&signed_in.principal, &sign_out);
+        let mut sign_in = SignIn::new(signed_in.principal).persistent(signed_in.remember).context(sign_out.encode());
+        if let Some(session_index) = sign_out.session_index {
+            let (issuer, session_index) = (signed_in.issuer.as_str().into(), Some(session_index.into()));
+            sign_in = sign_in.issuer_session(IssuerSession { issuer, session_index, sign_out_url: None });
         }
         if let Some(end) = signed_in.expires_at {
             sign_in = sign_in.issuer_expiry(end);
@@ -179,20 +180,13 @@ impl Federation {
         Ok(response)
     }
 
-    /// The session at the issuer, by which that may end ours.
-    fn issuer_session(
-        &self,
-        principal: &ClaimsPrincipal,
-        sign_out: &SignOutContext,
-        issuer: &str,
-    ) -> Option<IssuerSession> {
+    /// What the issuer calls its session, by which it may end ours.
+    fn session_index(&self, principal: &ClaimsPrincipal, sign_out: &SignOutContext) -> Option<String> {
         let party = self.issuers.that_asked(Some(&sign_out.relying_party)).next()?;
-        let claim_type = party.issuer.logout_tokens.as_ref().and_then(|tokens| tokens.session_claim.as_deref());
-        let session = match claim_type {
-            Some(claim_type) => principal.identity()?.find_first(claim_type)?.value().into(),
-            None => sign_out.session_index.as_deref()?.into(),
-        };
-        Some(IssuerSession { issuer: issuer.into(), session_index: Some(session), sign_out_url: None })
+        match party.issuer.logout_tokens.as_ref().and_then(|tokens| tokens.session_claim.as_deref()) {
+            Some(claim_type) => Some(principal.identity()?.find_first(claim_type)?.value().to_string()),
+            None => sign_out.session_index.clone(),
+        }
     }
 
     /// Has the response read by whoever asked for it. One that nobody asked for is its who trusts the issuer that signed it.
