@@ -14,7 +14,7 @@ use handstamp_secure_conversation::http::{Reply, SoapService};
 use handstamp_secure_conversation::{ApplicationRequest, NativeCookies, SamlTokens, SecureConversationService};
 use handstamp_security_policy::CustomBinding;
 use handstamp_time::{Clock as _, SystemClock};
-use handstamp_ws_security::Body;
+use handstamp_ws_security::{Body, MemoryReplayCache};
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -97,6 +97,7 @@ fn token_service(folder: &Path, ledger: &str, port: u16) -> Server {
         revocations: None,
         password_cost: CHEAP,
         limiter: Arc::default(),
+        replays: Arc::new(MemoryReplayCache::new(100)),
     };
     let service = SecurityTokenService::open(&config.sts.unwrap(), &surroundings).unwrap();
     start(port, move |request| {

@@ -12,6 +12,7 @@ use handstamp_testkit::VirtualClock;
 use handstamp_testkit::form::Form;
 use handstamp_time::{Clock as _, Timestamp};
 use handstamp_ws_federation::{IssuerMetadata, METADATA_PATH};
+use handstamp_ws_security::MemoryReplayCache;
 use http::header::{CONTENT_SECURITY_POLICY, COOKIE, SET_COOKIE};
 use http::{Request, Response, StatusCode};
 use std::collections::BTreeMap;
@@ -254,6 +255,7 @@ fn open(folder: &Path, clock: &Arc<VirtualClock>, keys: &Arc<KeyRing>) -> Securi
         revocations: None,
         password_cost: CHEAP,
         limiter: Arc::default(),
+        replays: Arc::new(MemoryReplayCache::new(100)),
     };
     SecurityTokenService::open(&config.sts.unwrap(), &surroundings).unwrap()
 }

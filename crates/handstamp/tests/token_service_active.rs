@@ -18,8 +18,8 @@ use handstamp_time::{Clock as _, Timestamp};
 use handstamp_web_session::Transport;
 use handstamp_ws_security::soap::SoapVersion;
 use handstamp_ws_security::{
-    AddressingVersion, Body, IssuedKeyType, IssuedTokenParameters, MessageSecurityVersion, SecurityBinding,
-    UserNameCredential,
+    AddressingVersion, Body, IssuedKeyType, IssuedTokenParameters, MemoryReplayCache, MessageSecurityVersion,
+    SecurityBinding, UserNameCredential,
 };
 use http::header::CONTENT_TYPE;
 use http::{Request, Response, StatusCode};
@@ -147,6 +147,7 @@ fn open(folder: &Path, active: bool, clock: &Arc<VirtualClock>) -> SecurityToken
         revocations: None,
         password_cost: CHEAP,
         limiter: Arc::default(),
+        replays: Arc::new(MemoryReplayCache::new(100)),
     };
     SecurityTokenService::open(&config.sts.unwrap(), &surroundings).unwrap()
 }

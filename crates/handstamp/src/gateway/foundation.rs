@@ -11,6 +11,7 @@ use handstamp_session_token::{
     TwoLevelCache,
 };
 use handstamp_time::{Clock, SystemClock};
+use handstamp_ws_security::MemoryReplayCache;
 
 use super::measured_store::MeasuredStore;
 use super::metadata::IssuerDocuments;
@@ -30,6 +31,8 @@ pub(crate) struct Foundation {
     audit: AuditLog,
     documents: IssuerDocuments,
     sign_in_limiter: Arc<SignInLimiter>,
+    /// Messages to the token service.
+    token_request_replays: Arc<MemoryReplayCache>,
 }
 
 /// The parts of the store, each behind its own trait.
@@ -63,6 +66,7 @@ impl Foundation {
             audit,
             documents: IssuerDocuments::default(),
             sign_in_limiter: Arc::default(),
+            token_request_replays: Arc::new(MemoryReplayCache::new(MAX_TOKEN_REQUESTS)),
         })
     }
 
@@ -101,6 +105,7 @@ impl Foundation {
             revocations: Some(Arc::clone(&self.stores.revocations)),
             password_cost: PasswordCost::default(),
             limiter: Arc::clone(&self.sign_in_limiter),
+            replays: Arc::clone(&self.token_request_replays) as _,
         };
         Ok(SecurityTokenService::open(settings, &surroundings)?)
     }
@@ -164,6 +169,8 @@ impl Foundation {
 const FOLLOW: Duration = Duration::from_secs(1);
 /// How often keys and store are looked after.
 const UPKEEP: Duration = Duration::from_secs(60);
+/// How many messages to the token service are remembered: WCF's `replayCacheSize`.
+const MAX_TOKEN_REQUESTS: usize = 900_000;
 
 fn open_key_ring(config: &Config) -> Result<KeyRing, Error> {
     let path = &config.keys.path;

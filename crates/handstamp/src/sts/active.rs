@@ -11,7 +11,7 @@ use handstamp_secure_conversation::{
 };
 use handstamp_web_session::Transport;
 use handstamp_ws_security::soap::SoapVersion;
-use handstamp_ws_security::{MessageSecurityVersion, SecurityBinding};
+use handstamp_ws_security::{MessageSecurityVersion, ReplayCache, SecurityBinding};
 use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
@@ -27,7 +27,12 @@ pub(super) struct ActiveEndpoints {
 
 impl ActiveEndpoints {
     /// Under the names of AD FS: `mixed` is a password under TLS, the others encrypt the message for the signing certificate.
-    pub(super) fn new(issuer: &str, signing: &Arc<SigningIdentity>) -> Result<Self, Error> {
+    /// They share a memory of messages.
+    pub(super) fn new(
+        issuer: &str,
+        signing: &Arc<SigningIdentity>,
+        replays: &Arc<dyn ReplayCache>,
+    ) -> Result<Self, Error> {
         let (old, new) = (MessageSecurityVersion::WSS11_FEBRUARY2005, MessageSecurityVersion::WSS11_13);
         let by_message = |version| SecurityBinding::user_name_for_certificate(version);
         let bindings = [
@@ -38,7 +43,10 @@ impl ActiveEndpoints {
         ];
         let services = bindings
             .into_iter()
-            .map(|(path, binding)| Ok((path, TokenService::builder(binding, issuer, Arc::clone(signing)).build()?)))
+            .map(|(path, binding)| {
+                let service = TokenService::builder(binding, issuer, Arc::clone(signing));
+                Ok((path, service.replay_cache(Arc::clone(replays)).build()?))
+            })
             .collect::<Result<_, Error>>()?;
         Ok(Self { services })
     }

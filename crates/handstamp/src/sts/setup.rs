@@ -17,6 +17,7 @@ use handstamp_time::Clock;
 use handstamp_web_session::cookie::{ChunkedCookieHandler, CookieSettings};
 use handstamp_web_session::{SessionModule, SessionSettings};
 use handstamp_ws_federation::{ClaimTypeDescription, Issuer, IssuerSettings, RelyingPartyTrust};
+use handstamp_ws_security::ReplayCache;
 use handstamp_xml_security::algorithm::DataEncryption;
 use std::path::Path;
 use std::sync::Arc;
@@ -37,6 +38,8 @@ pub struct Surroundings {
     pub password_cost: PasswordCost,
     /// Who counts the guesses: one for as long as the program runs.
     pub limiter: Arc<SignInLimiter>,
+    /// The messages that the active endpoints accepted, as each counts once: one memory for as long as the program runs.
+    pub replays: Arc<dyn ReplayCache>,
 }
 
 impl SecurityTokenService {
@@ -45,7 +48,7 @@ impl SecurityTokenService {
     /// # Errors
     /// A file that cannot be used, or settings that fit nothing.
     pub fn open(settings: &Sts, surroundings: &Surroundings) -> Result<Self, Error> {
-        let Surroundings { keys, clock, random, revocations, password_cost, limiter } = surroundings;
+        let Surroundings { keys, clock, random, revocations, password_cost, limiter, replays } = surroundings;
         let signing =
             load_or_create_signing_identity(&settings.signing_key, &settings.display_name, clock.now(), &**random)?;
         let base = settings.path.as_str().trim_end_matches('/').to_owned();
@@ -55,7 +58,7 @@ impl SecurityTokenService {
         let cookie = |suffix: &str| format!("{}{suffix}", settings.cookie_name);
         let signing = Arc::new(signing);
         let active = match settings.active {
-            true => Some(ActiveEndpoints::new(&settings.entity_id, &signing)?),
+            true => Some(ActiveEndpoints::new(&settings.entity_id, &signing, replays)?),
             false => None,
         };
         let issuer = Issuer::new(IssuerSettings::new(&settings.entity_id, endpoint), signing, trusts)?;

@@ -2,6 +2,15 @@
 
 use std::fs;
 
+use handstamp_keys::{Certificate, SystemRandom};
+use handstamp_secure_conversation::TokenClient;
+use handstamp_time::{Clock, SystemClock};
+use handstamp_ws_security::soap::SoapVersion;
+use handstamp_ws_security::{
+    AddressingVersion, IssuedKeyType, IssuedTokenParameters, MessageSecurityVersion, SecurityBinding,
+    UserNameCredential,
+};
+
 use super::setting::{AS_ADA, Bootstrap, SOAP_12, Setting, plain_ledger, request};
 use crate::support::status;
 
@@ -91,4 +100,41 @@ async fn sc_14_8_a_token_for_somebody_else_lets_nobody_in() {
     let answer = plain.exchange(request(SOAP_12, "Balance", "")).await;
     assert!(status(&answer) == 500 && answer.contains("HST-SOAP-SESSION"), "{answer}");
     assert!(service.received().is_empty());
+}
+
+#[tokio::test]
+async fn wst_4_a_request_for_a_token_counts_once_also_after_another_configuration() {
+    let (setting, service) = (Setting::new(Bootstrap::Certificate, true).await, plain_ledger().await);
+    fs::write(setting.path("binding.xml"), BINDING).expect("written");
+    let gateway = setting.terminate(service.address, "", &terms("urn:ledger", "urn:ledger")).await;
+    let sts = fs::read(setting.path("sts.crt")).expect("readable");
+    let sts = Certificate::read_all(&sts).expect("certificates").remove(0);
+    let binding = SecurityBinding::user_name_for_certificate(MessageSecurityVersion::WSS11_13).expect("a binding");
+    let client = TokenClient::builder(binding, "http://localhost/")
+        .message_version(SoapVersion::Soap12, AddressingVersion::V10)
+        .service_certificate(sts)
+        .user_name(UserNameCredential::new("ada", "secret of ada"))
+        .build()
+        .expect("a client");
+    let ask = || {
+        let wanted = IssuedTokenParameters { key_type: IssuedKeyType::Bearer, ..IssuedTokenParameters::default() };
+        let exchange = client.request(&wanted, "urn:ledger", SystemClock.now(), &SystemRandom).expect("a request");
+        let envelope = exchange.envelope();
+        format!(
+            "POST /trust/13/username HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+             Content-Type: application/soap+xml; charset=utf-8\r\nContent-Length: {}\r\n\r\n{envelope}",
+            envelope.len()
+        )
+    };
+    let captured = ask();
+    assert_eq!(status(&gateway.exchange(&captured).await), 200);
+    assert_eq!(status(&gateway.exchange(&captured).await), 500);
+
+    let file = setting.path("terminate.toml");
+    let text = fs::read_to_string(&file).expect("readable");
+    fs::write(&file, text.replace("[sts]", "[sts]\ndisplay_name = \"Renamed service\"")).expect("written");
+    gateway.reloader.clone().from_file(&file).reload_file().await.expect("taken over");
+    assert!(gateway.get("/", "").await.contains("Renamed service"));
+    assert_eq!(status(&gateway.exchange(&captured).await), 500, "it was accepted before");
+    assert_eq!(status(&gateway.exchange(&ask()).await), 200);
 }
