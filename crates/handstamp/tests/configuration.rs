@@ -234,6 +234,24 @@ fn formats_of_sessions_need_their_keys_and_names_of_their_own() {
 }
 
 #[test]
+fn the_next_decryption_key_comes_after_a_current_one() {
+    let keys = |keys: &str| shop("", "").replace("realm =", &format!("{keys}\nrealm ="));
+    assert_finds(&keys("decryption_keys = [\"a.pem\", \"old.pem\"]\nnext_decryption_key = \"b.pem\""), &[]);
+    assert_finds(
+        &keys("decryption_keys = [\"a.pem\", \"b.pem\"]\nnext_decryption_key = \"b.pem\""),
+        &[
+            "/etc/handstamp.toml:10:1: HST-CONFIG-CONFLICT federation.shop.next_decryption_key: is in decryption_keys already, where the first one is current and the others are previous ones",
+        ],
+    );
+    assert_finds(
+        &keys("next_decryption_key = \"b.pem\""),
+        &[
+            "/etc/handstamp.toml:9:1: HST-CONFIG-CONFLICT federation.shop.next_decryption_key: means nothing without decryption_keys: name it there, as it is the only one",
+        ],
+    );
+}
+
+#[test]
 fn two_routes_for_the_same_place_are_an_error() {
     assert_finds(
         &format!(

@@ -13,6 +13,7 @@ use handstamp_xml_security::key_info::{KeyInfo, KeyInfoClause};
 #[derive(Clone, Debug)]
 pub struct TokenDecryption {
     identities: Vec<SigningIdentity>,
+    next: Vec<SigningIdentity>,
     policy: DecryptPolicy,
 }
 
@@ -20,7 +21,15 @@ impl TokenDecryption {
     /// Decrypts with these keys: the current one, whose certificate issuers get, and previous ones, for as long as issuers use
     /// them. AES in both modes and RSA-OAEP are accepted: issuers of the .NET Framework know no other than AES-CBC.
     pub fn new(identities: impl IntoIterator<Item = SigningIdentity>) -> Self {
-        Self { identities: identities.into_iter().collect(), policy: DecryptPolicy::modern() }
+        Self { identities: identities.into_iter().collect(), next: Vec::new(), policy: DecryptPolicy::modern() }
+    }
+
+    /// Decrypts with these keys, too: they become current later. Issuers get their certificates ahead, so that a rollover surprises
+    /// nobody.
+    #[must_use]
+    pub fn with_next(mut self, next: impl IntoIterator<Item = SigningIdentity>) -> Self {
+        self.next.extend(next);
+        self
     }
 
     /// Accepts these algorithms, and no others.
@@ -30,9 +39,15 @@ impl TokenDecryption {
         self
     }
 
-    /// The keys, the current one first.
+    /// The current key, then the previous ones.
     pub fn identities(&self) -> &[SigningIdentity] {
         &self.identities
+    }
+
+    /// The certificates that issuers may encrypt for: the current one, then the next ones. Previous ones are not for new issuers, nor
+    /// for those that look again.
+    pub fn published_certificates(&self) -> impl Iterator<Item = &Certificate> {
+        self.identities.iter().take(1).chain(&self.next).map(SigningIdentity::certificate)
     }
 
     /// Puts the plaintext of an `EncryptedAssertion` or `EncryptedData` into its place.
@@ -92,10 +107,9 @@ impl TokenDecryption {
     fn candidates(&self, key: &EncryptedKey<'_>) -> Result<Vec<&PrivateKey>, Error> {
         let key_info = key.key_info().map_err(malformed)?;
         let clauses = recipient_clauses(key_info.as_ref())?;
-        let named: Vec<Option<bool>> =
-            self.identities.iter().map(|identity| names_identity(&clauses, identity)).collect();
-        let keys = self.identities.iter().zip(named).filter(|(_, named)| named.unwrap_or(true));
-        Ok(keys.map(|(identity, _)| identity.key()).collect())
+        let identities = self.identities.iter().chain(&self.next);
+        let meant = identities.filter(|identity| names_identity(&clauses, identity).unwrap_or(true));
+        Ok(meant.map(SigningIdentity::key).collect())
     }
 }
 

@@ -88,6 +88,19 @@ fn sm_30_what_an_issuer_encrypts_is_read_with_the_current_and_the_previous_key()
 }
 
 #[test]
+fn sm_30_the_next_key_decrypts_already_and_previous_ones_are_published_no_more() {
+    let decryption = ours().with_next([STRANGER.clone()]);
+    let published: Vec<_> = decryption.published_certificates().cloned().collect();
+    assert_eq!(published, [&*CURRENT, &*STRANGER].map(|identity| identity.certificate().clone()));
+    let handler = handler().with_decryption(decryption);
+    for recipient in [&*CURRENT, &*PREVIOUS, &*STRANGER] {
+        let version = Version::Saml20;
+        let token = encrypted_for(recipient, version, DataEncryption::Aes256Gcm, &signed(version));
+        assert_eq!(code(&handler, &token), "accepted");
+    }
+}
+
+#[test]
 fn sm_30_a_key_that_is_not_ours_is_named() {
     for (version, expected) in [(Version::Saml11, "ID4036"), (Version::Saml20, "ID4022")] {
         let token = encrypted_for(&STRANGER, version, DataEncryption::Aes256Gcm, &signed(version));

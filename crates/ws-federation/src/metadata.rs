@@ -2,7 +2,7 @@
 
 use crate::{Error, Issuer, RelyingParty};
 use handstamp_keys::{Certificate, CertificateTrust, KeyPolicy, SigningIdentity};
-use handstamp_saml::Version;
+use handstamp_saml::{TokenDecryption, Version};
 use handstamp_time::Timestamp;
 use handstamp_xml::{Document, Element, ParseOptions, Writer, names};
 use handstamp_xml_security::algorithm::SignatureMethod;
@@ -25,7 +25,7 @@ pub struct ClaimTypeDescription {
 
 impl RelyingParty {
     /// The metadata of this application (SM §4.1), to be read by its issuer: realm, reply URL, claim types asked for, and the
-    /// certificate to encrypt for where there is one.
+    /// certificates to encrypt for where there are some.
     ///
     /// With `signing`, the document is signed.
     ///
@@ -37,14 +37,15 @@ impl RelyingParty {
         signing: Option<&SigningIdentity>,
     ) -> Result<String, Error> {
         let settings = self.settings();
-        // Only the current one: previous keys are for what issuers that have not noticed yet still send.
-        let current = self.tokens().decryption().and_then(|decryption| decryption.identities().first());
+        let decryption = self.tokens().decryption();
+        let encryption: Vec<&Certificate> =
+            decryption.into_iter().flat_map(TokenDecryption::published_certificates).collect();
         let description = ApplicationMetadata {
             realm: &settings.realm,
             reply: settings.reply.as_deref().unwrap_or(&settings.realm),
             audiences: &[],
             requested,
-            encryption: current.map(SigningIdentity::certificate),
+            encryption: &encryption,
         };
         description.to_xml(signing)
     }
@@ -61,8 +62,8 @@ pub struct ApplicationMetadata<'a> {
     pub audiences: &'a [String],
     /// The claim types that it asks for.
     pub requested: &'a [ClaimTypeDescription],
-    /// The certificate to encrypt for, if it wants encrypted tokens.
-    pub encryption: Option<&'a Certificate>,
+    /// The certificates to encrypt for, the current one first, if it wants encrypted tokens.
+    pub encryption: &'a [&'a Certificate],
 }
 
 impl ApplicationMetadata<'_> {
@@ -73,7 +74,7 @@ impl ApplicationMetadata<'_> {
     pub fn to_xml(&self, signing: Option<&SigningIdentity>) -> Result<String, Error> {
         let mut out = Writer::new();
         start_role(self.realm, "ApplicationServiceType", &mut out);
-        if let Some(certificate) = self.encryption {
+        for certificate in self.encryption {
             key_descriptor("encryption", certificate, &mut out);
         }
         claim_types("ClaimTypesRequested", self.requested, &mut out);

@@ -221,7 +221,10 @@ section! {
         /// their owner only. The first one is current: the issuer gets its certificate; the others are previous ones. Encrypted
         /// tokens are refused when empty.
         decryption_keys: Vec<PathBuf> = [],
-        /// File with the password of PKCS#12 files in `decryption_keys`; the empty password when absent.
+        /// Key that becomes the current one later. Its certificate is published behind the current one's (`metadata`), and what is
+        /// encrypted for it is decrypted already.
+        next_decryption_key: Option<PathBuf>,
+        /// File with the password of PKCS#12 files among these keys; the empty password when absent.
         decryption_password_file: Option<PathBuf>,
         /// Algorithms that encrypted tokens may use.
         decryption_algorithms: Vec<TokenAlgorithm> = ["aes-gcm", "aes-cbc", "rsa-oaep"],
@@ -244,7 +247,7 @@ impl Federation {
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         let metadata =
             self.metadata.iter().flat_map(|metadata| [&metadata.signing_key, &metadata.signing_password_file]);
-        let single = metadata.chain([&self.decryption_password_file]).flatten();
+        let single = metadata.chain([&self.next_decryption_key, &self.decryption_password_file]).flatten();
         self.decryption_keys.iter().chain(single).map(PathBuf::as_path)
     }
 
@@ -265,6 +268,19 @@ impl Federation {
         if transports == 0 || transports == self.decryption_algorithms.len() {
             let message = "needs both: one for the token such as \"aes-gcm\", and one for its key such as \"rsa-oaep\"";
             reader.report(FindingKind::Conflict, &key, message);
+        }
+        let next = format!("{path}.next_decryption_key");
+        match &self.next_decryption_key {
+            Some(_) if self.decryption_keys.is_empty() => {
+                let message = "means nothing without decryption_keys: name it there, as it is the only one";
+                reader.report(FindingKind::Conflict, &next, message);
+            }
+            Some(file) if self.decryption_keys.contains(file) => {
+                let message =
+                    "is in decryption_keys already, where the first one is current and the others are previous ones";
+                reader.report(FindingKind::Conflict, &next, message);
+            }
+            _ => {}
         }
         if self.decryption_keys.is_empty() && self.decryption_password_file.is_some() {
             let message = "means nothing without decryption_keys: name the PKCS#12 files there, or remove it";

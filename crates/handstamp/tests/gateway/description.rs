@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use handstamp::config::Config;
 use handstamp_keys::{KeyKind, KeyPolicy, SigningIdentity, SystemRandom};
 use handstamp_saml::TokenEncryption;
 use handstamp_time::{Clock, SystemClock};
@@ -100,6 +101,46 @@ async fn an_issuer_imports_what_the_relying_party_publishes_and_keys_change_whil
     std::fs::write(&current, "no key").expect("written");
     tokio::time::sleep(Duration::from_secs(11)).await;
     assert_eq!(Browser::default().sign_in(&noticed, &gateway, "/", "alice", &[]).await.status, 303);
+}
+
+#[tokio::test]
+async fn sm_30_the_next_certificate_is_announced_and_a_rollover_keeps_nobody_out() {
+    let (site, application) = (Site::new(), Application::hello().await);
+    let (old, new) = (site.folder.path().join("2026.pem"), site.folder.path().join("2027.pem"));
+    let certificates = [identity(&old), identity(&new)].map(|identity| identity.certificate().to_base64());
+    let (old, new) = (old.display(), new.display());
+    let toml = |site: &Site, keys: &str| {
+        let federation = format!("{keys}\n[federation.shop.metadata]");
+        site.toml(application.address, Options { federation: &federation, ..Options::default() })
+    };
+    let published = |document: &str| {
+        let mut there: Vec<_> = certificates.iter().filter_map(|one| Some((document.find(one)?, one))).collect();
+        there.sort();
+        there.into_iter().map(|(_, one)| certificates.iter().position(|other| other == one)).collect::<Vec<_>>()
+    };
+    let gateway = Running::from_toml(&toml(&site, &format!("decryption_keys = [\"{old}\"]"))).await;
+    let before = document(&gateway).await;
+    assert_eq!(published(&before), [Some(0)]);
+    let reload = async |site: &Site, keys: &str| {
+        let config = Config::parse(&toml(site, keys), Path::new("handstamp.toml")).expect("a good configuration");
+        gateway.reloader.reload(config).await.expect("taken over");
+        document(&gateway).await
+    };
+    // Of two certificates an issuer may take either.
+    let announced = reload(&site, &format!("decryption_keys = [\"{old}\"]\nnext_decryption_key = \"{new}\"")).await;
+    assert_eq!(published(&announced), [Some(0), Some(1)]);
+    let (_, from_the_second) = announced.split_once("use=\"encryption\"").expect("a certificate");
+    let mut site = site;
+    for read in [&before, announced.as_str(), from_the_second] {
+        site = importing(site, read);
+        assert_eq!(Browser::default().sign_in(&site, &gateway, "/", "alice", &[]).await.status, 303);
+    }
+    let after = reload(&site, &format!("decryption_keys = [\"{new}\", \"{old}\"]")).await;
+    assert_eq!(published(&after), [Some(1)], "nobody begins with the previous one");
+    for read in [&before, &after] {
+        site = importing(site, read);
+        assert_eq!(Browser::default().sign_in(&site, &gateway, "/", "alice", &[]).await.status, 303);
+    }
 }
 
 #[tokio::test]

@@ -1,11 +1,14 @@
 //! The keys that issuers' tokens are encrypted for.
 
+use std::path::Path;
+
 use handstamp_keys::{KeyPolicy, SigningIdentity};
 use handstamp_saml::TokenDecryption;
 use handstamp_xml_security::algorithm::{DataEncryption, KeyEncryption};
 use handstamp_xml_security::encryption::DecryptPolicy;
 use zeroize::Zeroizing;
 
+use super::setup::setup_error;
 use crate::config::{self, TokenAlgorithm};
 use crate::{Error, password_file};
 
@@ -18,14 +21,20 @@ pub(super) fn open(place: &str, settings: &config::Federation) -> Result<Option<
         Some(file) => password_file::read(&format!("{place}.decryption_password_file"), file)?,
         None => Zeroizing::default(),
     };
-    let read = |(index, file): (usize, &std::path::PathBuf)| {
-        SigningIdentity::read(file, &password, &KeyPolicy::default()).map_err(|error| Error::Setup {
-            code: error.code(),
-            message: format!("{place}.decryption_keys[{index}]: {error}"),
-        })
+    let read = |key: String, file: &Path| {
+        SigningIdentity::read(file, &password, &KeyPolicy::default())
+            .map_err(|error| setup_error(&format!("{place}.{key}"), error.code(), &error))
     };
-    let identities = settings.decryption_keys.iter().enumerate().map(read).collect::<Result<Vec<_>, _>>()?;
-    Ok(Some(TokenDecryption::new(identities).with_policy(policy(&settings.decryption_algorithms))))
+    let identities = settings
+        .decryption_keys
+        .iter()
+        .enumerate()
+        .map(|(index, file)| read(format!("decryption_keys[{index}]"), file));
+    let next = settings.next_decryption_key.iter().map(|file| read("next_decryption_key".to_owned(), file));
+    let decryption = TokenDecryption::new(identities.collect::<Result<Vec<_>, _>>()?)
+        .with_next(next.collect::<Result<Vec<_>, _>>()?)
+        .with_policy(policy(&settings.decryption_algorithms));
+    Ok(Some(decryption))
 }
 
 fn policy(algorithms: &[TokenAlgorithm]) -> DecryptPolicy {

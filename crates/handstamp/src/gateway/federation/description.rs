@@ -1,6 +1,6 @@
 //! What a relying party publishes about itself, for issuers to import (SM §4.1).
 
-use handstamp_keys::{KeyPolicy, SigningIdentity};
+use handstamp_keys::{Certificate, KeyPolicy, SigningIdentity};
 use handstamp_saml::TokenDecryption;
 use handstamp_ws_federation::{ApplicationMetadata, ClaimTypeDescription};
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
@@ -43,14 +43,14 @@ impl Description {
         });
         let requested: Vec<ClaimTypeDescription> = metadata.claim_types.iter().map(description).collect();
         let reply = format!("{public_url}{}", settings.reply_path.as_str());
+        let encryption: Vec<&Certificate> =
+            decryption.into_iter().flat_map(TokenDecryption::published_certificates).collect();
         let xml = ApplicationMetadata {
             realm: &settings.realm,
             reply: &reply,
             audiences: &settings.audiences,
             requested: &requested,
-            encryption: decryption
-                .and_then(|decryption| decryption.identities().first())
-                .map(SigningIdentity::certificate),
+            encryption: &encryption,
         }
         .to_xml(signing.transpose()?.as_ref())
         .map_err(|error| setup_error(&format!("{place}.metadata"), error.code(), &error))?;
