@@ -75,7 +75,7 @@ pub use reload::Reloader;
 use request_id::RequestId;
 use server::{Limits, Reception, Server};
 use site::{SiteBuilder, Sites};
-use telemetry::{Exporter, Telemetry};
+use telemetry::{Exporter, RequestTrace, Telemetry};
 
 /// A gateway whose addresses are bound: connections wait in the system's queue until
 /// [`serve`](Gateway::serve) accepts them.
@@ -435,6 +435,8 @@ struct Visit<'v> {
     origin: &'v Origin,
     form: Form,
     id: RequestId,
+    /// None when nobody collects traces.
+    trace: Option<&'v RequestTrace>,
     metrics: &'v Metrics,
     pages: &'v Pages,
 }

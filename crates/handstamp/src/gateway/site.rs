@@ -109,12 +109,19 @@ impl Site {
         }
         let route = self.routes.find(origin.host_name(), path).ok_or_else(Problem::no_route)?;
         tracing::debug!(request = %id, route = route.name, client = %origin.client, method = %parts.method, path);
-        let visit = Visit { origin: &origin, form, id, metrics: &self.metrics, pages: &self.pages };
         let trace = self.telemetry.as_ref().map(|telemetry| {
             let trace = telemetry.begin(&mut parts.headers, origin.from_trusted_proxy);
             parts.extensions.insert(trace.clone());
             (trace, parts.method.clone())
         });
+        let visit = Visit {
+            origin: &origin,
+            form,
+            id,
+            trace: trace.as_ref().map(|(trace, _)| trace),
+            metrics: &self.metrics,
+            pages: &self.pages,
+        };
         let line = self.log.then(|| (Instant::now(), parts.method.clone(), parts.uri.path().to_owned()));
         let mut response = route.answer(Request::from_parts(parts, body), visit).await;
         if let Some((began, method, path)) = line {

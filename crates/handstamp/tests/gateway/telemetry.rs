@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::support::{Application, Running, status};
 
 /// The spans that came, once there are `count`.
-async fn spans(collector: &Application, count: usize) -> Vec<Value> {
+pub(crate) async fn spans(collector: &Application, count: usize) -> Vec<Value> {
     let mut spans: Vec<Value> = Vec::new();
     for _ in 0..500 {
         for request in collector.received() {
@@ -33,15 +33,19 @@ async fn spans(collector: &Application, count: usize) -> Vec<Value> {
     panic!("only {} spans came", spans.len());
 }
 
-fn attribute<'s>(span: &'s Value, name: &str) -> Option<&'s str> {
+pub(crate) fn attribute<'s>(span: &'s Value, name: &str) -> Option<&'s str> {
     let attributes = span["attributes"].as_array().expect("a list");
     let value = &attributes.iter().find(|attribute| attribute["key"] == name)?["value"];
     value["stringValue"].as_str().or(value["intValue"].as_str())
 }
 
+/// The table of a configuration, with further options.
+pub(crate) fn telemetry(collector: &Application, more: &str) -> String {
+    format!("[telemetry]\ncollector = \"http://{}\"\nservice_name = \"shop-gateway\"\n{more}", collector.address)
+}
+
 async fn gateway(application: &Application, collector: &Application, more: &str) -> Running {
-    let telemetry =
-        format!("[telemetry]\ncollector = \"http://{}\"\nservice_name = \"shop-gateway\"\n{more}", collector.address);
+    let telemetry = telemetry(collector, more);
     Running::with(application.address, "trusted_proxies = [\"127.0.0.1\"]", "", &telemetry).await
 }
 

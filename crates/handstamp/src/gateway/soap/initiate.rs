@@ -127,7 +127,7 @@ impl Initiate {
             Ok(message) => message,
             Err(fault) => return Ok(asked.fault(&headers, &fault)),
         };
-        let call = Call { way: &self.way, client: visit.origin.client, metrics: &self.metrics };
+        let call = self.on_behalf(visit);
         let outcome = match self.sessions.of(caller.as_ref()) {
             Ok(session) => session.stream(message, (body, length), call).await,
             Err(error) => Err(error.into()),
@@ -200,12 +200,16 @@ impl Initiate {
         visit: Visit<'_>,
     ) -> Result<Option<Outcome>, CallError> {
         let session = self.sessions.of(caller)?;
-        let call = Call { way: &self.way, client: visit.origin.client, metrics: &self.metrics };
+        let call = self.on_behalf(visit);
         let outcome = session.call(message, call, self.repeats).await;
         if matches!(outcome, Err(CallError::Refused(_))) {
             self.sessions.forget(caller);
         }
         outcome
+    }
+
+    fn on_behalf<'c>(&'c self, visit: Visit<'c>) -> Call<'c> {
+        Call { way: &self.way, client: visit.origin.client, trace: visit.trace, metrics: &self.metrics }
     }
 
     /// The service's reply or fault, as plain as the request was. Only what was protected is in it.

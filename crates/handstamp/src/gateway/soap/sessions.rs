@@ -22,13 +22,14 @@ use zeroize::Zeroizing;
 use super::head::{Beginning, MessageHead, header_blocks};
 use super::terms::{Terms, read_certificates, read_file, read_identity, read_trust, setup, unusable};
 use super::token_source::{TokenSource, TokenTerms};
-use super::way::Way;
+use super::way::{Behalf, Way};
 use super::wire;
 use crate::Error;
 use crate::admin::SoapMetrics;
 use crate::config::{SoapRoute, TokenService};
 use crate::gateway::body::Body;
 use crate::gateway::problem::Problem;
+use crate::gateway::telemetry::{Errand, RequestTrace};
 use handstamp_ws_security::UserNameCredential;
 
 /// A name and its password.
@@ -91,7 +92,15 @@ pub(super) struct Call<'c> {
     pub(super) way: &'c Arc<Way>,
     /// The local program.
     pub(super) client: IpAddr,
+    pub(super) trace: Option<&'c RequestTrace>,
     pub(super) metrics: &'c Arc<SoapMetrics>,
+}
+
+impl Call<'_> {
+    /// For whom the service, or its token service, is asked.
+    pub(super) fn behalf(&self, errand: Errand) -> Behalf {
+        Behalf { client: self.client, trace: self.trace.map(|trace| trace.on(errand)) }
+    }
 }
 
 /// What came of a call whose body passed as it came.
@@ -346,7 +355,7 @@ impl Session {
         let (body, longer) = body.with_header(blocks.iter().map(HeaderBlock::xml));
         let (headers, _) = wire::request(wire::Format::Text, self.soap, exchange.action(), String::new())?;
         let began = Instant::now();
-        let answer = call.way.pass(headers, body, wire::lengthened(length, longer), call.client).await;
+        let answer = call.way.pass(headers, body, wire::lengthened(length, longer), call.behalf(Errand::Message)).await;
         call.metrics.answered(began.elapsed());
         let answer = answer.map_err(CallError::Way)?;
         let outcome = self.take_streamed(exchange, answer, call).await;
@@ -408,9 +417,9 @@ impl Session {
             (true, true) => {
                 if let Ok(turn) = Arc::clone(&self.establishing).try_lock_owned() {
                     let (session, way, metrics) = (Arc::clone(self), Arc::clone(call.way), Arc::clone(call.metrics));
-                    let client = call.client;
+                    let (client, trace) = (call.client, call.trace.cloned());
                     tokio::spawn(async move {
-                        let call = Call { way: &way, client, metrics: &metrics };
+                        let call = Call { way: &way, client, trace: trace.as_ref(), metrics: &metrics };
                         if let Err(error) = session.obtain(call).await {
                             tracing::warn!(
                                 ?error,
@@ -434,7 +443,7 @@ impl Session {
     async fn obtain(&self, call: Call<'_>) -> Result<(), CallError> {
         if let Some(tokens) = &self.tokens
             && self.client().due(SystemClock.now()).is_some()
-            && let Some(token) = tokens.fresh(call.way, call.client).await?
+            && let Some(token) = tokens.fresh(call).await?
         {
             self.client().replace_issued_token(token);
         }
@@ -494,8 +503,14 @@ impl Session {
         let envelope = exchange.take_envelope();
         let (headers, message) = wire::request(self.format, self.soap, exchange.action(), envelope)?;
         let began = Instant::now();
-        let answer = call.way.post(headers, message, call.client).await;
-        if exchange.trust_action().is_none() && !exchange.is_negotiation() {
+        let errand = match exchange.trust_action() {
+            Some(TrustAction::Renew) => Errand::Renewal,
+            Some(_) => Errand::Session,
+            None if exchange.is_negotiation() => Errand::Session,
+            None => Errand::Message,
+        };
+        let answer = call.way.post(headers, message, call.behalf(errand)).await;
+        if errand == Errand::Message {
             call.metrics.answered(began.elapsed());
         }
         let answer = answer.map_err(CallError::Way)?;

@@ -1,6 +1,5 @@
 //! Secured outside, plain inside: sessions of WCF clients end here, and the service behind gets plain SOAP and the caller's claims.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -26,7 +25,7 @@ use super::plain::{self, ApplicationBlocks, CALLER, PlainFault, PlainMessage};
 use super::replays::SharedReplays;
 use super::terms::{Terms, read_identity, read_trust, setup};
 use super::users::Users;
-use super::way::{Way, WayAnswer};
+use super::way::{Behalf, Way, WayAnswer};
 use super::wire::{self, Format};
 use super::{Post, StreamedPost};
 use crate::Error;
@@ -295,7 +294,7 @@ impl Terminate {
         match self.sessions.handle(text, wire::action(&headers), visit.origin).await {
             Handled::Request(request) => {
                 self.metrics.seen.note(&request.session().context_id());
-                let answered = self.forward(&request, visit.origin.client, visit).await;
+                let answered = self.forward(&request, visit).await;
                 self.reply(&headers, &request, answered)
             }
             other => self.without_application(&headers, other, visit),
@@ -327,7 +326,7 @@ impl Terminate {
         };
         self.metrics.messages.add();
         let began = Instant::now();
-        let answer = self.way.pass(towards, body, wire::lengthened(length, longer), visit.origin.client).await;
+        let answer = self.way.pass(towards, body, wire::lengthened(length, longer), behalf(visit)).await;
         self.metrics.answered(began.elapsed());
         let answer = match answer {
             Ok(answer) => answer,
@@ -425,7 +424,7 @@ impl Terminate {
     }
 
     /// Passes a verified request on. Nothing of what the client sent in HTTP goes with it.
-    async fn forward(&self, request: &ApplicationRequest, client: IpAddr, visit: Visit<'_>) -> Answered {
+    async fn forward(&self, request: &ApplicationRequest, visit: Visit<'_>) -> Answered {
         let soap = self.inside.unwrap_or(request.message().soap_version());
         let blocks = self.header_blocks(request);
         let content = request.body().and_then(|body| SoapBody::of(body.element()).ok()).unwrap_or_else(SoapBody::empty);
@@ -433,7 +432,7 @@ impl Terminate {
         let Ok((headers, message)) = self.request(request, soap, envelope, visit) else { return unavailable() };
         self.metrics.messages.add();
         let began = Instant::now();
-        let answer = self.way.post(headers, message, client).await;
+        let answer = self.way.post(headers, message, behalf(visit)).await;
         self.metrics.answered(began.elapsed());
         match answer {
             Ok(answer) => self.read(answer),
@@ -567,6 +566,10 @@ impl Terminate {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         response
     }
+}
+
+fn behalf(visit: Visit<'_>) -> Behalf {
+    Behalf { client: visit.origin.client, trace: visit.trace.cloned() }
 }
 
 /// What the service said.

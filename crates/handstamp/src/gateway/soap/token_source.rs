@@ -1,6 +1,5 @@
 //! Tokens of a token service, for a service that lets nobody in without one.
 
-use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,12 +10,12 @@ use handstamp_ws_security::{
     Generation, IssuedToken, IssuedTokenParameters, MessageSecurityVersion, SecurityBinding, UserNameCredential,
 };
 
-use super::sessions::{CallError, Caller};
+use super::sessions::{Call, CallError, Caller};
 use super::terms::{Terms, read_certificates, setup};
-use super::way::Way;
 use super::wire;
 use crate::Error;
 use crate::config::SoapRoute;
+use crate::gateway::telemetry::Errand;
 
 /// What tokens a route asks for, and where.
 pub(super) struct TokenTerms {
@@ -97,18 +96,18 @@ impl TokenSource {
     ///
     /// # Errors
     /// [`CallError`].
-    pub(super) async fn fresh(&self, way: &Way, client: IpAddr) -> Result<Option<IssuedToken>, CallError> {
+    pub(super) async fn fresh(&self, call: Call<'_>) -> Result<Option<IssuedToken>, CallError> {
         let now = SystemClock.now();
         if self.good_until().is_some_and(|end| now < end) {
             return Ok(None);
         }
-        let way = way.token_service().ok_or(SessionError::NoSession)?;
+        let way = call.way.token_service().ok_or(SessionError::NoSession)?;
         let refused = CallError::Refused;
         let exchange = self.client.request(&self.wanted, &self.applies_to, now, &SystemRandom).map_err(refused)?;
         let soap = self.client.soap_version();
         let envelope = exchange.envelope().to_owned();
         let (headers, message) = wire::request(wire::Format::Text, soap, exchange.action(), envelope)?;
-        let answer = way.post(headers, message, client).await.map_err(CallError::Way)?;
+        let answer = way.post(headers, message, call.behalf(Errand::Token)).await.map_err(CallError::Way)?;
         let text = answer.message(way.limit())?;
         let obtained = self.client.receive(&exchange, text, SystemClock.now()).map_err(refused)?;
         let end = obtained.lifetime.map(|lifetime| lifetime.expires.saturating_sub(MARGIN));

@@ -16,7 +16,16 @@ use crate::admin::Metrics;
 use crate::config::{SoapRoute, UpstreamProtocol};
 use crate::gateway::body::Body;
 use crate::gateway::problem::Problem;
+use crate::gateway::telemetry::RequestTrace;
 use crate::gateway::upstream::{Upstream, UpstreamSettings};
+
+/// For whom a message is sent.
+#[derive(Debug, Clone)]
+pub(super) struct Behalf {
+    pub(super) client: IpAddr,
+    /// The trace that the request to the service belongs to, if there is one.
+    pub(super) trace: Option<RequestTrace>,
+}
 
 /// The servers of one service.
 #[derive(Debug)]
@@ -100,12 +109,12 @@ impl Way {
         &self,
         mut headers: HeaderMap,
         message: impl Into<Bytes>,
-        client: IpAddr,
+        behalf: Behalf,
     ) -> Result<WayAnswer, Problem> {
         let message = message.into();
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         let length = message.len() as u64;
-        let answer = self.pass(headers, Body::whole(message), Some(length), client).await?;
+        let answer = self.pass(headers, Body::whole(message), Some(length), behalf).await?;
         self.whole(answer).await
     }
 
@@ -119,7 +128,7 @@ impl Way {
         mut headers: HeaderMap,
         body: Body,
         length: Option<u64>,
-        client: IpAddr,
+        behalf: Behalf,
     ) -> Result<Response<Body>, Problem> {
         if let Some(length) = length {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
@@ -128,7 +137,10 @@ impl Way {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = Uri::from(self.target.clone());
         *request.headers_mut() = headers;
-        let answer = self.upstream.send(request, client, false).await?;
+        if let Some(trace) = behalf.trace {
+            request.extensions_mut().insert(trace);
+        }
+        let answer = self.upstream.send(request, behalf.client, false).await?;
         let lease = answer.lease;
         Ok(answer.response.map(|body| Body::response(body, self.idle, lease)))
     }

@@ -1,4 +1,4 @@
-//! Traces for collectors of OpenTelemetry: a span for each request, and one for each time that an application is asked.
+//! Traces for collectors of OpenTelemetry: a span for each request, and one for each time that an application or a service is asked.
 //!
 //! A span says which route, which method, which status and how long; never an address within the site, a header, a cookie, a claim or
 //! the client. Applications get the W3C's `traceparent`, so that their spans belong to the same trace.
@@ -52,9 +52,8 @@ impl Telemetry {
     /// taken out of `headers`.
     pub(super) fn begin(self: &Arc<Self>, headers: &mut HeaderMap, trusted: bool) -> RequestTrace {
         let parent = if trusted { TraceContext::of(headers) } else { None };
-        if parent.is_none() {
-            headers.remove(TRACESTATE);
-        }
+        let state = headers.get_all(TRACESTATE).iter().filter(|_| parent.is_some()).cloned().collect();
+        headers.remove(TRACESTATE);
         headers.remove(TRACEPARENT);
         let random: [u8; 25] = random();
         let new = |bytes: &[u8]| bytes.iter().fold(0_u128, |id, byte| id << 8 | u128::from(*byte)).max(1);
@@ -62,14 +61,16 @@ impl Telemetry {
             Some(parent) => (parent.trace_id, parent.sampled),
             None => (new(&random[..16]), u32::from(random[24]) * 100 < self.sample * 256),
         };
-        RequestTrace(Arc::new(Trace {
+        let trace = Trace {
             telemetry: Arc::clone(self),
             trace_id,
             span_id: new(&random[16..24]) as u64,
             parent: parent.map(|parent| parent.span_id),
+            state,
             sampled,
             began: SystemTime::now(),
-        }))
+        };
+        RequestTrace { trace: Arc::new(trace), errand: None }
     }
 
     fn send(&self, span: Span) {
@@ -94,7 +95,34 @@ impl fmt::Debug for Telemetry {
 
 /// The span of a request that is being answered. Travels in the extensions of the request.
 #[derive(Debug, Clone)]
-pub(super) struct RequestTrace(Arc<Trace>);
+pub(super) struct RequestTrace {
+    trace: Arc<Trace>,
+    errand: Option<Errand>,
+}
+
+/// For what a service is asked that is somebody else's: it learns nothing of the trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Errand {
+    /// A message of the application, through a session.
+    Message,
+    /// A step towards a session, or its end.
+    Session,
+    /// A younger key for a session.
+    Renewal,
+    /// A token with which to get a session.
+    Token,
+}
+
+impl Errand {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Message => "message",
+            Self::Session => "session",
+            Self::Renewal => "renewal",
+            Self::Token => "token",
+        }
+    }
+}
 
 #[derive(Debug)]
 struct Trace {
@@ -102,6 +130,8 @@ struct Trace {
     trace_id: u128,
     span_id: u64,
     parent: Option<u64>,
+    /// What systems before this one added for themselves.
+    state: Vec<HeaderValue>,
     sampled: bool,
     began: SystemTime,
 }
@@ -109,7 +139,7 @@ struct Trace {
 impl RequestTrace {
     /// The answer has begun.
     pub(super) fn end<B>(&self, route: &str, method: &Method, scheme: &'static str, response: &http::Response<B>) {
-        let trace = &self.0;
+        let trace = &self.trace;
         if !trace.sampled {
             return;
         }
@@ -136,27 +166,45 @@ impl RequestTrace {
         });
     }
 
-    /// An application is about to be asked.
+    /// The same, for what is asked of somebody else's service.
+    pub(super) fn on(&self, errand: Errand) -> Self {
+        Self { trace: Arc::clone(&self.trace), errand: Some(errand) }
+    }
+
+    /// An application or a service is about to be asked.
     pub(super) fn ask(&self) -> CallTrace {
         let random: [u8; 8] = random();
-        CallTrace { trace: Arc::clone(&self.0), span_id: u64::from_be_bytes(random).max(1), began: SystemTime::now() }
+        CallTrace {
+            trace: Arc::clone(&self.trace),
+            errand: self.errand,
+            span_id: u64::from_be_bytes(random).max(1),
+            began: SystemTime::now(),
+        }
     }
 }
 
-/// The span of one request to an application.
+/// The span of one request to an application or a service.
 #[derive(Debug)]
 pub(super) struct CallTrace {
     trace: Arc<Trace>,
+    errand: Option<Errand>,
     span_id: u64,
     began: SystemTime,
 }
 
 impl CallTrace {
-    /// Tells the application which trace it is part of.
+    /// Tells the application which trace it is part of. Services of others are not told.
     pub(super) fn write(&self, headers: &mut HeaderMap) {
+        if self.errand.is_some() {
+            return;
+        }
         let Trace { trace_id, sampled, .. } = *self.trace;
         let context = TraceContext { trace_id, span_id: self.span_id, sampled };
         headers.insert(TRACEPARENT, context.header());
+        headers.remove(TRACESTATE);
+        for state in &self.trace.state {
+            headers.append(TRACESTATE, state.clone());
+        }
     }
 
     /// The application answered; with no status, it did not. `attempt` counts from 0.
@@ -170,6 +218,9 @@ impl CallTrace {
         match status {
             Some(status) => attributes.push(Attribute::number("http.response.status_code", status.as_u16())),
             None => attributes.push(Attribute::text("error.type", "no_answer")),
+        }
+        if let Some(errand) = self.errand {
+            attributes.push(Attribute::text("handstamp.errand", errand.word()));
         }
         if attempt > 0 {
             attributes.push(Attribute::number("http.request.resend_count", attempt));

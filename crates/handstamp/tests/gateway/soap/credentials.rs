@@ -14,7 +14,7 @@ use handstamp_ws_security::{
 use super::setting::{AS_ADA, Bootstrap, SOAP_12, Setting, plain_ledger, request};
 use crate::support::status;
 
-const BINDING: &str = r#"<customBinding><binding>
+pub(super) const BINDING: &str = r#"<customBinding><binding>
   <security authenticationMode="SecureConversation" requireSecurityContextCancellation="false"
       messageSecurityVersion="WSSecurity11WSTrust13WSSecureConversation13WSSecurityPolicy12">
     <secureConversationBootstrap authenticationMode="IssuedTokenForCertificate"
@@ -27,7 +27,7 @@ const BINDING: &str = r#"<customBinding><binding>
 </binding></customBinding>"#;
 
 /// The token service is in the gateway that accepts its tokens: whom they are for, and whom the ledger believes, may differ.
-fn terms(audience: &str, realm: &str) -> String {
+pub(super) fn terms(audience: &str, realm: &str) -> String {
     format!(
         r#"
         issuers = ["sts"]

@@ -10,3 +10,4 @@ mod large;
 mod protection;
 pub(crate) mod setting;
 mod survival;
+mod tracing;
