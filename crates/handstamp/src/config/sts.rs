@@ -11,6 +11,7 @@ use toml::de::DeValue;
 use super::cookie::NamedCookie;
 use super::findings::{FindingKind, Reader};
 use super::schema::{Value, choice, section};
+use super::upstream::{UpstreamTls, Upstreams};
 use super::values::{HostPattern, HttpUrl, PathPrefix};
 use super::web::ClaimHeaders;
 use crate::claim_rules::ClaimRule;
@@ -62,6 +63,11 @@ section! {
         /// Address that ends the user's session there, called when the user signs out here; the first of `reply_urls` when
         /// absent.
         sign_out_url: Option<HttpUrl>,
+        /// Address that is told by a logout token when the user signs out here (OpenID Connect Back-Channel Logout): a gateway's
+        /// `back_channel.path`. Its key is published at `jwks` below `sts.path`.
+        back_channel_logout: Option<Upstreams>,
+        /// TLS to that address.
+        back_channel_tls: UpstreamTls,
         /// Form of the token.
         token: TokenForm = "saml-1.1",
         /// How long a token is valid.
@@ -173,6 +179,12 @@ impl Sts {
                 let message = format!("is also the realm of relying_party.{other}; realms tell them apart");
                 reader.report(FindingKind::Conflict, &format!("{path}.realm"), message);
             }
+            for server in party.back_channel_logout.iter().flat_map(Upstreams::servers) {
+                if !server.url.is_https() && !server.url.is_loopback() {
+                    let message = format!("{} is not https: anybody on the way would learn who signs out", server.url);
+                    reader.report(FindingKind::Conflict, &format!("{path}.back_channel_logout"), message);
+                }
+            }
             if party.reply_urls.is_empty() && !self.active {
                 let message = "needs at least one address: tokens go nowhere else";
                 reader.report(FindingKind::Value, &format!("{path}.reply_urls"), message);
@@ -236,6 +248,10 @@ mod tests {
             (("https://sts.example", "http://sts.example"), "sts.cookie_secure"),
             (("\"https://shop.example/signin-wsfed\"", ""), "sts.relying_party.shop.reply_urls"),
             (("urn:example:shop", "shop"), "sts.relying_party.shop.realm"),
+            (
+                ("claims =", "back_channel_logout = \"http://shop.example/bye\"\n        claims ="),
+                "sts.relying_party.shop.back_channel_logout",
+            ),
             (("\"name\"", "\"nane\""), "sts.relying_party.shop.claims[0]"),
         ] {
             let text = GOOD.replace(change.0, change.1);

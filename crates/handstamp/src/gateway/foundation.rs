@@ -13,6 +13,7 @@ use handstamp_session_token::{
 use handstamp_time::{Clock, SystemClock};
 use handstamp_ws_security::MemoryReplayCache;
 
+use super::logout_channel::LogoutNotices;
 use super::measured_store::MeasuredStore;
 use super::metadata::IssuerDocuments;
 use crate::admin::{Metrics, Readiness};
@@ -97,7 +98,7 @@ impl Foundation {
     ///
     /// # Errors
     /// A file that cannot be used, or settings that fit nothing.
-    pub(crate) fn token_service(&self, settings: &Sts) -> Result<SecurityTokenService, Error> {
+    pub(crate) fn token_service(&self, settings: &Sts, metrics: &Metrics) -> Result<SecurityTokenService, Error> {
         let surroundings = Surroundings {
             keys: Arc::clone(&self.keys),
             clock: Arc::clone(&self.clock),
@@ -106,6 +107,7 @@ impl Foundation {
             password_cost: PasswordCost::default(),
             limiter: Arc::clone(&self.sign_in_limiter),
             replays: Arc::clone(&self.token_request_replays) as _,
+            logout_channel: LogoutNotices::open(settings, metrics)?.map(|notices| notices as _),
         };
         Ok(SecurityTokenService::open(settings, &surroundings)?)
     }

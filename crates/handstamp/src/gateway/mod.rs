@@ -25,6 +25,7 @@ mod forwarding;
 mod foundation;
 mod lasting;
 mod listening;
+mod logout_channel;
 mod measured_store;
 mod metadata;
 pub mod origin;
@@ -294,7 +295,7 @@ fn build_sites(
 ) -> Result<Sites, Error> {
     // Before the relying parties: the first start makes the certificate that they may trust.
     let sts = match (&config.sts, foundation) {
-        (Some(settings), Some(foundation)) => Some(foundation.token_service(settings)?),
+        (Some(settings), Some(foundation)) => Some(foundation.token_service(settings, metrics)?),
         _ => None,
     };
     let tokens = match &config.jwt {

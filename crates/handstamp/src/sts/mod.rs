@@ -11,10 +11,12 @@
 //! | [`rate_limit`](SignInLimiter) | how many guesses an account and a client get |
 //! | [`service`](SecurityTokenService) | requests in, pages out |
 //! | `active` | the same for programs: WS-Trust, with the same accounts, parties and limits |
+//! | [`back_channel`](LogoutChannel) | logout tokens for relying parties when somebody signs out |
 //! | `pages` | sign-in, signed-out and the page that posts the token |
 
 mod accounts;
 mod active;
+mod back_channel;
 mod error;
 mod form_guard;
 pub(crate) mod pages;
@@ -29,6 +31,7 @@ mod user_name;
 mod visited;
 
 pub use accounts::{Account, AccountStore, NewAccount};
+pub use back_channel::LogoutChannel;
 pub use error::Error;
 pub use passwords::{PasswordCost, PasswordHasher, PasswordText};
 pub use rate_limit::{Allowance, ClientKey, SignInLimiter, SignInLimits, TooManyAttempts};

@@ -1,6 +1,7 @@
 //! The service: requests in, pages out.
 
 use super::active::ActiveEndpoints;
+use super::back_channel::BackChannel;
 use super::form_guard::FormGuard;
 use super::pages::HomePage;
 use super::visited::VisitedParties;
@@ -29,6 +30,7 @@ use tower::ServiceExt as _;
 /// | `/` | who is signed in here |
 /// | `/wsfed` | the WS-Federation passive endpoint: sign-in and sign-out |
 /// | `/trust/2005/…`, `/trust/13/…` | WS-Trust, when `active` is set: `usernamemixed` under TLS, `username` with message security |
+/// | `/jwks` | the key that signs logout tokens |
 /// | `/FederationMetadata/2007-06/FederationMetadata.xml` | what relying parties need to know, signed |
 #[derive(Clone)]
 pub struct SecurityTokenService {
@@ -88,6 +90,7 @@ pub(super) struct Desk {
     pub(super) limiter: Arc<SignInLimiter>,
     /// WS-Trust, when it is wanted.
     pub(super) active: Option<ActiveEndpoints>,
+    pub(super) back_channel: BackChannel,
     pub(super) form: FormGuard,
     pub(super) visited: VisitedParties,
     pub(super) clock: Arc<dyn Clock>,
@@ -103,6 +106,8 @@ pub(super) struct Party {
     /// Its name on pages.
     pub(super) display_name: String,
     pub(super) rules: Vec<ClaimRule>,
+    /// Whether it gets logout tokens.
+    pub(super) is_told: bool,
 }
 
 impl Desk {
@@ -134,7 +139,8 @@ impl Desk {
             Self::ENDPOINT if reads => self.passive(&head, &session).await,
             Self::ENDPOINT if posts => self.credentials(&head, body, &session, client).await,
             METADATA_PATH if reads => self.metadata(),
-            "" | "/" | METADATA_PATH => method_not_allowed("GET, HEAD", &self.display_name),
+            KEY_SET_PATH if reads => self.back_channel.key_set(),
+            "" | "/" | METADATA_PATH | KEY_SET_PATH => method_not_allowed("GET, HEAD", &self.display_name),
             Self::ENDPOINT => method_not_allowed("GET, HEAD, POST", &self.display_name),
             _ => self.message(StatusCode::NOT_FOUND, "Nothing here", "There is no such page at this service."),
         }
@@ -212,6 +218,9 @@ impl Desk {
         respond(status, &page, &ContentPolicy::default())
     }
 }
+
+/// Where the key set is, below the service's path.
+const KEY_SET_PATH: &str = "/jwks";
 
 fn method_not_allowed(allowed: &'static str, brand: &str) -> Response<String> {
     let status = StatusCode::METHOD_NOT_ALLOWED;

@@ -1,6 +1,7 @@
 //! From configuration to a running service.
 
 use super::active::ActiveEndpoints;
+use super::back_channel::{BackChannel, LogoutChannel};
 use super::form_guard::FormGuard;
 use super::service::{Desk, Party, SecurityTokenService};
 use super::sign_in::origin_of;
@@ -40,6 +41,8 @@ pub struct Surroundings {
     pub limiter: Arc<SignInLimiter>,
     /// The messages that the active endpoints accepted, as each counts once: one memory for as long as the program runs.
     pub replays: Arc<dyn ReplayCache>,
+    /// How relying parties are told that somebody signed out; only by browsers when absent.
+    pub logout_channel: Option<Arc<dyn LogoutChannel>>,
 }
 
 impl SecurityTokenService {
@@ -48,7 +51,8 @@ impl SecurityTokenService {
     /// # Errors
     /// A file that cannot be used, or settings that fit nothing.
     pub fn open(settings: &Sts, surroundings: &Surroundings) -> Result<Self, Error> {
-        let Surroundings { keys, clock, random, revocations, password_cost, limiter, replays } = surroundings;
+        let Surroundings { keys, clock, random, revocations, password_cost, limiter, replays, logout_channel } =
+            surroundings;
         let signing =
             load_or_create_signing_identity(&settings.signing_key, &settings.display_name, clock.now(), &**random)?;
         let base = settings.path.as_str().trim_end_matches('/').to_owned();
@@ -61,6 +65,7 @@ impl SecurityTokenService {
             true => Some(ActiveEndpoints::new(&settings.entity_id, &signing, replays)?),
             false => None,
         };
+        let back_channel = BackChannel::new(&signing, logout_channel.clone());
         let issuer = Issuer::new(IssuerSettings::new(&settings.entity_id, endpoint), signing, trusts)?;
         let desk = Desk {
             display_name: settings.display_name.clone(),
@@ -73,6 +78,7 @@ impl SecurityTokenService {
             passwords: PasswordHasher::new(*password_cost, &**random)?,
             limiter: Arc::clone(limiter),
             active,
+            back_channel,
             form: FormGuard::new(&cookie("-form"), settings.cookie_secure, &origin)?,
             visited: VisitedParties::new(&cookie("-parties"), settings.cookie_secure)?,
             clock: Arc::clone(clock),
@@ -110,6 +116,7 @@ impl Party {
             realm: party.realm.clone(),
             display_name: party.display_name.clone().unwrap_or_else(|| name.to_owned()),
             rules: party.claims.0.clone(),
+            is_told: party.back_channel_logout.is_some(),
         }
     }
 }

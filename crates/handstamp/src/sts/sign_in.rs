@@ -1,5 +1,6 @@
 //! Signing in: a request comes, a token goes.
 
+use super::back_channel::session_index;
 use super::pages::{FormPostPage, SignInPage};
 use super::service::Desk;
 use super::{Account, ClientKey, Error, PasswordText, TooManyAttempts, UserName};
@@ -44,7 +45,7 @@ impl Desk {
             && !task.needs_credentials(active.signed_in_at(), self.clock.now())
         {
             match self.account_of(&active).await {
-                Ok(Some(account)) => return self.send_token(request, &task, &account, active.signed_in_at()),
+                Ok(Some(account)) => return self.send_token(request, &task, &account, &active),
                 // The account is gone, disabled, or has a new password: ask again.
                 Ok(None) => {}
                 Err(error) => return self.failed(&error),
@@ -88,7 +89,7 @@ impl Desk {
                 match session.sign_in(SignIn::new(principal)).await {
                     Ok(active) => {
                         tracing::info!(subject = %account.subject, realm = task.relying_party().realm, "signed in");
-                        self.send_token(request, &task, &account, active.signed_in_at())
+                        self.send_token(request, &task, &account, &active)
                     }
                     Err(error) => self.failed(&error.into()),
                 }
@@ -144,7 +145,7 @@ impl Desk {
     }
 
     /// The account of a session, when it may still be used.
-    async fn account_of(&self, active: &ActiveSession) -> Result<Option<Account>, Error> {
+    pub(super) async fn account_of(&self, active: &ActiveSession) -> Result<Option<Account>, Error> {
         let claim = |claim_type: &str| active.principal().find_first(claim_type).map(|claim| claim.value().clone());
         let (Some(subject), Some(epoch)) = (claim(&claim_types::NAME_IDENTIFIER), claim(EPOCH)) else {
             return Ok(None);
@@ -160,7 +161,7 @@ impl Desk {
         request: &Parts,
         task: &SignInTask<'_>,
         account: &Account,
-        signed_in_at: Timestamp,
+        active: &ActiveSession,
     ) -> Response<String> {
         let Some(party) = self.party(&task.relying_party().realm) else {
             // The issuer serves the parties of the same configuration.
@@ -170,8 +171,10 @@ impl Desk {
         let claims: Vec<_> = account.all_claims(&self.issuer_name).collect();
         let identity = ClaimsIdentity::new("Federation")
             .with_claims(release_claims(&party.rules, &claims, &self.issuer_name))
-            .with_claims(authentication_claims(signed_in_at));
-        let post = match self.issuer.respond(task, &identity, self.clock.now(), &*self.random) {
+            .with_claims(authentication_claims(active.signed_in_at()));
+        let session_index = session_index(active, &party.realm);
+        let now = self.clock.now();
+        let post = match self.issuer.respond_in_session(task, &identity, &session_index, now, &*self.random) {
             Ok(post) => post,
             Err(error) => return self.failed(&error.into()),
         };

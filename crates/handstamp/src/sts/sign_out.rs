@@ -10,7 +10,8 @@ use http::header::SET_COOKIE;
 use http::{HeaderMap, Response, StatusCode};
 
 impl Desk {
-    /// Ends the session and shows a page whose images end those at the relying parties. Once they are loaded it goes on to
+    /// Ends the session, tells the relying parties that want to be told, and shows a page whose images end the sessions at the
+    /// others. Once they are loaded it goes on to
     /// the relying party that asked, whose page says that the user is signed out; without one, this page does.
     ///
     /// Browsers that keep third-party cookies to themselves load the images without the session of a relying party on
@@ -22,14 +23,19 @@ impl Desk {
         session: &Session,
     ) -> Response<String> {
         let realms = self.visited.realms(headers, &self.parties);
-        let task = match self.issuer.receive_sign_out_request(parameters, realms) {
+        let task = match self.issuer.receive_sign_out_request(parameters, realms.iter().copied()) {
             Ok(task) => task,
             Err(error) => return self.refuse(&error),
+        };
+        let logout_tokens = match session.active() {
+            Some(active) => self.logout_tokens(&realms, &active).await,
+            None => Vec::new(),
         };
         if let Err(error) = session.sign_out().await {
             // The cookie is deleted all the same; what could not be ended everywhere is for the operator.
             tracing::error!(code = error.code(), %error, "a session of the token service could not be revoked");
         }
+        self.deliver(logout_tokens);
         let page = SignedOutPage {
             service: &self.display_name,
             cleanups: &task.cleanup_urls,

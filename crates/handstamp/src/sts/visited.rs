@@ -91,7 +91,13 @@ mod tests {
     }
 
     fn party(name: &str) -> Party {
-        Party { name: name.into(), realm: format!("urn:{name}"), display_name: name.into(), rules: Vec::new() }
+        Party {
+            name: name.into(),
+            realm: format!("urn:{name}"),
+            display_name: name.into(),
+            rules: Vec::new(),
+            is_told: false,
+        }
     }
 
     fn cookie(value: &str) -> HeaderMap {

@@ -16,6 +16,7 @@ mod headers;
 mod home_realm;
 mod imported;
 mod limits;
+mod logout_notices;
 mod malformed;
 mod metadata;
 mod proxies;

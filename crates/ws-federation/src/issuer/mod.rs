@@ -108,6 +108,33 @@ impl Issuer {
         now: Timestamp,
         random: &dyn SecureRandom,
     ) -> Result<FormPost, Error> {
+        self.respond_in(task, identity, None, now, random)
+    }
+
+    /// [`respond`](Self::respond), and the relying party learns what the issuer calls its session with the user: a `SessionIndex`,
+    /// by which a logout token may end what began in it. SAML 1.1 has no place for that.
+    ///
+    /// # Errors
+    /// As [`respond`](Self::respond).
+    pub fn respond_in_session(
+        &self,
+        task: &SignInTask<'_>,
+        identity: &ClaimsIdentity,
+        session_index: &str,
+        now: Timestamp,
+        random: &dyn SecureRandom,
+    ) -> Result<FormPost, Error> {
+        self.respond_in(task, identity, Some(session_index), now, random)
+    }
+
+    fn respond_in(
+        &self,
+        task: &SignInTask<'_>,
+        identity: &ClaimsIdentity,
+        session_index: Option<&str>,
+        now: Timestamp,
+        random: &dyn SecureRandom,
+    ) -> Result<FormPost, Error> {
         let party = task.relying_party;
         let expires = now.saturating_add(party.token_lifetime.unwrap_or(self.settings.token_lifetime));
         let descriptor = TokenDescriptor {
@@ -119,7 +146,11 @@ impl Issuer {
             not_on_or_after: expires,
             recipient: None,
         };
-        let mut token = Assertion::from_identity(identity, &descriptor, random)?.sign(&self.signing)?;
+        let mut assertion = Assertion::from_identity(identity, &descriptor, random)?;
+        for statement in &mut assertion.authentications {
+            statement.session_index = session_index.map(str::to_owned);
+        }
+        let mut token = assertion.sign(&self.signing)?;
         if let Some(encryption) = &party.encryption {
             token = encryption.encrypt(party.token_version, &token, random)?;
         }
