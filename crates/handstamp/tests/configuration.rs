@@ -169,6 +169,21 @@ fn cookies_that_cannot_be_made_are_found() {
     }
 }
 
+/// What lasts no time is over before it is used; `serve` would not begin, or nobody could sign in.
+#[test]
+fn what_lasts_no_time_is_refused() {
+    let sts = "[sts]\npublic_url = \"https://sts.example\"\nentity_id = \"urn:sts\"\nsession_lifetime = \"0s\"\n\
+        [sts.relying_party.shop]\nrealm = \"urn:shop\"\nreply_urls = [\"https://shop.example/\"]\ntoken_lifetime = \"0s\"\n\
+        [jwt]\nissuer = \"https://shop.example\"\nlifetime = \"0s\"\n";
+    let lines = [
+        "6:1: HST-CONFIG-VALUE sts.session_lifetime",
+        "10:1: HST-CONFIG-VALUE sts.relying_party.shop.token_lifetime",
+        "13:1: HST-CONFIG-VALUE jwt.lifetime",
+    ];
+    let expected = lines.map(|line| format!("/etc/handstamp.toml:{line}: must be longer than 0s"));
+    assert_finds(&format!("{MINIMAL}{sts}"), &expected.each_ref().map(String::as_str));
+}
+
 /// Room for so many would be more than a machine has: the first request would end the program.
 #[test]
 fn more_header_lines_than_fit_into_memory_are_refused() {

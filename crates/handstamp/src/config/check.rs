@@ -37,6 +37,9 @@ impl Config {
         if self.telemetry.as_ref().is_some_and(|telemetry| telemetry.sample > 100) {
             reader.report(FindingKind::Value, "telemetry.sample", "is in percent: from 0 to 100");
         }
+        if let Some(jwt) = &self.jwt {
+            not_zero(jwt.lifetime, "jwt.lifetime", reader);
+        }
         if let Some(sts) = &self.sts {
             sts.check(reader);
             for (index, listener) in sts.listeners.iter().enumerate() {

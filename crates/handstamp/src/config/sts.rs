@@ -8,6 +8,7 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::check::not_zero;
 use super::cookie::NamedCookie;
 use super::findings::{FindingKind, Reader};
 use super::schema::{Value, choice, section};
@@ -168,9 +169,11 @@ impl Sts {
             secure: ("sts.cookie_secure".to_owned(), self.cookie_secure),
         };
         cookie.check(reader);
+        not_zero(self.session_lifetime, "sts.session_lifetime", reader);
         let mut realms = BTreeMap::new();
         for (name, party) in &self.relying_party {
             let path = format!("sts.relying_party.{name}");
+            not_zero(party.token_lifetime, &format!("{path}.token_lifetime"), reader);
             if !is_absolute_uri(&party.realm) {
                 let message = "must be an absolute URI such as \"https://shop.example/\" or \"urn:shop\"";
                 reader.report(FindingKind::Value, &format!("{path}.realm"), message);
