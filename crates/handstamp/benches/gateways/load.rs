@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use crate::programs::Program;
+use crate::programs::{Cores, Program};
 
 /// What `wrk` sends.
 pub(crate) struct Load {
@@ -38,7 +38,8 @@ impl Load {
             wrk.args(["--header", cookie]);
         }
         let before = program.processor_time();
-        let output = wrk.arg(&self.url).output().expect("wrk runs");
+        wrk.arg(&self.url);
+        let output = Cores::Others.keep(wrk).output().expect("wrk runs");
         let spent = program.processor_time() - before;
         let said = String::from_utf8(output.stdout).expect("text");
         assert!(output.status.success() && !said.contains("Non-2xx"), "{}:\n{said}", self.url);

@@ -1,8 +1,9 @@
 //! The gateway beside others, in the same run: nginx as bare proxy, and oauth2-proxy with its sessions in cookies.
 //!
 //! `cargo xtask bench-gateway` sees to the programs it needs. Every proxy is a process of its own, in front of the same
-//! application (nginx, answering from memory), and gets the same load from `wrk`, in turns, several rounds of them. What
-//! counts is the processor's time for each request, as the system accounts it: it depends least on what else the machine does.
+//! application (nginx, answering from memory), and gets the same load from `wrk`, in turns, several rounds of them. The proxy has a
+//! core of its own. What counts is the processor's time for each request, as the system accounts it: it depends least on what else
+//! the machine does.
 
 #![allow(
     clippy::print_stdout,

@@ -48,7 +48,7 @@ impl Program {
             "server {{ listen {address}; keepalive_requests 1000000000; \
              location / {{ default_type text/html; return 200 \"{BODY}\"; }} }}"
         );
-        Self::run_nginx(setting, "application", address, &server)
+        Self::run_nginx(setting, "application", Cores::Others, address, &server)
     }
 
     /// nginx passing everything on, with as many headers as are usual.
@@ -63,7 +63,7 @@ impl Program {
              proxy_set_header X-Request-Id $request_id; }} }}",
             application.address
         );
-        Self::run_nginx(setting, "proxy", address, &server)
+        Self::run_nginx(setting, "proxy", Cores::First, address, &server)
     }
 
     /// Our gateway, and the address of its listener that demands a session.
@@ -98,7 +98,7 @@ impl Program {
         let file = setting.write("handstamp.toml", &configuration);
         let mut command = Command::new(env!("CARGO_BIN_EXE_handstamp"));
         command.args(["serve", "--config"]).arg(file).env_remove("HANDSTAMP_LOG");
-        (Self::start(command, open), format!("http://{guarded}"))
+        (Self::start(command, Cores::First, open), format!("http://{guarded}"))
     }
 
     /// oauth2-proxy, which hands user, address and groups on in headers, too, and logs no requests either. None where it is not
@@ -127,10 +127,10 @@ impl Program {
         command.arg(format!("--upstream=http://{}", application.address));
         command.arg(format!("--redirect-url=http://{address}/oauth2/callback"));
         command.arg(format!("--cookie-secret-file={}", secret.display()));
-        Some(Self::start(command, address))
+        Some(Self::start(command, Cores::First, address))
     }
 
-    fn run_nginx(setting: &Setting, name: &str, address: SocketAddr, server: &str) -> Self {
+    fn run_nginx(setting: &Setting, name: &str, cores: Cores, address: SocketAddr, server: &str) -> Self {
         let path = setting.0.path().display();
         let folders: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .iter()
@@ -143,10 +143,11 @@ impl Program {
         let file = setting.write(&format!("{name}.conf"), &configuration);
         let mut command = Command::new("/usr/sbin/nginx");
         command.args(["-p", ".", "-e", "stderr", "-c"]).arg(file).current_dir(setting.0.path());
-        Self::start(command, address)
+        Self::start(command, cores, address)
     }
 
-    fn start(mut command: Command, address: SocketAddr) -> Self {
+    fn start(command: Command, cores: Cores, address: SocketAddr) -> Self {
+        let mut command = cores.keep(command);
         let process = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
         let mut program = Self { process: process.expect("it starts"), address };
         let began = Instant::now();
@@ -187,6 +188,42 @@ impl Drop for Program {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+    }
+}
+
+/// Where a program runs. A proxy has a core of its own, so that it never waits for its load and its application, nor they for it: how
+/// often a program sleeps and wakes changes what a request costs it more than what it does for the request.
+#[derive(Clone, Copy)]
+pub(crate) enum Cores {
+    /// The proxies, of which one works at a time.
+    First,
+    /// The load, and the application.
+    Others,
+}
+
+impl Cores {
+    /// Keeps a program there, if there is more than one core.
+    pub(crate) fn keep(self, command: Command) -> Command {
+        let count = std::thread::available_parallelism().map_or(1, usize::from);
+        if count == 1 {
+            return command;
+        }
+        let cores = match self {
+            Self::First => "0".to_owned(),
+            Self::Others => format!("1-{}", count - 1),
+        };
+        let mut kept = Command::new("taskset");
+        kept.args(["--cpu-list", &cores]).arg(command.get_program()).args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => kept.env(name, value),
+                None => kept.env_remove(name),
+            };
+        }
+        if let Some(folder) = command.get_current_dir() {
+            kept.current_dir(folder);
+        }
+        kept
     }
 }
 
