@@ -152,7 +152,7 @@ impl SessionSettingsBuilder {
 
     /// How many self-contained tokens are remembered for ten seconds after they were verified, so that the same cookie is not
     /// decrypted for each request of a page; about 2 KB each. Times and revocations count for every request all the same; that a
-    /// key was destroyed counts after those ten seconds. Zero: every request opens its cookie.
+    /// key was revoked or retired counts after those ten seconds. Zero: every request opens its cookie.
     pub fn verified_tokens(mut self, most: usize) -> Self {
         self.0.verified_tokens = most;
         self

@@ -13,7 +13,7 @@ use std::time::Duration;
 /// decryption: a page makes many requests within a second.
 ///
 /// What is remembered is what a token says, not that it is good: times, scope and revocations are looked at for every request.
-/// After [`MEMORY`] a cookie is opened anew, so that a key that was destroyed protects nothing for longer. Cookies themselves are
+/// After [`MEMORY`] a cookie is opened anew, so that a key that was revoked serves nobody for longer. Cookies themselves are
 /// not kept; they are found again by a salted digest, whose comparison tells nobody anything.
 pub(crate) struct VerifiedTokens {
     salt: [u8; 32],

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 thread_local! {
     static OPENED: Cell<usize> = const { Cell::new(0) };
-    static KEY_IS_DESTROYED: Cell<bool> = const { Cell::new(false) };
+    static KEY_IS_REVOKED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// The native format, which counts and can lose its key.
@@ -50,7 +50,7 @@ impl TokenFormat for Counting {
 
     fn read(&self, bytes: Vec<u8>, expected: &Expected<'_>) -> Result<Opened, TokenError> {
         OPENED.set(OPENED.get() + 1);
-        if KEY_IS_DESTROYED.get() { Err(TokenError::Unauthentic) } else { self.0.read(bytes, expected) }
+        if KEY_IS_REVOKED.get() { Err(TokenError::Unauthentic) } else { self.0.read(bytes, expected) }
     }
 }
 
@@ -63,7 +63,7 @@ const COUNTED: Way = Way {
 
 async fn signed_in(settings: SessionSettings) -> Fixture {
     OPENED.set(0);
-    KEY_IS_DESTROYED.set(false);
+    KEY_IS_REVOKED.set(false);
     let mut app = Fixture::new(COUNTED, settings);
     app.sign_in().await.unwrap();
     app
@@ -96,11 +96,11 @@ async fn with_nothing_remembered_every_request_opens_its_cookie() {
 }
 
 #[tokio::test]
-async fn a_key_that_was_destroyed_counts_after_ten_seconds() {
+async fn a_revoked_key_counts_after_ten_seconds() {
     let mut app = signed_in(SessionSettings::default()).await;
     let headers = app.browser.request("/");
     assert!(is_known(&mut app).await);
-    KEY_IS_DESTROYED.set(true);
+    KEY_IS_REVOKED.set(true);
     app.clock.advance(Duration::from_millis(9_999));
     assert!(is_known(&mut app).await);
     app.clock.advance(Duration::from_millis(1));
