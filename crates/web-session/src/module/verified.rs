@@ -41,7 +41,13 @@ impl VerifiedTokens {
         let Some(of_shard) = NonZeroUsize::new(capacity.div_ceil(SHARDS)) else { return Ok(None) };
         let mut salt = [0; 32];
         random.fill(&mut salt)?;
-        Ok(Some(Self { salt, shards: std::array::from_fn(|_| Mutex::new(LruCache::new(of_shard))) }))
+        let shard = || {
+            // Unlike `LruCache::new`, this takes no memory ahead.
+            let mut shard = LruCache::unbounded();
+            shard.resize(of_shard);
+            Mutex::new(shard)
+        };
+        Ok(Some(Self { salt, shards: std::array::from_fn(|_| shard()) }))
     }
 
     /// Finds what arrived in this kind of cookie.
@@ -149,5 +155,9 @@ mod tests {
         let other = VerifiedTokens::new(1, &DeterministicRandom::new(2)).unwrap().unwrap();
         assert!(one.fingerprint(0, b"cookie") != other.fingerprint(0, b"cookie"));
         assert!(VerifiedTokens::new(0, &DeterministicRandom::new(1)).unwrap().is_none());
+        assert!(
+            VerifiedTokens::new(usize::MAX, &DeterministicRandom::new(1)).unwrap().is_some(),
+            "no memory is taken ahead"
+        );
     }
 }
