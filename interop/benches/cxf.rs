@@ -4,21 +4,11 @@
 //! Basic256, derived keys, signed and encrypted, the signature encrypted; 4 KB of text in each request and reply. Needs a build of
 //! `interop/cxf` (`cargo xtask test --only interop`).
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark fails by panicking, and has to speak")]
-#![allow(dead_code, reason = "the modules are those of the test, which uses all of them")]
 
-#[path = "../tests/cxf/endpoints.rs"]
-mod endpoints;
-#[path = "../tests/cxf/ours.rs"]
-mod ours;
-#[path = "../tests/cxf/peer.rs"]
-mod peer;
-#[path = "../tests/cxf/wsdl.rs"]
-mod wsdl;
-
-use endpoints::{Client, Endpoint, Form};
+use handstamp_interop::endpoints::{Client, Endpoint, Form};
+use handstamp_interop::ours::{self, Identities};
+use handstamp_interop::peer::Peer;
 use handstamp_ws_security::ProtectionOrder;
-use ours::Identities;
-use peer::Peer;
 use std::path::Path;
 use std::time::{Duration, Instant};
 

@@ -6,22 +6,14 @@
 //! process of its own (this program once more); callers and services are all in this one, and do not count. CXF's part needs a build
 //! of `interop/cxf` (`cargo xtask test --only interop`). Seconds for each row: the argument `--seconds N`.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark fails by panicking, and has to speak")]
-#![allow(dead_code, reason = "the modules are those of the test, which uses all of them")]
-
-#[path = "../tests/cxf/endpoints.rs"]
-mod endpoints;
-#[path = "../tests/cxf/ours.rs"]
-mod ours;
-#[path = "../tests/cxf/peer.rs"]
-mod peer;
-#[path = "../tests/cxf/wsdl.rs"]
-mod wsdl;
 
 use bytes::Bytes;
-use endpoints::{Client as Who, Endpoint, Form};
 use handstamp::config::Config;
 use handstamp::gateway::Gateway;
 use handstamp::shutdown;
+use handstamp_interop::endpoints::{Client as Who, Endpoint, Form};
+use handstamp_interop::ours::{self, ACTION, Identities};
+use handstamp_interop::peer::Peer;
 use handstamp_keys::{KeyRing, RotationPolicy, SystemRandom};
 use handstamp_secure_conversation::SecureConversationClient;
 use handstamp_secure_conversation::http::SecureSession;
@@ -35,8 +27,6 @@ use hyper::service::service_fn;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use ours::{ACTION, Identities};
-use peer::Peer;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -80,7 +70,7 @@ fn main() {
 }
 
 async fn run(folder: &Path, time: Duration) {
-    let bench = Bench { folder, time, http: http() };
+    let bench = Bench { folder, http: http() };
     let (plain, ours) = (plain_service().await, ours::serve(&REMEMBERED, folder).await);
     println!("{:<44} {:>9} {:>10} {:>8} {:>8} {:>12}", "", "µs of CPU", "msg/s·core", "p50 ms", "p99 ms", "memory");
     let gateway = Process::gateway(folder, &plain, &ours.address);
@@ -153,7 +143,6 @@ fn show(name: &str, row: &Row, gateway: &Process, before: usize) {
 
 struct Bench<'b> {
     folder: &'b Path,
-    time: Duration,
     http: Http,
 }
 

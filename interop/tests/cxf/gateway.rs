@@ -1,11 +1,11 @@
 //! Gateway routes between the peer and programs that know nothing of WS-Security (`interop/soap`).
 
-use crate::endpoints::{Client, Endpoint};
-use crate::ours::Identities;
 use handstamp::config::Config;
 use handstamp::gateway::Gateway;
 use handstamp::shutdown::{self, Trigger};
 use handstamp::sts::{AccountStore, NewAccount, PasswordCost, PasswordHasher, PasswordText, UserName};
+use handstamp_interop::endpoints::{Client, Endpoint};
+use handstamp_interop::ours::Identities;
 use handstamp_keys::{KeyRing, RotationPolicy, SystemRandom};
 use handstamp_time::{Clock as _, SystemClock};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

@@ -4,18 +4,14 @@
 //! there says something else (`HANDSTAMP_BLESS=1` writes it); arguments are names of endpoints, to run only those.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking, and a program has to speak")]
 
-mod endpoints;
 mod gateway;
-mod ours;
 mod page;
-mod peer;
 mod trial;
-mod wsdl;
 
-use endpoints::{ENDPOINTS, Endpoint};
 use gateway::{Gateways, PlainService};
-use ours::Identities;
-use peer::Peer;
+use handstamp_interop::endpoints::{ENDPOINTS, Endpoint};
+use handstamp_interop::ours::{self, Identities};
+use handstamp_interop::peer::Peer;
 use std::path::Path;
 use std::process::ExitCode;
 use trial::{Pair, Row, Trial};

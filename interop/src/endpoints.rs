@@ -5,34 +5,37 @@ use handstamp_ws_security::{ProtectionOrder, SecurityBinding};
 
 /// A row of the table.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Endpoint {
+pub struct Endpoint {
     /// Its name: `A`nonymous, certificate (`X`), or user name (`UX`); `D`erived keys; `C`ookie; `_` with cancellation.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// Who the client is.
-    pub(crate) client: Client,
+    pub client: Client,
     /// Whether keys are derived, in the session and in its bootstrap.
-    pub(crate) derived_keys: bool,
+    pub derived_keys: bool,
     /// `MustNotSendCancel`: sessions are cookies.
-    pub(crate) cookie: bool,
+    pub cookie: bool,
     /// In the session.
-    pub(crate) order: ProtectionOrder,
+    pub order: ProtectionOrder,
     /// The algorithm suite.
-    pub(crate) suite: &'static str,
+    pub suite: &'static str,
     /// What is out of the ordinary.
-    pub(crate) form: Form,
+    pub form: Form,
 }
 
 /// How the client of a bootstrap shows who it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Client {
+pub enum Client {
+    /// Not at all.
     Anonymous,
+    /// By a certificate of its own.
     Certificate,
+    /// By a name and a password.
     UserName,
 }
 
 /// What a row differs in from the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
+pub enum Form {
     /// Nothing.
     Usual,
     /// WSS 1.0 in the session only; the bootstrap shows its signature.
@@ -48,7 +51,7 @@ const SEES: ProtectionOrder = ProtectionOrder::SignBeforeEncryptAndEncryptSignat
 const ES: ProtectionOrder = ProtectionOrder::EncryptBeforeSign;
 
 /// In the order of SC §17.
-pub(crate) const ENDPOINTS: [Endpoint; 24] = [
+pub const ENDPOINTS: [Endpoint; 24] = [
     usual("SecureConversation_UserNameOverTransport", Client::UserName, false, false, SE).of(Form::OverTransport),
     usual("SecureConversation_MutualCertificate10SignEncrypt", Client::Certificate, true, false, SEES)
         .of(Form::SessionOfWss10),
@@ -91,27 +94,28 @@ impl Endpoint {
         Self { form, ..self }
     }
 
-    pub(crate) fn is_over_transport(&self) -> bool {
+    /// Whether TLS protects its messages.
+    pub fn is_over_transport(&self) -> bool {
         self.form == Form::OverTransport
     }
 
     /// The order of the bootstrap.
-    pub(crate) fn bootstrap_order(&self) -> ProtectionOrder {
+    pub fn bootstrap_order(&self) -> ProtectionOrder {
         if self.form == Form::SessionOfWss10 { SE } else { self.order }
     }
 
     /// Whether a certificate endorses the messages that establish sessions.
-    pub(crate) fn bootstrap_is_endorsed(&self) -> bool {
+    pub fn bootstrap_is_endorsed(&self) -> bool {
         self.client == Client::Certificate && self.form != Form::AllOfWss10
     }
 
     /// The name of its port, and of its binding.
-    pub(crate) fn port(&self) -> String {
+    pub fn port(&self) -> String {
         format!("{}_IPingService", self.name)
     }
 
     /// The binding that its WSDL describes.
-    pub(crate) fn binding(&self) -> SecurityBinding {
+    pub fn binding(&self) -> SecurityBinding {
         let endpoint = Definitions::parse(self.wsdl()).unwrap().endpoint(&self.port()).unwrap();
         let mut binding = endpoint.security.unwrap();
         // The policy does not tell whether a sender writes what the Basic Security Profile wants; Apache CXF insists on it.

@@ -24,19 +24,22 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-pub(crate) const ACTION: &str = "http://xmlsoap.org/Ping";
+/// The action of the one operation that the endpoints have.
+pub const ACTION: &str = "http://xmlsoap.org/Ping";
 
 /// The client's and the service's certificates with their keys.
-pub(crate) struct Identities {
-    pub(crate) alice: SigningIdentity,
-    pub(crate) bob: SigningIdentity,
+pub struct Identities {
+    /// The client's.
+    pub alice: SigningIdentity,
+    /// The service's.
+    pub bob: SigningIdentity,
     /// What servers show in TLS.
-    pub(crate) tls: SigningIdentity,
+    pub tls: SigningIdentity,
 }
 
 impl Identities {
     /// Makes them, and leaves them for the peer.
-    pub(crate) fn generate(folder: &Path) {
+    pub fn generate(folder: &Path) {
         let identity = |name: &str| {
             let now = SystemClock.now();
             let (start, end) =
@@ -55,7 +58,7 @@ impl Identities {
     }
 
     /// Our own copy of what the peer has.
-    pub(crate) fn read(folder: &Path) -> Self {
+    pub fn read(folder: &Path) -> Self {
         let read =
             |name: &str| SigningIdentity::read(&folder.join(format!("{name}.pem")), "", &KeyPolicy::default()).unwrap();
         Self { alice: read("alice"), bob: read("bob"), tls: read("tls") }
@@ -82,20 +85,21 @@ async fn ping(request: Arc<ApplicationRequest>) -> Reply {
 }
 
 /// A running service.
-pub(crate) struct Service {
-    pub(crate) address: String,
+pub struct Service {
+    /// Where it is.
+    pub address: String,
     state: Arc<SecureConversationService>,
 }
 
 impl Service {
     /// How many sessions it remembers.
-    pub(crate) fn sessions(&self) -> usize {
+    pub fn sessions(&self) -> usize {
         self.state.sessions(SystemClock.now()).len()
     }
 }
 
 /// Serves an endpoint.
-pub(crate) async fn serve(endpoint: &Endpoint, folder: &Path) -> Service {
+pub async fn serve(endpoint: &Endpoint, folder: &Path) -> Service {
     let identities = Identities::read(folder);
     let keys = KeyRing::in_memory(RotationPolicy::default(), SystemClock.now(), &SystemRandom).unwrap();
     let service = SecureConversationService::builder(endpoint.binding())
@@ -159,10 +163,10 @@ where
 type Http = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
 /// Our client of an endpoint.
-pub(crate) type Session = SecureSession<Http>;
+pub type Session = SecureSession<Http>;
 
 /// A session with an endpoint at this address.
-pub(crate) fn session(endpoint: &Endpoint, folder: &Path, address: &str) -> Session {
+pub fn session(endpoint: &Endpoint, folder: &Path, address: &str) -> Session {
     let Identities { alice, bob, tls: shown } = Identities::read(folder);
     let over_transport = endpoint.is_over_transport();
     let (name, password) = if over_transport { ("Alice", "ecilA-ecilA") } else { ("abcd", "dcba-dcba") };
@@ -188,7 +192,7 @@ pub(crate) fn session(endpoint: &Endpoint, folder: &Path, address: &str) -> Sess
 }
 
 /// Calls an endpoint in a session; the text that comes back.
-pub(crate) async fn call(session: &Session, text: &str) -> Result<String, CallError> {
+pub async fn call(session: &Session, text: &str) -> Result<String, CallError> {
     let body = format!("<PingRequest xmlns='{ACTION}'><origin>Handstamp</origin><text>{text}</text></PingRequest>");
     let reply = session.call(ACTION, Body::from_xml(body).unwrap()).await?;
     Ok(reply.body().map(|body| body.text().into_owned()).unwrap_or_default())

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 /// Apache CXF behind its line protocol (`interop/cxf`). Dropping it ends it.
-pub(crate) struct Peer {
+pub struct Peer {
     child: Child,
     commands: ChildStdin,
     answers: BufReader<ChildStdout>,
@@ -18,20 +18,19 @@ fn build() -> PathBuf {
 
 impl Peer {
     /// Whether it was built.
-    pub(crate) fn is_there() -> bool {
+    pub fn is_there() -> bool {
         build().join("lib").is_dir()
     }
 
     /// Starts it with the keys and WSDLs of a folder, for few calls: on a small machine a good compiler takes longer than it gives.
-    pub(crate) fn start(folder: &Path) -> Self {
+    pub fn start(folder: &Path) -> Self {
         let mut java = Command::new("java");
         java.args(["-XX:TieredStopAtLevel=1", "-Xshare:auto"]);
         Self::started(java, folder)
     }
 
     /// Starts it to be fast in the end.
-    #[allow(dead_code, reason = "for the benchmark")]
-    pub(crate) fn start_for_speed(folder: &Path) -> Self {
+    pub fn start_for_speed(folder: &Path) -> Self {
         Self::started(Command::new("java"), folder)
     }
 
@@ -56,13 +55,12 @@ impl Peer {
     }
 
     /// The process.
-    #[allow(dead_code, reason = "for the benchmark")]
-    pub(crate) fn id(&self) -> u32 {
+    pub fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// Gives a command; what came of it.
-    pub(crate) fn tell(&mut self, command: &str) -> Result<String, String> {
+    pub fn tell(&mut self, command: &str) -> Result<String, String> {
         writeln!(self.commands, "{command}").unwrap();
         self.answer()
     }

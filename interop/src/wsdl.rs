@@ -9,7 +9,7 @@ const SIGNED_HEADERS: [&str; 7] = ["To", "From", "FaultTo", "ReplyTo", "MessageI
 
 impl Endpoint {
     /// The whole document; the port's address is to be replaced by whoever uses it.
-    pub(crate) fn wsdl(&self) -> String {
+    pub fn wsdl(&self) -> String {
         let name = self.name;
         let policy = if self.is_over_transport() { self.transport_policy() } else { self.symmetric_policy() };
         let (parts, use_parts) = if self.is_over_transport() {
