@@ -29,7 +29,7 @@ use crate::soap::session_file::SessionFile;
 /// Send a SOAP request through a secure session, and print the content of the reply's body.
 ///
 /// The session is kept in a private file in the user's cache folder. The next call with the same address, binding and user
-/// name or certificate uses it again and does not look at the password; `--session new` does.
+/// name or certificate uses it again and does not send the password, which has to be there in case the session has ended.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  echo '<Balance xmlns=\"urn:handstamp:ledger\"/>' | handstamp soap call http://localhost:7423/ledger \
