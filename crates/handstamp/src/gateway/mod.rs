@@ -33,6 +33,7 @@ pub mod problem;
 mod proxy;
 pub mod proxy_protocol;
 mod rate_limit;
+mod recipient;
 mod reload;
 pub mod request_id;
 mod routes;

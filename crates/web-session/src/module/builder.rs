@@ -109,8 +109,8 @@ impl SessionModuleBuilder {
     /// Checks that the parts fit together.
     ///
     /// # Errors
-    /// [`Error::Token`] when there is no randomness; [`Error::Settings`] when sessions should be in reference mode without a cache, when a token handler binds
-    /// tokens to another cookie, when it does not ask the list of revocations that sign-outs are put on, or when two kinds
+    /// [`Error::Token`] when there is no randomness; [`Error::Settings`] when sessions should be in reference mode without a
+    /// cache, when a token handler binds tokens to another cookie, when it does not ask the list of revocations that sign-outs are put on, or when two kinds
     /// of cookies have one name.
     pub fn build(self) -> Result<SessionModule, Error> {
         let cookies: Arc<dyn CookieHandler> = match (self.cookies, self.tokens.carrier()) {
