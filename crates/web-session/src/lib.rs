@@ -52,7 +52,8 @@
 //! * [`cookie`]: cookies of a request, `Set-Cookie`, and the handlers that cut a token into cookies.
 //! * [`module`]: the session module. [`SessionModule::decide`] turns cookies and a time into a decision, without I/O;
 //!   the rest carries it out.
-//! * [`layer`]: the tower layer, and [`Session`], the handle that it gives to applications.
+//! * [`layer`]: the tower layer, and [`Session`], the handle that it gives to applications. A server without layers asks
+//!   [`Session::of`].
 //!
 //! # What the original gets wrong, and this crate does not
 //!
@@ -72,6 +73,7 @@
 //! application that changes state on `GET`, or sets [`SameSite::None`](cookie::SameSite::None), needs a protection of
 //! its own.
 
+mod cache_control;
 pub mod cookie;
 mod error;
 #[cfg(feature = "axum")]

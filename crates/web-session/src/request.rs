@@ -14,6 +14,8 @@ pub struct RequestHead<'r> {
     pub headers: &'r HeaderMap,
     /// What the server and earlier layers attached.
     pub extensions: &'r Extensions,
+    /// How the browser reached the site, where the server knows.
+    pub transport: Option<Transport>,
 }
 
 impl<'r> RequestHead<'r> {
@@ -42,13 +44,20 @@ impl<'r, B> From<&'r Request<B>> for RequestHead<'r> {
             uri: request.uri(),
             headers: request.headers(),
             extensions: request.extensions(),
+            transport: request.extensions().get().copied(),
         }
     }
 }
 
 impl<'r> From<&'r Parts> for RequestHead<'r> {
     fn from(parts: &'r Parts) -> Self {
-        Self { method: &parts.method, uri: &parts.uri, headers: &parts.headers, extensions: &parts.extensions }
+        Self {
+            method: &parts.method,
+            uri: &parts.uri,
+            headers: &parts.headers,
+            extensions: &parts.extensions,
+            transport: parts.extensions.get().copied(),
+        }
     }
 }
 
@@ -56,8 +65,8 @@ impl<'r> From<&'r Parts> for RequestHead<'r> {
 ///
 /// A browser drops a `Secure` cookie that arrives over plain HTTP. The user would sign in, come back without a
 /// session and be sent to sign in again, without end; so writing such a cookie is an error instead (SM-23). A server
-/// that knows how a request arrived puts this value into the request's extensions; it wins over every
-/// [`TransportDetection`].
+/// that knows how a request arrived puts this value into the request's extensions, or into its [`RequestHead`]; it wins
+/// over every [`TransportDetection`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
     /// Over TLS.
@@ -66,7 +75,7 @@ pub enum Transport {
     Plain,
 }
 
-/// Where the [`Transport`] of a request is taken from when its extensions do not tell.
+/// Where the [`Transport`] of a request is taken from when the server does not tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TransportDetection {
     /// The scheme of the request's target, where the protocol sends one (HTTP/2). Without a scheme nothing is known,
@@ -85,8 +94,8 @@ pub enum TransportDetection {
 impl TransportDetection {
     /// The transport of a request; none when nothing tells.
     pub fn transport(self, request: RequestHead<'_>) -> Option<Transport> {
-        if let Some(transport) = request.extensions.get::<Transport>() {
-            return Some(*transport);
+        if request.transport.is_some() {
+            return request.transport;
         }
         match self {
             Self::Scheme => request.uri.scheme_str().map(of_scheme),
@@ -121,10 +130,8 @@ fn forwarded_scheme(headers: &HeaderMap) -> Option<&str> {
 }
 
 fn is_loopback(host: &str) -> bool {
-    let name = host.to_ascii_lowercase();
-    name == "localhost"
-        || name.ends_with(".localhost")
-        || name.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    host.rsplit('.').next().is_some_and(|top| top.eq_ignore_ascii_case("localhost"))
+        || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! The session of a request, as the application sees it.
 
-use crate::Error;
 use crate::cookie::RequestCookies;
-use crate::module::{ActiveSession, Admission, Browser, SessionModule, SignIn, SignOutCause};
+use crate::module::{ActiveSession, Admission, Browser, SessionModule, Settled, SignIn, SignOutCause};
+use crate::{Error, RequestHead, cache_control};
+use handstamp_time::Timestamp;
 use http::{HeaderMap, HeaderValue, header};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,8 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// The session of the current request: who the user is, and the handle to sign in and out.
 ///
-/// [`SessionLayer`](crate::SessionLayer) puts one into the extensions of every request, anonymous or not. Cloning it
-/// copies a pointer; all clones see the same session. Cookies that a change needs are in the response to this request.
+/// [`SessionLayer`](crate::SessionLayer) puts one into the extensions of every request, anonymous or not; where there is
+/// no layer, [`Session::of`] gives it. Cloning it copies a pointer; all clones see the same session. Cookies that a change
+/// needs are in the response to this request.
 ///
 /// ```
 /// use handstamp_web_session::Session;
@@ -50,8 +52,61 @@ enum SentCookies {
     Other(Vec<HeaderValue>),
 }
 
+/// The session of a request, as far as it is known without waiting.
+pub(crate) struct Unsettled {
+    settled: Settled,
+    now: Timestamp,
+}
+
+impl Unsettled {
+    /// Waits for the cache.
+    pub(crate) async fn session(self: Box<Self>, module: Arc<SessionModule>, request: RequestHead<'_>) -> Session {
+        let admission = module.complete(self.settled, request, self.now).await;
+        let loses_secure_cookies = module.browser(request).loses_secure_cookies;
+        Session::new(module, admission, request.headers, loses_secure_cookies)
+    }
+}
+
 impl Session {
-    pub(crate) fn new(
+    /// The session of a request, for servers that do without [`SessionLayer`](crate::SessionLayer). They ask once for each
+    /// request, and give the response to [`write_cookies`](Self::write_cookies).
+    ///
+    /// Waits only for the cache, and only where the session lives in it.
+    ///
+    /// ```
+    /// use handstamp_web_session::{RequestHead, Session, SessionModule};
+    /// use http::{Request, Response};
+    /// use std::sync::Arc;
+    ///
+    /// async fn answer<B>(sessions: &Arc<SessionModule>, request: Request<B>) -> Response<String> {
+    ///     let session = Session::of(sessions, RequestHead::from(&request)).await;
+    ///     let name = session.active().and_then(|active| active.principal().name().map(str::to_owned));
+    ///     let mut response = Response::new(format!("Hello {}", name.as_deref().unwrap_or("stranger")));
+    ///     session.write_cookies(response.headers_mut());
+    ///     response
+    /// }
+    /// ```
+    pub async fn of(module: &Arc<SessionModule>, request: RequestHead<'_>) -> Self {
+        match Self::at_once(module, request) {
+            Ok(session) => session,
+            // Rare, and large: every future that waits for this one would have room for it.
+            Err(unsettled) => Box::pin(unsettled.session(module.clone(), request)).await,
+        }
+    }
+
+    /// The session of a request, unless it is a matter of the cache.
+    pub(crate) fn at_once(module: &Arc<SessionModule>, request: RequestHead<'_>) -> Result<Self, Box<Unsettled>> {
+        let now = module.now();
+        let browser = module.browser(request);
+        match module.settle(module.decide(request, now), browser, now) {
+            Settled::Done(admission) => {
+                Ok(Self::new(module.clone(), admission, request.headers, browser.loses_secure_cookies))
+            }
+            settled => Err(Box::new(Unsettled { settled, now })),
+        }
+    }
+
+    fn new(
         module: Arc<SessionModule>,
         admission: Admission,
         headers: &HeaderMap,
@@ -147,12 +202,20 @@ impl Session {
         result
     }
 
-    /// The `Set-Cookie` values for the response. A second call returns nothing.
-    pub(crate) fn take_cookies(&self) -> Vec<HeaderValue> {
+    /// Adds the cookies that came of the session to the headers of the response, which no shared cache may keep then. A
+    /// second call adds nothing.
+    pub fn write_cookies(&self, headers: &mut HeaderMap) {
         if !self.0.changed.load(Ordering::Acquire) {
-            return Vec::new();
+            return;
         }
-        std::mem::take(&mut self.changes().set_cookies)
+        let cookies = std::mem::take(&mut self.changes().set_cookies);
+        if cookies.is_empty() {
+            return;
+        }
+        for cookie in cookies {
+            headers.append(header::SET_COOKIE, cookie);
+        }
+        cache_control::protect(headers);
     }
 
     /// The last change of a request is the one that counts: its cookies replace those of earlier ones.

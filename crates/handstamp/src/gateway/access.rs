@@ -10,7 +10,6 @@ use super::application_headers::ApplicationHeaders;
 use super::body::Body;
 use super::federation::Federation;
 use super::problem::Problem;
-use super::proxy::Proxy;
 use super::session_life::SessionLife;
 use crate::config::{Admin, AuthenticatedCache, ForwardAuth, PathPrefix, SignIn, WebRoute};
 use handstamp_session_token::ErrorKind;
@@ -122,54 +121,34 @@ impl Access {
         self.headers.write(headers, active, now);
     }
 
-    /// Passes the request on if its session allows it.
-    pub(super) async fn answer(&self, request: Request<Body>, proxy: &Proxy, visit: Visit<'_>) -> Response<Body> {
-        let federation = &self.federation;
-        federation
-            .with_session(request, visit, |request, session| async move {
-                if federation.is_sign_out_cleanup(&request) {
-                    return Box::pin(federation.clean_up(&request.into_parts().0, &session)).await;
+    /// Lets a request pass, or answers it. A request that may pass tells the application who is there, and has no cookies left
+    /// that are none of the application's.
+    pub(super) async fn enter<'a>(&'a self, request: &mut Request<Body>, visit: Visit<'_>) -> Entrance<'a> {
+        let session = self.federation.session_of(request, visit).await;
+        let answer = match self.federation.refuse_unreadable(&session) {
+            Ok(()) if self.federation.is_sign_out_cleanup(request) => {
+                let parts = std::mem::take(request).into_parts().0;
+                Box::pin(self.federation.clean_up(&parts, &session)).await
+            }
+            Ok(()) => match self.admit(request.method(), request.uri(), request.headers(), &session) {
+                Ok(Admission::Granted(active)) => {
+                    // An application that asks for sign-in itself, with 401, gets it as WIF's did (SM §3.10).
+                    let asked = (active.is_none() && !self.required).then(|| Box::new(Asked::of(request)));
+                    self.tell(request.headers_mut(), active.as_ref(), session.module().now());
+                    self.federation.remove_own_cookies(request.headers_mut());
+                    return Entrance::Open(Guest { access: self, session, active, asked });
                 }
-                self.pass(request, &session, proxy, visit).await
-            })
-            .await
-    }
-
-    async fn pass(
-        &self,
-        mut request: Request<Body>,
-        session: &Session,
-        proxy: &Proxy,
-        visit: Visit<'_>,
-    ) -> Result<Response<Body>, Problem> {
-        let admission = self.admit(request.method(), request.uri(), request.headers(), session);
-        if let (Err(problem), Some(active)) = (&admission, session.active()) {
-            self.federation.note_denied(&active, problem.code(), visit);
-        }
-        let active = match admission? {
-            Admission::Granted(active) => active,
-            Admission::Challenged(response) => return Ok(response),
+                Ok(Admission::Challenged(response)) => Ok(response),
+                Err(problem) => {
+                    if let Some(active) = session.active() {
+                        self.federation.note_denied(&active, problem.code(), visit);
+                    }
+                    Err(problem)
+                }
+            },
+            Err(problem) => Err(problem),
         };
-        // An application that asks for sign-in itself, with 401, gets it as WIF's did (SM §3.10).
-        let challenged_by_application = (active.is_none() && !self.required)
-            .then(|| (request.method().clone(), request.uri().clone(), request.headers().clone()));
-
-        self.tell(request.headers_mut(), active.as_ref(), session.module().now());
-        self.federation.remove_own_cookies(request.headers_mut());
-        let life: Option<SessionLife> = active.clone().map(|session| self.federation.life_of(session));
-        let mut response = proxy.forward(request, visit.origin, visit.id, life).await?;
-
-        if response.status() == StatusCode::UNAUTHORIZED
-            && let Some((method, uri, headers)) = challenged_by_application
-            && self.federation.is_worth_a_challenge(&method, &headers)
-        {
-            return self.federation.challenge(&method, &uri, &headers, session);
-        }
-        self.federation.keep_own_cookies(response.headers_mut());
-        if self.no_store && active.is_some() {
-            forbid_storing(response.headers_mut());
-        }
-        Ok(response)
+        Entrance::Answered(with_cookies(answer, &session, visit))
     }
 
     /// SM-37: no redirect, because signing in again would change nothing.
@@ -189,6 +168,70 @@ impl Access {
         }
         Err(problem.action("Sign out and use another account", self.federation.sign_out_path()))
     }
+}
+
+/// Where a request goes that wants to an application.
+pub(super) enum Entrance<'a> {
+    /// On to the application, whose answer goes through [`Guest::leave`].
+    Open(Guest<'a>),
+    /// No further.
+    Answered(Response<Body>),
+}
+
+/// Who is at an application.
+pub(super) struct Guest<'a> {
+    access: &'a Access,
+    session: Session,
+    active: Option<ActiveSession>,
+    asked: Option<Box<Asked>>,
+}
+
+/// What was asked for, as it came, where the application may say that it wants a sign-in.
+struct Asked {
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+}
+
+impl Asked {
+    fn of(request: &Request<Body>) -> Self {
+        Self { method: request.method().clone(), uri: request.uri().clone(), headers: request.headers().clone() }
+    }
+}
+
+impl Guest<'_> {
+    /// How long what is begun now may last; none when nobody is signed in.
+    pub(super) fn life(&self) -> Option<SessionLife> {
+        self.active.clone().map(|session| self.access.federation.life_of(session))
+    }
+
+    /// Looks at what the application answered. Cookies that came of the session are in the answer, whatever it is.
+    pub(super) fn leave(&self, answer: Result<Response<Body>, Problem>, visit: Visit<'_>) -> Response<Body> {
+        let federation = &self.access.federation;
+        let answer = match (answer, &self.asked) {
+            (Ok(response), Some(asked))
+                if response.status() == StatusCode::UNAUTHORIZED
+                    && federation.is_worth_a_challenge(&asked.method, &asked.headers) =>
+            {
+                federation.challenge(&asked.method, &asked.uri, &asked.headers, &self.session)
+            }
+            (Ok(mut response), _) => {
+                federation.keep_own_cookies(response.headers_mut());
+                if self.access.no_store && self.active.is_some() {
+                    forbid_storing(response.headers_mut());
+                }
+                Ok(response)
+            }
+            (refused, _) => refused,
+        };
+        with_cookies(answer, &self.session, visit)
+    }
+}
+
+fn with_cookies(answer: Result<Response<Body>, Problem>, session: &Session, visit: Visit<'_>) -> Response<Body> {
+    let mut response = answer.unwrap_or_else(|problem| visit.refuse(&problem));
+    session.write_cookies(response.headers_mut());
+    response
 }
 
 /// Whether a browser asks on behalf of another site's page what that page may do (Fetch, 4.8); it sends no cookies then.

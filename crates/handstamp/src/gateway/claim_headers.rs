@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use bytes::BytesMut;
 use handstamp_claims::{ArcStr, ClaimsPrincipal};
 use handstamp_claims_headers::values;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -12,54 +13,64 @@ use crate::config::ClaimHeaders;
 #[derive(Debug, Default)]
 pub(super) struct ClaimHeaderWriter {
     headers: Vec<(HeaderName, ArcStr)>,
-    /// All names that only the gateway may set.
-    names: Vec<HeaderName>,
-    /// The names as an application might see them, see [`as_seen`].
+    /// Further names that only the gateway may set.
+    others: Vec<HeaderName>,
+    /// All names as an application might see them, see [`as_seen`].
     reserved: HashSet<String>,
 }
 
 impl ClaimHeaderWriter {
     /// A writer of these headers, which keeps `others` free from what clients send, too.
     pub(super) fn new(headers: &ClaimHeaders, others: &[&HeaderName]) -> Self {
-        let names: Vec<HeaderName> =
-            headers.iter().map(|(name, _)| name).chain(others.iter().copied()).cloned().collect();
+        let names = headers.iter().map(|(name, _)| name).chain(others.iter().copied());
         Self {
+            reserved: names.map(as_seen).collect(),
             headers: headers.iter().map(|(name, claim_type)| (name.clone(), claim_type.clone())).collect(),
-            reserved: names.iter().map(as_seen).collect(),
-            names,
+            others: others.iter().copied().cloned().collect(),
         }
     }
 
     /// Removes what the client sent under one of the names, in any spelling, and writes the claims of `principal`. A claim
     /// type of which there is no claim has no header.
     pub(super) fn write(&self, headers: &mut HeaderMap, principal: Option<&ClaimsPrincipal>) {
-        if self.names.is_empty() {
+        if self.reserved.is_empty() {
             return;
         }
-        self.remove_foreign(headers);
-        let Some(principal) = principal else { return };
+        self.remove_disguised(headers);
+        for name in &self.others {
+            headers.remove(name);
+        }
+        // One piece of memory for all values.
+        let mut text = BytesMut::with_capacity(VALUES);
         for (name, claim_type) in &self.headers {
-            let of_type = principal.claims().filter(|claim| claim.claim_type() == claim_type);
-            // What is joined is printable ASCII, and so a header value.
-            if let Some(text) = values::join(of_type.map(|claim| claim.value().as_str()))
-                && let Ok(value) = HeaderValue::try_from(text)
-            {
-                headers.insert(name, value);
-            }
+            match principal.and_then(|principal| value(&mut text, principal, claim_type)) {
+                Some(value) => headers.insert(name, value),
+                None => headers.remove(name),
+            };
         }
     }
 
-    fn remove_foreign(&self, headers: &mut HeaderMap) {
-        for name in &self.names {
-            headers.remove(name);
-        }
+    fn remove_disguised(&self, headers: &mut HeaderMap) {
         let odd = |name: &&HeaderName| name.as_str().bytes().any(|byte| !byte.is_ascii_alphanumeric() && byte != b'-');
-        let disguised: Vec<HeaderName> =
-            headers.keys().filter(odd).filter(|name| self.reserved.contains(&as_seen(name))).cloned().collect();
-        for name in disguised {
-            headers.remove(name);
+        let mut disguised = headers.keys().filter(odd).filter(|name| self.reserved.contains(&as_seen(name))).peekable();
+        if disguised.peek().is_some() {
+            for name in disguised.cloned().collect::<Vec<_>>() {
+                headers.remove(name);
+            }
         }
     }
+}
+
+/// How much memory the values usually need.
+const VALUES: usize = 256;
+
+/// The value of a header for all claims of a type, of which there is at least one. `text` is empty, and so it is left.
+fn value(text: &mut BytesMut, principal: &ClaimsPrincipal, claim_type: &ArcStr) -> Option<HeaderValue> {
+    let of_type = principal.claims().filter(|claim| claim.claim_type() == claim_type);
+    let written = values::write(text, of_type.map(|claim| claim.value().as_str()));
+    let bytes = text.split().freeze();
+    // What is joined is printable ASCII, and so a header value.
+    HeaderValue::from_maybe_shared(bytes).ok().filter(|_| written == Ok(true))
 }
 
 /// A name as applications may see it: many servers hand headers on as environment variables, in which everything but letters

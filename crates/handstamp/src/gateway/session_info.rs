@@ -19,15 +19,15 @@ const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-
 /// Who is signed in, as JSON. The session is looked at and not used: a page that asks every minute does not keep it alive.
 pub(super) async fn answer(
     federation: &Federation,
-    mut request: Parts,
+    request: Parts,
     visit: Visit<'_>,
 ) -> Result<Response<Body>, Problem> {
     if !matches!(request.method, Method::GET | Method::HEAD) {
         return Ok(Visit { form: Form::Json, ..visit }.refuse(&only_get()));
     }
-    request.extensions.insert(visit.origin.transport());
     let module = federation.sessions();
-    let decision = module.look(RequestHead::from(&request), module.now()).await;
+    let head = RequestHead { transport: Some(visit.origin.transport()), ..RequestHead::from(&request) };
+    let decision = module.look(head, module.now()).await;
     if matches!(&decision, Decision::Reject(error) if is_undecided(error)) {
         return Err(Problem::unavailable("HST-GATEWAY-STORE"));
     }

@@ -8,7 +8,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, STRICT_TRANSPORT_SECUR
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
-use super::access::Access;
+use super::access::{Access, Entrance, Guest};
 use super::admin_page::AdminPage;
 use super::application_headers::{ApplicationHeaders, TokenHeader};
 use super::body::Body;
@@ -60,10 +60,8 @@ struct Route {
 
 #[derive(Debug)]
 enum Target {
-    /// An application, for anybody.
-    Open(Proxy),
-    /// An application, for those who may.
-    Guarded(Proxy, Box<Access>),
+    /// An application: for anybody, or for those who have access.
+    Application(Proxy, Option<Box<Access>>),
     /// A relying party's own paths.
     Federation(Arc<Federation>),
     /// The built-in security token service.
@@ -184,8 +182,22 @@ impl Route {
         }
         // The future of a request has room for its largest branch, and is moved into the connection: the rare ones lie elsewhere.
         match &self.target {
-            Target::Open(proxy) => proxy.forward(proxy.admit(request)?, visit.origin, visit.id, None).await,
-            Target::Guarded(proxy, access) => Ok(access.answer(proxy.admit(request)?, proxy, visit).await),
+            Target::Application(proxy, access) => {
+                let mut request = proxy.admit(request)?;
+                let guest = match access {
+                    None => None,
+                    Some(access) => match access.enter(&mut request, visit).await {
+                        Entrance::Open(guest) => Some(guest),
+                        Entrance::Answered(response) => return Ok(response),
+                    },
+                };
+                let life = guest.as_ref().and_then(Guest::life);
+                let answer = proxy.forward(request, visit.origin, visit.id, life).await;
+                match guest {
+                    None => answer,
+                    Some(guest) => Ok(guest.leave(answer, visit)),
+                }
+            }
             Target::Federation(federation) => {
                 let request = request.map(|body| Body::request(body, OWN_BODY_LIMIT, OWN_BODY_IDLE));
                 Ok(Box::pin(federation.answer(request, visit)).await)
@@ -269,9 +281,10 @@ impl SiteBuilder<'_> {
                         self.token_header(settings.jwt_header.as_ref(), settings.jwt_audience.as_ref(), federation);
                     let headers =
                         ApplicationHeaders::new(&settings.claims_to_headers, settings.session_header.as_ref(), token);
-                    Target::Guarded(proxy, Box::new(Access::of_route(settings, Arc::clone(federation), headers)))
+                    let access = Access::of_route(settings, Arc::clone(federation), headers);
+                    Target::Application(proxy, Some(Box::new(access)))
                 }
-                None if settings.sign_in == SignIn::Off => Target::Open(proxy),
+                None if settings.sign_in == SignIn::Off => Target::Application(proxy, None),
                 None => continue,
             };
             let own = federation.filter(|_| settings.sign_in != SignIn::Off);

@@ -11,19 +11,16 @@ use crate::pages::{ContentPolicy, MessagePage, respond};
 use handstamp_claims::ArcStr;
 use handstamp_keys::SecureRandom;
 use handstamp_time::Clock;
-use handstamp_web_session::layer::SessionService;
-use handstamp_web_session::{Session, SessionModule};
+use handstamp_web_session::{RequestHead, Session, SessionModule};
 use handstamp_ws_federation::{Action, Issuer, METADATA_PATH, Parameters};
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use std::convert::Infallible;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
-use tower::ServiceExt as _;
 
-/// The built-in security token service, behind a session layer of its own. Cloning shares everything.
+/// The built-in security token service, with sessions of its own. Cloning shares everything.
 ///
 /// | Path below the configured one | Answers with |
 /// |---|---|
@@ -52,15 +49,10 @@ impl SecurityTokenService {
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let desk = Arc::clone(&self.desk);
-        let inner = tower::service_fn(move |request: Request<B>| {
-            let desk = Arc::clone(&desk);
-            async move { Ok::<_, Infallible>(desk.answer(request, client).await) }
-        });
-        match SessionService::new(inner, Arc::clone(&self.sessions)).oneshot(request).await {
-            Ok(response) => response,
-            Err(never) => match never {},
-        }
+        let session = Session::of(&self.sessions, RequestHead::from(&request)).await;
+        let mut response = self.desk.answer(request, &session, client).await;
+        session.write_cookies(response.headers_mut());
+        response
     }
 
     /// The accounts that may sign in.
@@ -114,16 +106,12 @@ impl Desk {
     /// Where the passive endpoint is, below the service's path.
     pub(super) const ENDPOINT: &'static str = "/wsfed";
 
-    async fn answer<B>(&self, request: Request<B>, client: IpAddr) -> Response<String>
+    async fn answer<B>(&self, request: Request<B>, session: &Session, client: IpAddr) -> Response<String>
     where
         B: http_body::Body + Send + 'static,
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let Some(session) = request.extensions().get::<Session>().cloned() else {
-            // The layer in `SecurityTokenService::answer` puts one into every request.
-            return self.message(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong", "Please try again.");
-        };
         let (head, body) = request.into_parts();
         let path = head.uri.path().strip_prefix(self.base.as_str()).unwrap_or_default();
         if let Some(service) = self.active.as_ref().and_then(|active| active.at(path)) {
@@ -135,9 +123,9 @@ impl Desk {
         let reads = matches!(head.method, Method::GET | Method::HEAD);
         let posts = head.method == Method::POST;
         match path {
-            "" | "/" if reads => self.home(&session),
-            Self::ENDPOINT if reads => self.passive(&head, &session).await,
-            Self::ENDPOINT if posts => self.credentials(&head, body, &session, client).await,
+            "" | "/" if reads => self.home(session),
+            Self::ENDPOINT if reads => self.passive(&head, session).await,
+            Self::ENDPOINT if posts => self.credentials(&head, body, session, client).await,
             METADATA_PATH if reads => self.metadata(),
             KEY_SET_PATH if reads => self.back_channel.key_set(),
             "" | "/" | METADATA_PATH | KEY_SET_PATH => method_not_allowed("GET, HEAD", &self.display_name),

@@ -1,7 +1,6 @@
 //! The future.
 
 use crate::Session;
-use crate::layer::cache_control;
 use http::{HeaderValue, Request, Response, StatusCode, header, request::Parts};
 use pin_project_lite::pin_project;
 use std::pin::Pin;
@@ -69,13 +68,7 @@ where
                 }
                 StateProjection::Serving { response, session } => {
                     let mut response = ready!(response.poll(context))?;
-                    let cookies = session.take_cookies();
-                    if !cookies.is_empty() {
-                        for cookie in cookies {
-                            response.headers_mut().append(header::SET_COOKIE, cookie);
-                        }
-                        cache_control::protect(response.headers_mut());
-                    }
+                    session.write_cookies(response.headers_mut());
                     return Poll::Ready(Ok(response));
                 }
                 StateProjection::Redirecting { location } => {

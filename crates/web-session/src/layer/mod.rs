@@ -7,7 +7,6 @@
 //! A self-contained session is decided about without waiting for anything and without a lock. Only references wait for
 //! the cache. A response that sets a session cookie is kept out of shared caches.
 
-mod cache_control;
 mod future;
 #[expect(clippy::module_inception, reason = "the shape of tower layers: layer.rs, service.rs, future.rs")]
 mod layer;

@@ -1,7 +1,6 @@
 //! The service.
 
 use crate::layer::future::SessionFuture;
-use crate::module::Settled;
 use crate::{RequestHead, Session, SessionModule};
 use http::{Request, Response};
 use std::mem;
@@ -37,33 +36,25 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> SessionFuture<S, ReqBody> {
-        let module = &self.module;
-        let now = module.now();
         let head = RequestHead::from(&request);
-        let browser = module.browser(head);
-        match module.settle(module.decide(head, now), browser, now) {
-            Settled::Done(admission) => {
-                if admission.active.is_none()
-                    && let Some(location) = module.path_correction(head)
+        match Session::at_once(&self.module, head) {
+            Ok(session) => {
+                if session.is_anonymous()
+                    && let Some(location) = self.module.path_correction(head)
                 {
                     return SessionFuture::redirecting(location);
                 }
-                let loses_secure_cookies = browser.loses_secure_cookies;
-                let session = Session::new(module.clone(), admission, request.headers(), loses_secure_cookies);
                 request.extensions_mut().insert(session.clone());
                 SessionFuture::serving(self.inner.call(request), session)
             }
-            unsettled => {
+            Err(unsettled) => {
                 // The service that was polled ready is the one to call.
                 let next = self.inner.clone();
                 let inner = mem::replace(&mut self.inner, next);
                 let (mut parts, body) = request.into_parts();
-                let module = module.clone();
+                let module = self.module.clone();
                 let admission = Box::pin(async move {
-                    let head = RequestHead::from(&parts);
-                    let loses_secure_cookies = module.browser(head).loses_secure_cookies;
-                    let admission = module.complete(unsettled, head, now).await;
-                    let session = Session::new(module, admission, &parts.headers, loses_secure_cookies);
+                    let session = unsettled.session(module, RequestHead::from(&parts)).await;
                     parts.extensions.insert(session.clone());
                     (parts, session)
                 });

@@ -5,6 +5,7 @@ use handstamp_session_token::SessionSecurityToken;
 use handstamp_time::Timestamp;
 use lru::LruCache;
 use std::fmt;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,12 +18,39 @@ use std::time::Duration;
 /// not kept; they are found again by a salted digest, whose comparison tells nobody anything.
 pub(crate) struct VerifiedTokens {
     salt: [u8; 32],
-    shards: [Mutex<LruCache<Fingerprint, Verified>>; SHARDS],
+    shards: [Mutex<Shard>; SHARDS],
 }
 
+type Shard = LruCache<Fingerprint, Verified, BuildHasherDefault<FingerprintHasher>>;
+
 /// What finds a cookie again.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Fingerprint([u8; 32]);
+
+impl Hash for Fingerprint {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [.., a, b, c, d, e, f, g, h] = self.0;
+        state.write_u64(u64::from_ne_bytes([a, b, c, d, e, f, g, h]));
+    }
+}
+
+/// A salted digest is a good hash already.
+#[derive(Default)]
+struct FingerprintHasher(u64);
+
+impl Hasher for FingerprintHasher {
+    fn write_u64(&mut self, end: u64) {
+        self.0 = end;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 struct Verified {
     token: Arc<SessionSecurityToken>,
@@ -43,7 +71,7 @@ impl VerifiedTokens {
         random.fill(&mut salt)?;
         let shard = || {
             // Unlike `LruCache::new`, this takes no memory ahead.
-            let mut shard = LruCache::unbounded();
+            let mut shard = LruCache::unbounded_with_hasher(BuildHasherDefault::default());
             shard.resize(of_shard);
             Mutex::new(shard)
         };
@@ -82,7 +110,7 @@ impl VerifiedTokens {
         tokens.put(fingerprint, verified);
     }
 
-    fn shard(&self, fingerprint: &Fingerprint) -> &Mutex<LruCache<Fingerprint, Verified>> {
+    fn shard(&self, fingerprint: &Fingerprint) -> &Mutex<Shard> {
         let [first, ..] = fingerprint.0;
         &self.shards[usize::from(first) % SHARDS]
     }
@@ -144,7 +172,7 @@ mod tests {
             verified.put(verified.fingerprint(0, &number.to_le_bytes()), &token, later);
         }
         let stale =
-            |shard: &Mutex<LruCache<_, Verified>>| shard.lock().unwrap().iter().any(|(_, entry)| entry.at == now);
+            |shard: &Mutex<Shard>| shard.lock().unwrap().iter().any(|(_, entry)| entry.at == now);
         assert!(!verified.shards.iter().any(stale));
     }
 

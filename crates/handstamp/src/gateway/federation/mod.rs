@@ -19,12 +19,10 @@ use std::sync::Arc;
 use handstamp_keys::SystemRandom;
 use handstamp_session_token::{ReplayCache, RevocationList};
 use handstamp_web_session::cookie::RequestCookies;
-use handstamp_web_session::layer::SessionService;
-use handstamp_web_session::{ActiveSession, Session, SessionModule};
+use handstamp_web_session::{ActiveSession, RequestHead, Session, SessionModule};
 use handstamp_ws_federation::RelyingParty;
 use http::header::{COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
 use http::{Method, Request, Response, StatusCode};
-use tower::Service;
 
 use super::Visit;
 use super::body::Body;
@@ -137,40 +135,34 @@ impl Federation {
         .await
     }
 
+    /// The session of a request. The answer, whatever it is, has to be given to its [`write_cookies`](Session::write_cookies).
+    pub(super) async fn session_of(&self, request: &Request<Body>, visit: Visit<'_>) -> Session {
+        let head = RequestHead { transport: Some(visit.origin.transport()), ..RequestHead::from(request) };
+        Session::of(&self.sessions, head).await
+    }
+
     /// Lets `serve` answer a request whose session is known. Cookies that come of it are in the answer, whatever it is.
     pub(super) async fn with_session<F>(
         &self,
-        mut request: Request<Body>,
+        request: Request<Body>,
         visit: Visit<'_>,
-        serve: impl Fn(Request<Body>, Session) -> F + Clone,
+        serve: impl FnOnce(Request<Body>, Session) -> F,
     ) -> Response<Body>
     where
         F: Future<Output = Result<Response<Body>, Problem>>,
     {
-        request.extensions_mut().insert(visit.origin.transport());
-        let inner = tower::service_fn(|request: Request<Body>| {
-            let session = request.extensions().get::<Session>().cloned();
-            let serve = serve.clone();
-            async move {
-                let answer = match session {
-                    Some(session) => match self.refuse_unreadable(&session) {
-                        Ok(()) => serve(request, session).await,
-                        Err(problem) => Err(problem),
-                    },
-                    // The layer gives every request a session, be it an anonymous one.
-                    None => Err(Problem::internal("HST-GATEWAY-SESSION")),
-                };
-                Ok::<_, std::convert::Infallible>(answer.unwrap_or_else(|problem| visit.refuse(&problem)))
-            }
-        });
-        let answer = SessionService::new(inner, Arc::clone(&self.sessions)).call(request).await;
-        match answer {
-            Ok(response) => response,
-        }
+        let session = self.session_of(&request, visit).await;
+        let answer = match self.refuse_unreadable(&session) {
+            Ok(()) => serve(request, session.clone()).await,
+            Err(problem) => Err(problem),
+        };
+        let mut response = answer.unwrap_or_else(|problem| visit.refuse(&problem));
+        session.write_cookies(response.headers_mut());
+        response
     }
 
     /// The strict policy: a cookie that cannot be read is the client's mistake, and is said to be.
-    fn refuse_unreadable(&self, session: &Session) -> Result<(), Problem> {
+    pub(super) fn refuse_unreadable(&self, session: &Session) -> Result<(), Problem> {
         match session.rejection() {
             Some(error) if self.on_unreadable == OnUnreadable::Refuse => Err(Problem::new(
                 StatusCode::BAD_REQUEST,

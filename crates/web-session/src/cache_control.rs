@@ -6,7 +6,7 @@ use http::header::{CACHE_CONTROL, HeaderMap, HeaderValue};
 ///
 /// A response that already is `private` or `no-store` stays as it is; one without `Cache-Control` becomes `no-store`;
 /// any other becomes `private, no-cache`.
-pub(super) fn protect(headers: &mut HeaderMap) {
+pub(crate) fn protect(headers: &mut HeaderMap) {
     if !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         return;
