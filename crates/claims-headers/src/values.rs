@@ -9,7 +9,6 @@
 //! ```
 
 use std::borrow::Cow;
-use std::fmt;
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
@@ -18,44 +17,24 @@ const ENCODED: &AsciiSet = &CONTROLS.add(b',').add(b'%');
 
 /// The text that stands for `values`; none when there is no value.
 pub fn join<'v>(values: impl IntoIterator<Item = &'v str>) -> Option<String> {
+    let mut values = values.into_iter();
     let mut text = String::new();
-    // Nothing fails to be written into a string.
-    write(&mut text, values).unwrap_or(false).then_some(text)
-}
-
-/// Appends the text that stands for `values`, and says whether there was any value.
-///
-/// # Errors
-/// Those of `text`.
-pub fn write<'v>(text: &mut impl fmt::Write, values: impl IntoIterator<Item = &'v str>) -> Result<bool, fmt::Error> {
-    let mut any = false;
+    push(&mut text, values.next()?);
     for value in values {
-        if any {
-            text.write_char(',')?;
-        }
-        any = true;
-        if is_plain(value.as_bytes()) {
-            text.write_str(value)?;
-        } else {
-            write_encoded(text, value)?;
-        }
+        text.push(',');
+        push(&mut text, value);
     }
-    Ok(any)
-}
-
-/// Whether a value stands for itself, as nearly all do.
-fn is_plain(value: &[u8]) -> bool {
-    let spaced = value.first() == Some(&b' ') || value.last() == Some(&b' ');
-    !spaced && value.iter().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b',' | b'%'))
+    Some(text)
 }
 
 /// Spaces at the ends are encoded too, because HTTP takes them off there.
-fn write_encoded(text: &mut impl fmt::Write, value: &str) -> fmt::Result {
-    let inner = value.trim_start_matches(' ');
-    (inner.len()..value.len()).try_for_each(|_| text.write_str("%20"))?;
-    let core = inner.trim_end_matches(' ');
-    utf8_percent_encode(core, ENCODED).try_for_each(|part| text.write_str(part))?;
-    (core.len()..inner.len()).try_for_each(|_| text.write_str("%20"))
+fn push(text: &mut String, value: &str) {
+    let core = value.trim_start_matches(' ');
+    text.extend((core.len()..value.len()).map(|_| "%20"));
+    let value = core;
+    let core = value.trim_end_matches(' ');
+    text.extend(utf8_percent_encode(core, ENCODED));
+    text.extend((core.len()..value.len()).map(|_| "%20"));
 }
 
 /// The values that a text stands for; none when no [`join`] wrote it.

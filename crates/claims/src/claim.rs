@@ -107,7 +107,7 @@ impl Claim {
 
     /// Whether the claim is of this type, compared without ASCII case (ST §1.4).
     pub fn is(&self, claim_type: &str) -> bool {
-        self.claim_type.eq_ignore_ascii_case(claim_type)
+        self.claim_type.as_str() == claim_type || self.claim_type.eq_ignore_ascii_case(claim_type)
     }
 }
 

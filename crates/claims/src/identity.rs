@@ -237,7 +237,7 @@ impl ClaimsIdentity {
 
     /// Whether there is a claim of this type, without case, with this value, exactly.
     pub fn has_claim(&self, claim_type: &str, value: &str) -> bool {
-        self.find_all(claim_type).any(|claim| claim.value() == value)
+        self.claims.iter().any(|claim| claim.value() == value && claim.is(claim_type))
     }
 
     /// The name claim that stands for the logon name: what a reader adds to a Windows identity whose name claim was

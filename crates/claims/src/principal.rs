@@ -90,7 +90,7 @@ impl ClaimsPrincipal {
 
     /// Whether there is a claim of this type, without case, with this value, exactly.
     pub fn has_claim(&self, claim_type: &str, value: &str) -> bool {
-        self.find_all(claim_type).any(|claim| claim.value() == value)
+        self.identities.iter().any(|identity| identity.has_claim(claim_type, value))
     }
 }
 

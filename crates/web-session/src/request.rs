@@ -30,10 +30,8 @@ impl<'r> RequestHead<'r> {
             return Some(host);
         }
         let host = self.headers.get(header::HOST)?.to_str().ok()?;
-        match host.strip_prefix('[') {
-            Some(v6) => v6.split(']').next(),
-            None => host.split(':').next(),
-        }
+        let (host, mark) = host.strip_prefix('[').map_or((host, b':'), |v6| (v6, b']'));
+        host.bytes().position(|byte| byte == mark).map_or(Some(host), |end| host.get(..end))
     }
 }
 

@@ -106,12 +106,7 @@ impl Session {
         }
     }
 
-    fn new(
-        module: Arc<SessionModule>,
-        admission: Admission,
-        headers: &HeaderMap,
-        loses_secure_cookies: bool,
-    ) -> Self {
+    fn new(module: Arc<SessionModule>, admission: Admission, headers: &HeaderMap, loses_secure_cookies: bool) -> Self {
         let mut sent = headers.get_all(header::COOKIE).iter();
         let cookies = match (sent.next(), sent.next()) {
             (Some(one), None) => SentCookies::One([one.clone()]),

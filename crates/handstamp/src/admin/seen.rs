@@ -1,7 +1,9 @@
 //! How many different sessions were seen, in memory that does not grow.
 
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{BuildHasher, Hash};
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use foldhash::quality::RandomState;
 
 /// Counts different sessions without remembering any: each sets one bit of a fixed number, and how many stay clear tells how many there
 /// were ("linear counting"). Off by about one percent up to 100,000 sessions.
@@ -14,7 +16,7 @@ const BITS: usize = 1 << 16;
 
 impl Default for SeenSessions {
     fn default() -> Self {
-        Self { words: (0..BITS / 64).map(|_| AtomicU64::new(0)).collect(), scatter: RandomState::new() }
+        Self { words: (0..BITS / 64).map(|_| AtomicU64::new(0)).collect(), scatter: RandomState::default() }
     }
 }
 

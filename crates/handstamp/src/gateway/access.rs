@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL, HeaderMap, HeaderValue, ORIGIN};
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL, Entry, HeaderMap, HeaderValue, ORIGIN};
 use http::{Method, Request, Response, StatusCode, Uri};
 
 use super::Visit;
@@ -13,7 +13,6 @@ use super::problem::Problem;
 use super::session_life::SessionLife;
 use crate::config::{Admin, AuthenticatedCache, ForwardAuth, PathPrefix, SignIn, WebRoute};
 use handstamp_session_token::ErrorKind;
-use handstamp_time::Timestamp;
 use handstamp_web_session::{ActiveSession, Error, Session};
 
 /// The rules of one route.
@@ -117,8 +116,8 @@ impl Access {
     }
 
     /// Writes who is there into headers.
-    pub(super) fn tell(&self, headers: &mut HeaderMap, active: Option<&ActiveSession>, now: Timestamp) {
-        self.headers.write(headers, active, now);
+    pub(super) fn tell(&self, headers: &mut HeaderMap, active: Option<&ActiveSession>, session: &Session) {
+        self.headers.write(headers, active, || session.module().now());
     }
 
     /// Lets a request pass, or answers it. A request that may pass tells the application who is there, and has no cookies left
@@ -134,7 +133,7 @@ impl Access {
                 Ok(Admission::Granted(active)) => {
                     // An application that asks for sign-in itself, with 401, gets it as WIF's did (SM §3.10).
                     let asked = (active.is_none() && !self.required).then(|| Box::new(Asked::of(request)));
-                    self.tell(request.headers_mut(), active.as_ref(), session.module().now());
+                    self.tell(request.headers_mut(), active.as_ref(), &session);
                     self.federation.remove_own_cookies(request.headers_mut());
                     return Entrance::Open(Guest { access: self, session, active, asked });
                 }
@@ -247,13 +246,13 @@ pub(super) fn is_undecided(rejection: &Error) -> bool {
 /// Keeps an answer out of every cache, also out of the one behind the back button, unless the application itself says that
 /// anybody may have it.
 fn forbid_storing(headers: &mut HeaderMap) {
-    let for_anybody = headers
-        .get_all(CACHE_CONTROL)
-        .iter()
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(','))
-        .any(|directive| matches!(directive.trim(), "public" | "immutable"));
-    if !for_anybody {
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let for_anybody = |line: &HeaderValue| {
+        let mut directives = line.to_str().unwrap_or_default().split(',');
+        directives.any(|directive| matches!(directive.trim(), "public" | "immutable"))
+    };
+    match headers.entry(CACHE_CONTROL) {
+        Entry::Occupied(lines) if lines.iter().any(for_anybody) => {}
+        Entry::Occupied(mut lines) => drop(lines.insert(HeaderValue::from_static("no-store"))),
+        Entry::Vacant(none) => drop(none.insert(HeaderValue::from_static("no-store"))),
     }
 }

@@ -35,16 +35,21 @@ impl ApplicationHeaders {
     }
 
     /// Removes what somebody else wrote under these names, and tells who is there.
-    pub(super) fn write(&self, headers: &mut HeaderMap, active: Option<&ActiveSession>, now: Timestamp) {
-        self.claims.write(headers, active.map(ActiveSession::principal));
-        let Some(active) = active else { return };
+    pub(super) fn write(
+        &self,
+        headers: &mut HeaderMap,
+        active: Option<&ActiveSession>,
+        now: impl FnOnce() -> Timestamp,
+    ) {
+        let Some(active) = active else { return self.claims.write(headers, None) };
+        self.claims.write_session(headers, active);
         if let Some(name) = &self.session
             && let Some(value) = session_header::value(active)
         {
             headers.insert(name, value);
         }
         if let Some(token) = &self.token
-            && let Some(value) = token.value(active, now)
+            && let Some(value) = token.value(active, now())
         {
             headers.insert(&token.name, value);
         }

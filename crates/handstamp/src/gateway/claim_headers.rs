@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
-use bytes::BytesMut;
+use bytes::Bytes;
 use handstamp_claims::{ArcStr, ClaimsPrincipal};
 use handstamp_claims_headers::values;
+use handstamp_web_session::ActiveSession;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::config::ClaimHeaders;
@@ -22,17 +23,28 @@ pub(super) struct ClaimHeaderWriter {
 impl ClaimHeaderWriter {
     /// A writer of these headers, which keeps `others` free from what clients send, too.
     pub(super) fn new(headers: &ClaimHeaders, others: &[&HeaderName]) -> Self {
-        let names = headers.iter().map(|(name, _)| name).chain(others.iter().copied());
         Self {
-            reserved: names.map(as_seen).collect(),
             headers: headers.iter().map(|(name, claim_type)| (name.clone(), claim_type.clone())).collect(),
             others: others.iter().copied().cloned().collect(),
+            reserved: headers.iter().map(|(name, _)| name).chain(others.iter().copied()).map(as_seen).collect(),
         }
     }
 
     /// Removes what the client sent under one of the names, in any spelling, and writes the claims of `principal`. A claim
     /// type of which there is no claim has no header.
     pub(super) fn write(&self, headers: &mut HeaderMap, principal: Option<&ClaimsPrincipal>) {
+        let mut values = ClaimValues::default();
+        self.write_values(headers, |claim_type| values.of(claim_type, principal?));
+    }
+
+    /// The same for a session, whose later requests find the values made.
+    pub(super) fn write_session(&self, headers: &mut HeaderMap, session: &ActiveSession) {
+        session.memo(|values: &mut ClaimValues| {
+            self.write_values(headers, |claim_type| values.of(claim_type, session.principal()));
+        });
+    }
+
+    fn write_values(&self, headers: &mut HeaderMap, mut value: impl FnMut(&ArcStr) -> Option<HeaderValue>) {
         if self.reserved.is_empty() {
             return;
         }
@@ -40,10 +52,8 @@ impl ClaimHeaderWriter {
         for name in &self.others {
             headers.remove(name);
         }
-        // One piece of memory for all values.
-        let mut text = BytesMut::with_capacity(VALUES);
         for (name, claim_type) in &self.headers {
-            match principal.and_then(|principal| value(&mut text, principal, claim_type)) {
+            match value(claim_type) {
                 Some(value) => headers.insert(name, value),
                 None => headers.remove(name),
             };
@@ -52,25 +62,30 @@ impl ClaimHeaderWriter {
 
     fn remove_disguised(&self, headers: &mut HeaderMap) {
         let odd = |name: &&HeaderName| name.as_str().bytes().any(|byte| !byte.is_ascii_alphanumeric() && byte != b'-');
-        let mut disguised = headers.keys().filter(odd).filter(|name| self.reserved.contains(&as_seen(name))).peekable();
-        if disguised.peek().is_some() {
-            for name in disguised.cloned().collect::<Vec<_>>() {
-                headers.remove(name);
-            }
+        let disguised: Vec<HeaderName> =
+            headers.keys().filter(odd).filter(|name| self.reserved.contains(&as_seen(name))).cloned().collect();
+        for name in disguised {
+            headers.remove(name);
         }
     }
 }
 
-/// How much memory the values usually need.
-const VALUES: usize = 256;
+/// The values of headers by claim type, as far as they were wanted; none for a type of which there is no claim.
+#[derive(Clone, Default)]
+struct ClaimValues(Vec<(ArcStr, Option<HeaderValue>)>);
 
-/// The value of a header for all claims of a type, of which there is at least one. `text` is empty, and so it is left.
-fn value(text: &mut BytesMut, principal: &ClaimsPrincipal, claim_type: &ArcStr) -> Option<HeaderValue> {
-    let of_type = principal.claims().filter(|claim| claim.claim_type() == claim_type);
-    let written = values::write(text, of_type.map(|claim| claim.value().as_str()));
-    let bytes = text.split().freeze();
-    // What is joined is printable ASCII, and so a header value.
-    HeaderValue::from_maybe_shared(bytes).ok().filter(|_| written == Ok(true))
+impl ClaimValues {
+    fn of(&mut self, claim_type: &ArcStr, principal: &ClaimsPrincipal) -> Option<HeaderValue> {
+        if let Some((_, value)) = self.0.iter().find(|(known, _)| known == claim_type) {
+            return value.clone();
+        }
+        let of_type = principal.claims().filter(|claim| claim.claim_type() == claim_type);
+        let text = values::join(of_type.map(|claim| claim.value().as_str()));
+        // What is joined is printable ASCII, and so a header value. Bytes that were copied are shared by all their clones.
+        let value = text.and_then(|text| HeaderValue::from_maybe_shared(Bytes::copy_from_slice(text.as_bytes())).ok());
+        self.0.push((claim_type.clone(), value.clone()));
+        value
+    }
 }
 
 /// A name as applications may see it: many servers hand headers on as environment variables, in which everything but letters
@@ -135,6 +150,17 @@ mod tests {
         let read = ClaimHeaders::new([(user, claim_types::NAME), (roles, claim_types::ROLE)]).principal(&headers);
         let read = read.expect("readable").expect("somebody");
         assert!(read.claims().map(Claim::value).eq(principal.claims().map(Claim::value)));
+    }
+
+    #[test]
+    fn values_that_were_made_before_are_the_same() {
+        let principal = principal(&[(claim_types::ROLE, "a,b"), (claim_types::ROLE, "c")]);
+        let mut values = ClaimValues::default();
+        for _ in 0..2 {
+            assert_eq!(values.of(&claim_types::NAME, &principal), None);
+            assert_eq!(values.of(&claim_types::ROLE, &principal).expect("roles"), "a%2Cb,c");
+        }
+        assert_eq!(values.0.len(), 2);
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl Proxy {
         Ok(request.map(|body| Body::request(body, self.max_body_size, self.idle_timeout)))
     }
 
-    /// Passes a request on. What lasts, a WebSocket or a stream of events, ends with `life`.
+    /// Passes a request on. What lasts, a WebSocket or a stream of events, asks for its `life` and ends with it.
     ///
     /// # Errors
     /// What to tell the client when there is no answer.
@@ -71,7 +71,7 @@ impl Proxy {
         mut request: Request<Body>,
         origin: &Origin,
         id: RequestId,
-        life: Option<SessionLife>,
+        life: impl FnOnce() -> Option<SessionLife>,
     ) -> Result<Response<Body>, Problem> {
         let handshake = Handshake::of(&mut request)?;
         let certificate = origin.certificate.as_ref().filter(|_| self.pass_client_certificate);
@@ -104,7 +104,7 @@ impl Proxy {
         // Which HTTP the application speaks is no matter of the client's.
         *answer.response.version_mut() = Version::HTTP_11;
         if answer.response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            let terms = Terms { idle: self.stream_idle_timeout, life, hold: origin.hold.clone() };
+            let terms = Terms { idle: self.stream_idle_timeout, life: life(), hold: origin.hold.clone() };
             return handshake.ok_or_else(Problem::upstream_broken)?.switch(answer, terms);
         }
         let (mut response, lease) = (answer.response, answer.lease);
@@ -112,7 +112,7 @@ impl Proxy {
         let lasts = is_event_stream(response.headers());
         let idle = if lasts { self.stream_idle_timeout } else { self.idle_timeout };
         let mut response = response.map(|body| Body::response(body, idle, lease));
-        if let Some(life) = life.filter(|_| lasts) {
+        if lasts && let Some(life) = life() {
             response.body_mut().end_with(life);
         }
         Ok(response)

@@ -191,7 +191,7 @@ impl Route {
                         Entrance::Answered(response) => return Ok(response),
                     },
                 };
-                let life = guest.as_ref().and_then(Guest::life);
+                let life = || guest.as_ref().and_then(Guest::life);
                 let answer = proxy.forward(request, visit.origin, visit.id, life).await;
                 match guest {
                     None => answer,

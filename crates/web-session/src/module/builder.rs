@@ -152,8 +152,7 @@ impl SessionModuleBuilder {
             (None, None) => Revocations::Own(RevocationList::new()),
         };
         Ok(SessionModule {
-            verified: VerifiedTokens::new(self.settings.verified_tokens, self.random.as_ref())
-                .map_err(TokenError::from)?,
+            verified: VerifiedTokens::new(self.settings.verified_tokens),
             settings: self.settings,
             written,
             accepted,

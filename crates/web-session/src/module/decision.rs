@@ -1,7 +1,9 @@
 //! From a request's cookies to what becomes of its session. No I/O happens here.
 
 use crate::cookie::MAX_DUPLICATES;
+use crate::module::active::Known;
 use crate::module::carrier::{CookieCarrier, Place};
+use crate::module::verified::SealedToken;
 use crate::module::{ActiveSession, Occasion, Received, Renewal};
 use crate::{Error, OnUnreadable, RequestHead, SessionModule};
 use handstamp_session_token::{
@@ -123,19 +125,24 @@ impl SessionModule {
         now: Timestamp,
     ) -> Decision {
         let size = bytes.len();
-        let verified = self.verified.as_ref().map(|verified| (verified, verified.fingerprint(place.carrier, &bytes)));
-        if let Some((verified, fingerprint)) = &verified
-            && let Some(token) = verified.get(fingerprint, now)
-        {
-            return self.judge(token, size, place, None, request, now);
-        }
+        let bytes = match &self.verified {
+            None => bytes,
+            Some(verified) => {
+                let sealed = SealedToken { carrier: place.carrier, bytes };
+                if let Some(known) = verified.get(&sealed, now) {
+                    return self.judge(known, size, place, None, request, now);
+                }
+                sealed.bytes
+            }
+        };
+        let sealed = self.verified.as_ref().map(|verified| (verified, bytes.clone()));
         match carrier.tokens.open(bytes, now) {
             Ok(Opened::Token(token)) => {
-                let token = Arc::from(token);
-                if let Some((verified, fingerprint)) = verified {
-                    verified.put(fingerprint, &token, now);
+                let known = Arc::new(Known::from(Arc::from(token)));
+                if let Some((verified, bytes)) = sealed {
+                    verified.put(SealedToken { carrier: place.carrier, bytes }, &known, now);
                 }
-                self.judge(token, size, place, None, request, now)
+                self.judge(known, size, place, None, request, now)
             }
             Ok(Opened::Reference(_)) if self.cache.is_none() => {
                 Decision::Reject(TokenError::from(Misconfigured::NoCache).into())
@@ -162,7 +169,7 @@ impl SessionModule {
             |cached: &CachedToken| cached.expires >= now && SessionTokenCacheKey::of(&cached.token).matches(&fetch.key);
         let decision = match found {
             Ok(Some(cached)) if is_it(&cached) => {
-                self.judge(cached.token.clone(), fetch.size, fetch.place, Some(&cached), request, now)
+                self.judge(Arc::new(cached.token.clone().into()), fetch.size, fetch.place, Some(&cached), request, now)
             }
             Ok(_) => self.refuse(TokenError::NotFoundInCache.into()),
             Err(error) => return Decision::Reject(error.into()),
@@ -176,7 +183,7 @@ impl SessionModule {
     /// Steps 2 to 5 of SM §1.3 for an authentic token.
     fn judge(
         &self,
-        token: Arc<SessionSecurityToken>,
+        known: Arc<Known>,
         size: usize,
         place: Place,
         cached: Option<&CachedToken>,
@@ -185,23 +192,23 @@ impl SessionModule {
     ) -> Decision {
         let revision = cached.map(|cached| cached.revision);
         let mut slides = true;
-        let (token, reissued) = match self.events.received(&token, request, now) {
-            Received::Keep => (token, None),
+        let (known, reissued) = match self.events.received(known.token(), request, now) {
+            Received::Keep => (known, None),
             Received::Replace(replacement) => {
                 slides = false;
-                (Arc::from(replacement), None)
+                (Arc::new(Known::from(Arc::from(replacement))), None)
             }
-            Received::Reissue(replacement) => (token, Some(replacement)),
+            Received::Reissue(replacement) => (known, Some(replacement)),
             Received::Cancel => return Decision::Anonymous,
         };
         let carrier = self.carriers().nth(place.carrier).unwrap_or(&self.written);
-        if let Err(error) = self.validate_by(&carrier.tokens, reissued.as_deref().unwrap_or(&token), now) {
+        if let Err(error) = self.validate_by(&carrier.tokens, reissued.as_deref().unwrap_or(known.token()), now) {
             return match error.kind() {
-                ErrorKind::Expired => Decision::Expired(token),
+                ErrorKind::Expired => Decision::Expired(known.token().clone()),
                 _ => self.refuse(error.into()),
             };
         }
-        let old = ActiveSession::new(token, size, now);
+        let old = ActiveSession::of_known(known, size, now);
         let moves = place.is_foreign();
         if let Some(new) = reissued {
             let new = self.with_fresh_context_id(*new, old.token(), now);

@@ -1,11 +1,10 @@
 //! Tokens that were verified a moment ago.
 
-use handstamp_keys::{DigestAlgorithm, Error, SecureRandom};
-use handstamp_session_token::SessionSecurityToken;
+use crate::module::active::Known;
 use handstamp_time::Timestamp;
 use lru::LruCache;
 use std::fmt;
-use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,46 +13,20 @@ use std::time::Duration;
 /// decryption: a page makes many requests within a second.
 ///
 /// What is remembered is what a token says, not that it is good: times, scope and revocations are looked at for every request.
-/// After [`MEMORY`] a cookie is opened anew, so that a key that was revoked serves nobody for longer. Cookies themselves are
-/// not kept; they are found again by a salted digest, whose comparison tells nobody anything.
+/// After [`MEMORY`] a cookie is opened anew, so that a key that was revoked serves nobody for longer.
 pub(crate) struct VerifiedTokens {
-    salt: [u8; 32],
-    shards: [Mutex<Shard>; SHARDS],
+    shards: [Mutex<LruCache<SealedToken, Verified>>; SHARDS],
 }
 
-type Shard = LruCache<Fingerprint, Verified, BuildHasherDefault<FingerprintHasher>>;
-
-/// What finds a cookie again.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Fingerprint([u8; 32]);
-
-impl Hash for Fingerprint {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        let [.., a, b, c, d, e, f, g, h] = self.0;
-        state.write_u64(u64::from_ne_bytes([a, b, c, d, e, f, g, h]));
-    }
-}
-
-/// A salted digest is a good hash already.
-#[derive(Default)]
-struct FingerprintHasher(u64);
-
-impl Hasher for FingerprintHasher {
-    fn write_u64(&mut self, end: u64) {
-        self.0 = end;
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
+/// A token as it arrived, in a kind of cookie.
+#[derive(Eq)]
+pub(super) struct SealedToken {
+    pub(super) carrier: usize,
+    pub(super) bytes: Vec<u8>,
 }
 
 struct Verified {
-    token: Arc<SessionSecurityToken>,
+    token: Arc<Known>,
     at: Timestamp,
 }
 
@@ -63,56 +36,58 @@ const MEMORY: Duration = Duration::from_secs(10);
 /// Requests of different sessions rarely wait for each other.
 const SHARDS: usize = 16;
 
+impl PartialEq for SealedToken {
+    /// In a time that tells nothing of what is remembered but its length.
+    fn eq(&self, other: &Self) -> bool {
+        let differences = || self.bytes.iter().zip(&other.bytes).fold(0, |found, (one, other)| found | (one ^ other));
+        self.carrier == other.carrier && self.bytes.len() == other.bytes.len() && differences() == 0
+    }
+}
+
+impl Hash for SealedToken {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(&self.bytes);
+    }
+}
+
 impl VerifiedTokens {
     /// Remembers about `capacity` tokens; none at all for zero.
-    pub(super) fn new(capacity: usize, random: &dyn SecureRandom) -> Result<Option<Self>, Error> {
-        let Some(of_shard) = NonZeroUsize::new(capacity.div_ceil(SHARDS)) else { return Ok(None) };
-        let mut salt = [0; 32];
-        random.fill(&mut salt)?;
+    pub(super) fn new(capacity: usize) -> Option<Self> {
+        let of_shard = NonZeroUsize::new(capacity.div_ceil(SHARDS))?;
         let shard = || {
             // Unlike `LruCache::new`, this takes no memory ahead.
-            let mut shard = LruCache::unbounded_with_hasher(BuildHasherDefault::default());
+            let mut shard = LruCache::unbounded();
             shard.resize(of_shard);
             Mutex::new(shard)
         };
-        Ok(Some(Self { salt, shards: std::array::from_fn(|_| shard()) }))
-    }
-
-    /// Finds what arrived in this kind of cookie.
-    pub(super) fn fingerprint(&self, carrier: usize, bytes: &[u8]) -> Fingerprint {
-        let mut hasher = DigestAlgorithm::Sha256.hasher();
-        hasher.update(&self.salt);
-        hasher.update(&carrier.to_le_bytes());
-        hasher.update(bytes);
-        let mut fingerprint = [0; 32];
-        fingerprint.copy_from_slice(hasher.finish().as_bytes());
-        Fingerprint(fingerprint)
+        Some(Self { shards: std::array::from_fn(|_| shard()) })
     }
 
     /// The token, if it was verified not long before `now`.
-    pub(super) fn get(&self, fingerprint: &Fingerprint, now: Timestamp) -> Option<Arc<SessionSecurityToken>> {
-        let mut tokens = self.shard(fingerprint).lock().unwrap_or_else(PoisonError::into_inner);
-        let verified = tokens.get(fingerprint)?;
+    pub(super) fn get(&self, sealed: &SealedToken, now: Timestamp) -> Option<Arc<Known>> {
+        let mut tokens = self.shard(sealed).lock().unwrap_or_else(PoisonError::into_inner);
+        let verified = tokens.get(sealed)?;
         if verified.holds_at(now) {
             return Some(Arc::clone(&verified.token));
         }
-        tokens.pop(fingerprint);
+        tokens.pop(sealed);
         None
     }
 
     /// Remembers a token that was just verified.
-    pub(super) fn put(&self, fingerprint: Fingerprint, token: &Arc<SessionSecurityToken>, now: Timestamp) {
+    pub(super) fn put(&self, sealed: SealedToken, token: &Arc<Known>, now: Timestamp) {
         let verified = Verified { token: Arc::clone(token), at: now };
-        let mut tokens = self.shard(&fingerprint).lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tokens = self.shard(&sealed).lock().unwrap_or_else(PoisonError::into_inner);
         while tokens.peek_lru().is_some_and(|(_, oldest)| !oldest.holds_at(now)) {
             tokens.pop_lru();
         }
-        tokens.put(fingerprint, verified);
+        tokens.put(sealed, verified);
     }
 
-    fn shard(&self, fingerprint: &Fingerprint) -> &Mutex<Shard> {
-        let [first, ..] = fingerprint.0;
-        &self.shards[usize::from(first) % SHARDS]
+    /// Where every kind of token ends, it is as good as random.
+    fn shard(&self, sealed: &SealedToken) -> &Mutex<LruCache<SealedToken, Verified>> {
+        let last = sealed.bytes.last().copied().unwrap_or_default();
+        &self.shards[usize::from(last) % SHARDS]
     }
 }
 
@@ -134,57 +109,58 @@ mod tests {
     use super::*;
     use handstamp_claims::{ClaimsIdentity, ClaimsPrincipal};
     use handstamp_keys::DeterministicRandom;
+    use handstamp_session_token::SessionSecurityToken;
 
-    fn token(now: Timestamp) -> Arc<SessionSecurityToken> {
+    fn token(now: Timestamp) -> Arc<Known> {
         let builder = SessionSecurityToken::builder(ClaimsPrincipal::from(ClaimsIdentity::new("Federation")));
-        Arc::new(builder.build(now, &DeterministicRandom::new(1)).unwrap())
+        Arc::new(Arc::new(builder.build(now, &DeterministicRandom::new(1)).unwrap()).into())
+    }
+
+    fn sealed(carrier: usize, bytes: &[u8]) -> SealedToken {
+        SealedToken { carrier, bytes: bytes.to_vec() }
     }
 
     #[test]
     fn a_token_is_remembered_for_ten_seconds_of_either_direction_of_the_clock() {
-        let verified = VerifiedTokens::new(100, &DeterministicRandom::new(1)).unwrap().unwrap();
+        let verified = VerifiedTokens::new(100).unwrap();
         let now: Timestamp = "2026-11-29T10:00:00Z".parse().unwrap();
         let token = token(now);
-        let fingerprint = verified.fingerprint(0, b"cookie");
-        assert!(verified.get(&fingerprint, now).is_none());
-        verified.put(fingerprint, &token, now);
+        let cookie = sealed(0, b"cookie");
+        assert!(verified.get(&cookie, now).is_none());
+        verified.put(sealed(0, b"cookie"), &token, now);
         let last = now.saturating_add(MEMORY).saturating_sub(Duration::from_millis(1));
-        assert!(Arc::ptr_eq(&verified.get(&fingerprint, last).unwrap(), &token));
-        assert!(verified.get(&verified.fingerprint(1, b"cookie"), now).is_none(), "another kind of cookie");
-        assert!(verified.get(&verified.fingerprint(0, b"cookiE"), now).is_none(), "another cookie");
-        assert!(verified.get(&fingerprint, now.saturating_add(MEMORY)).is_none());
-        verified.put(fingerprint, &token, now);
-        assert!(verified.get(&fingerprint, now.saturating_sub(Duration::from_millis(1))).is_none(), "a clock set back");
+        assert!(Arc::ptr_eq(&verified.get(&cookie, last).unwrap(), &token));
+        assert!(verified.get(&sealed(1, b"cookie"), now).is_none(), "another kind of cookie");
+        for other in [&b"Cookie"[..], b"cookiE", b"cooki", b"ccookie", b"cookie ", b""] {
+            assert!(verified.get(&sealed(0, other), now).is_none(), "another cookie");
+        }
+        assert!(verified.get(&cookie, now.saturating_add(MEMORY)).is_none());
+        verified.put(sealed(0, b"cookie"), &token, now);
+        assert!(verified.get(&cookie, now.saturating_sub(Duration::from_millis(1))).is_none(), "a clock set back");
     }
 
     #[test]
     fn what_is_remembered_is_bounded_and_goes_when_it_is_too_old() {
-        let verified = VerifiedTokens::new(64, &DeterministicRandom::new(1)).unwrap().unwrap();
+        let verified = VerifiedTokens::new(64).unwrap();
         let now: Timestamp = "2026-11-29T10:00:00Z".parse().unwrap();
         let token = token(now);
         let count = || verified.shards.iter().map(|shard| shard.lock().unwrap().len()).sum::<usize>();
         for number in 0..1_000_u32 {
-            verified.put(verified.fingerprint(0, &number.to_le_bytes()), &token, now);
+            verified.put(sealed(0, &number.to_be_bytes()), &token, now);
         }
         assert!((32..=64).contains(&count()), "{}", count());
         let later = now.saturating_add(MEMORY);
         for number in 1_000..1_200_u32 {
-            verified.put(verified.fingerprint(0, &number.to_le_bytes()), &token, later);
+            verified.put(sealed(0, &number.to_be_bytes()), &token, later);
         }
         let stale =
-            |shard: &Mutex<Shard>| shard.lock().unwrap().iter().any(|(_, entry)| entry.at == now);
+            |shard: &Mutex<LruCache<_, Verified>>| shard.lock().unwrap().iter().any(|(_, entry)| entry.at == now);
         assert!(!verified.shards.iter().any(stale));
     }
 
     #[test]
-    fn two_of_them_know_the_same_cookie_by_different_fingerprints_and_zero_is_none() {
-        let one = VerifiedTokens::new(1, &DeterministicRandom::new(1)).unwrap().unwrap();
-        let other = VerifiedTokens::new(1, &DeterministicRandom::new(2)).unwrap().unwrap();
-        assert!(one.fingerprint(0, b"cookie") != other.fingerprint(0, b"cookie"));
-        assert!(VerifiedTokens::new(0, &DeterministicRandom::new(1)).unwrap().is_none());
-        assert!(
-            VerifiedTokens::new(usize::MAX, &DeterministicRandom::new(1)).unwrap().is_some(),
-            "no memory is taken ahead"
-        );
+    fn zero_is_none_and_no_memory_is_taken_ahead() {
+        assert!(VerifiedTokens::new(0).is_none());
+        assert!(VerifiedTokens::new(usize::MAX).is_some());
     }
 }

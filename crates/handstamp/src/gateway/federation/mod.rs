@@ -16,6 +16,7 @@ mod sign_out;
 use std::fmt;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use handstamp_keys::SystemRandom;
 use handstamp_session_token::{ReplayCache, RevocationList};
 use handstamp_web_session::cookie::RequestCookies;
@@ -176,12 +177,13 @@ impl Federation {
 
     /// Takes the cookies of session and sign-in out of a request, so that the application never has them.
     pub(super) fn remove_own_cookies(&self, headers: &mut HeaderMap) {
-        let cookies = RequestCookies::new(headers);
-        if !cookies.iter().any(|(name, _)| self.owns(name)) {
-            return;
-        }
+        let mut own = false;
         let mut kept = Vec::new();
-        for (name, value) in cookies.iter().filter(|(name, _)| !self.owns(name)) {
+        for (name, value) in RequestCookies::new(headers).iter() {
+            if self.owns(name) {
+                own = true;
+                continue;
+            }
             if !kept.is_empty() {
                 kept.extend_from_slice(b"; ");
             }
@@ -189,12 +191,13 @@ impl Federation {
             kept.push(b'=');
             kept.extend_from_slice(value);
         }
-        headers.remove(COOKIE);
-        if !kept.is_empty()
-            && let Ok(value) = HeaderValue::from_bytes(&kept)
-        {
-            headers.insert(COOKIE, value);
+        if !own {
+            return;
         }
+        match HeaderValue::from_maybe_shared(Bytes::from(kept)) {
+            Ok(value) if !value.is_empty() => headers.insert(COOKIE, value),
+            _ => headers.remove(COOKIE),
+        };
     }
 
     /// Drops what an application tries to set under the names of session and sign-in.
