@@ -1,8 +1,8 @@
 //! Which application answers a request: a table built once.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashMapExt as _};
 use percent_encoding::percent_decode_str;
 
 use crate::config::{HostPattern, PathPrefix};
