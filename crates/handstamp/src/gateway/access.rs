@@ -134,7 +134,7 @@ impl Access {
                     // An application that asks for sign-in itself, with 401, gets it as WIF's did (SM §3.10).
                     let asked = (active.is_none() && !self.required).then(|| Box::new(Asked::of(request)));
                     self.tell(request.headers_mut(), active.as_ref(), &session);
-                    self.federation.remove_own_cookies(request.headers_mut());
+                    self.federation.remove_own_cookies(request.headers_mut(), active.as_ref());
                     return Entrance::Open(Guest { access: self, session, active, asked });
                 }
                 Ok(Admission::Challenged(response)) => Ok(response),

@@ -52,9 +52,9 @@ impl ActiveSession {
         Self { known, size, as_of }
     }
 
-    /// What a server makes of the token time and again, and would rather make once. There is one value of each type `T`, empty at
-    /// first; it comes back with the next request as long as the cookie is the same and
-    /// [remembered](crate::module::SessionSettingsBuilder::verified_tokens). Other requests with the cookie wait while `look` runs.
+    /// What a server makes of the session time and again, and would rather make once. There is one value of each type `T`, empty
+    /// at first; it comes back with the next request that has exactly the same `Cookie` headers, as long as the session is
+    /// [remembered](crate::module::SessionSettingsBuilder::verified_tokens). Others of these requests wait while `look` runs.
     ///
     /// ```
     /// # use handstamp_web_session::ActiveSession;

@@ -3,7 +3,7 @@
 use crate::cookie::MAX_DUPLICATES;
 use crate::module::active::Known;
 use crate::module::carrier::{CookieCarrier, Place};
-use crate::module::verified::SealedToken;
+use crate::module::verified::Verified;
 use crate::module::{ActiveSession, Occasion, Received, Renewal};
 use crate::{Error, OnUnreadable, RequestHead, SessionModule};
 use handstamp_session_token::{
@@ -72,7 +72,12 @@ impl SessionModule {
     /// Of several cookies with the session's name, sent for different paths, the first good one counts; cookies that are
     /// only read come after those that are written.
     pub fn decide(&self, request: RequestHead<'_>, now: Timestamp) -> Decision {
-        self.decide_from(Place::default(), None, request, now)
+        let known = self.verified.as_ref().and_then(|verified| verified.get(&verified.cookies(request.headers)?, now));
+        let Some(Verified { token, size, place, .. }) = known else {
+            return self.decide_from(Place::default(), None, request, now);
+        };
+        let decision = self.judge(token, size, place, None, request, now);
+        if decision.is_failure() { self.decide_from(place.next(), Some(decision), request, now) } else { decision }
     }
 
     /// Looks at the cookies of a request from a place on. `failure` is what came of earlier ones.
@@ -125,24 +130,15 @@ impl SessionModule {
         now: Timestamp,
     ) -> Decision {
         let size = bytes.len();
-        let bytes = match &self.verified {
-            None => bytes,
-            Some(verified) => {
-                let sealed = SealedToken { carrier: place.carrier, bytes };
-                if let Some(known) = verified.get(&sealed, now) {
-                    return self.judge(known, size, place, None, request, now);
-                }
-                sealed.bytes
-            }
-        };
-        let sealed = self.verified.as_ref().map(|verified| (verified, bytes.clone()));
         match carrier.tokens.open(bytes, now) {
             Ok(Opened::Token(token)) => {
-                let known = Arc::new(Known::from(Arc::from(token)));
-                if let Some((verified, bytes)) = sealed {
-                    verified.put(SealedToken { carrier: place.carrier, bytes }, &known, now);
+                let token = Arc::new(Known::from(Arc::from(token)));
+                if let Some(verified) = &self.verified
+                    && let Some(cookies) = verified.cookies(request.headers)
+                {
+                    verified.put(&cookies, Verified { token: token.clone(), size, place, at: now });
                 }
-                self.judge(known, size, place, None, request, now)
+                self.judge(token, size, place, None, request, now)
             }
             Ok(Opened::Reference(_)) if self.cache.is_none() => {
                 Decision::Reject(TokenError::from(Misconfigured::NoCache).into())

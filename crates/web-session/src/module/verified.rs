@@ -1,33 +1,44 @@
 //! Tokens that were verified a moment ago.
 
 use crate::module::active::Known;
+use crate::module::carrier::Place;
+use bytes::Bytes;
+use foldhash::quality::RandomState;
 use handstamp_time::Timestamp;
+use http::header::{COOKIE, HeaderMap, HeaderValue};
 use lru::LruCache;
 use std::fmt;
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Remembers which cookies turned out to be authentic tokens, so that the next request with the very same cookie costs no
-/// decryption: a page makes many requests within a second.
+/// Remembers in which cookies there was which authentic token, so that the next request with the very same cookies costs no
+/// decryption, and no look into them at all: a page makes many requests within a second.
 ///
 /// What is remembered is what a token says, not that it is good: times, scope and revocations are looked at for every request.
-/// After [`MEMORY`] a cookie is opened anew, so that a key that was revoked serves nobody for longer.
+/// After [`MEMORY`] the cookies are read anew, so that a key that was revoked serves nobody for longer.
 pub(crate) struct VerifiedTokens {
-    shards: [Mutex<LruCache<SealedToken, Verified>>; SHARDS],
+    scatter: RandomState,
+    shards: [Mutex<LruCache<SentCookies, Verified>>; SHARDS],
 }
 
-/// A token as it arrived, in a kind of cookie.
+/// All cookies of a request, as they were sent.
 #[derive(Eq)]
-pub(super) struct SealedToken {
-    pub(super) carrier: usize,
-    pub(super) bytes: Vec<u8>,
+pub(super) struct SentCookies {
+    line: HeaderValue,
+    hash: u64,
 }
 
-struct Verified {
-    token: Arc<Known>,
-    at: Timestamp,
+/// What cookies were found to hold.
+#[derive(Clone)]
+pub(super) struct Verified {
+    pub(super) token: Arc<Known>,
+    /// How long the token was in its cookie, in bytes.
+    pub(super) size: usize,
+    pub(super) place: Place,
+    /// When that was.
+    pub(super) at: Timestamp,
 }
 
 /// How long a token is taken for authentic without a look at the keys.
@@ -36,17 +47,21 @@ const MEMORY: Duration = Duration::from_secs(10);
 /// Requests of different sessions rarely wait for each other.
 const SHARDS: usize = 16;
 
-impl PartialEq for SealedToken {
-    /// In a time that tells nothing of what is remembered but its length.
+/// Longer ones are not remembered, so that the memory that all of them take is bounded.
+const LONGEST: usize = 8 << 10;
+
+impl PartialEq for SentCookies {
+    /// Takes a time that tells nothing of the cookies that are remembered but their length.
     fn eq(&self, other: &Self) -> bool {
-        let differences = || self.bytes.iter().zip(&other.bytes).fold(0, |found, (one, other)| found | (one ^ other));
-        self.carrier == other.carrier && self.bytes.len() == other.bytes.len() && differences() == 0
+        let (one, two) = (self.line.as_bytes(), other.line.as_bytes());
+        let differences = || one.iter().zip(two).fold(0, |found, (one, two)| found | (one ^ two));
+        self.hash == other.hash && one.len() == two.len() && differences() == 0
     }
 }
 
-impl Hash for SealedToken {
+impl Hash for SentCookies {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write(&self.bytes);
+        state.write_u64(self.hash);
     }
 }
 
@@ -60,34 +75,48 @@ impl VerifiedTokens {
             shard.resize(of_shard);
             Mutex::new(shard)
         };
-        Some(Self { shards: std::array::from_fn(|_| shard()) })
+        Some(Self { scatter: RandomState::default(), shards: std::array::from_fn(|_| shard()) })
     }
 
-    /// The token, if it was verified not long before `now`.
-    pub(super) fn get(&self, sealed: &SealedToken, now: Timestamp) -> Option<Arc<Known>> {
-        let mut tokens = self.shard(sealed).lock().unwrap_or_else(PoisonError::into_inner);
-        let verified = tokens.get(sealed)?;
+    /// The cookies in `headers`; none when there are none, or too many to be remembered.
+    pub(super) fn cookies(&self, headers: &HeaderMap) -> Option<SentCookies> {
+        let mut lines = headers.get_all(COOKIE).iter();
+        let first = lines.next()?;
+        let line = match lines.next() {
+            None => first.clone(),
+            Some(second) => {
+                let lines: Vec<&[u8]> = [first, second].into_iter().chain(lines).map(HeaderValue::as_bytes).collect();
+                HeaderValue::from_maybe_shared(Bytes::from(lines.join(&b"; "[..]))).ok()?
+            }
+        };
+        (line.len() <= LONGEST).then(|| SentCookies { hash: self.scatter.hash_one(line.as_bytes()), line })
+    }
+
+    /// What was found in these cookies, if that was not long before `now`.
+    pub(super) fn get(&self, cookies: &SentCookies, now: Timestamp) -> Option<Verified> {
+        let mut tokens = self.shard(cookies).lock().unwrap_or_else(PoisonError::into_inner);
+        let verified = tokens.get(cookies)?;
         if verified.holds_at(now) {
-            return Some(Arc::clone(&verified.token));
+            return Some(verified.clone());
         }
-        tokens.pop(sealed);
+        tokens.pop(cookies);
         None
     }
 
-    /// Remembers a token that was just verified.
-    pub(super) fn put(&self, sealed: SealedToken, token: &Arc<Known>, now: Timestamp) {
-        let verified = Verified { token: Arc::clone(token), at: now };
-        let mut tokens = self.shard(&sealed).lock().unwrap_or_else(PoisonError::into_inner);
-        while tokens.peek_lru().is_some_and(|(_, oldest)| !oldest.holds_at(now)) {
+    /// Remembers what was just found in cookies.
+    pub(super) fn put(&self, cookies: &SentCookies, verified: Verified) {
+        let mut tokens = self.shard(cookies).lock().unwrap_or_else(PoisonError::into_inner);
+        while tokens.peek_lru().is_some_and(|(_, oldest)| !oldest.holds_at(verified.at)) {
             tokens.pop_lru();
         }
-        tokens.put(sealed, verified);
+        // A copy, so that the memory that the request came in is free again.
+        if let Ok(line) = HeaderValue::from_bytes(cookies.line.as_bytes()) {
+            tokens.put(SentCookies { line, hash: cookies.hash }, verified);
+        }
     }
 
-    /// Where every kind of token ends, it is as good as random.
-    fn shard(&self, sealed: &SealedToken) -> &Mutex<LruCache<SealedToken, Verified>> {
-        let last = sealed.bytes.last().copied().unwrap_or_default();
-        &self.shards[usize::from(last) % SHARDS]
+    fn shard(&self, cookies: &SentCookies) -> &Mutex<LruCache<SentCookies, Verified>> {
+        &self.shards[cookies.hash as usize % SHARDS]
     }
 }
 
@@ -111,51 +140,74 @@ mod tests {
     use handstamp_keys::DeterministicRandom;
     use handstamp_session_token::SessionSecurityToken;
 
-    fn token(now: Timestamp) -> Arc<Known> {
+    fn found(at: Timestamp) -> Verified {
         let builder = SessionSecurityToken::builder(ClaimsPrincipal::from(ClaimsIdentity::new("Federation")));
-        Arc::new(Arc::new(builder.build(now, &DeterministicRandom::new(1)).unwrap()).into())
+        let token = Arc::new(builder.build(at, &DeterministicRandom::new(1)).unwrap());
+        Verified { token: Arc::new(token.into()), size: 7, place: Place::default(), at }
     }
 
-    fn sealed(carrier: usize, bytes: &[u8]) -> SealedToken {
-        SealedToken { carrier, bytes: bytes.to_vec() }
+    fn headers(lines: &[&str]) -> HeaderMap {
+        lines.iter().map(|line| (COOKIE, HeaderValue::from_str(line).unwrap())).collect()
+    }
+
+    fn now() -> Timestamp {
+        "2026-11-29T10:00:00Z".parse().unwrap()
     }
 
     #[test]
     fn a_token_is_remembered_for_ten_seconds_of_either_direction_of_the_clock() {
-        let verified = VerifiedTokens::new(100).unwrap();
-        let now: Timestamp = "2026-11-29T10:00:00Z".parse().unwrap();
-        let token = token(now);
-        let cookie = sealed(0, b"cookie");
-        assert!(verified.get(&cookie, now).is_none());
-        verified.put(sealed(0, b"cookie"), &token, now);
+        let (verified, now) = (VerifiedTokens::new(100).unwrap(), now());
+        let headers = headers(&["session=abc; theme=dark"]);
+        let cookies = verified.cookies(&headers).unwrap();
+        assert!(verified.get(&cookies, now).is_none());
+        let token = found(now);
+        verified.put(&cookies, token.clone());
         let last = now.saturating_add(MEMORY).saturating_sub(Duration::from_millis(1));
-        assert!(Arc::ptr_eq(&verified.get(&cookie, last).unwrap(), &token));
-        assert!(verified.get(&sealed(1, b"cookie"), now).is_none(), "another kind of cookie");
-        for other in [&b"Cookie"[..], b"cookiE", b"cooki", b"ccookie", b"cookie ", b""] {
-            assert!(verified.get(&sealed(0, other), now).is_none(), "another cookie");
+        let again = verified.get(&cookies, last).unwrap();
+        assert!(Arc::ptr_eq(&again.token, &token.token) && again.size == 7);
+        assert!(verified.get(&cookies, now.saturating_add(MEMORY)).is_none());
+        verified.put(&cookies, token);
+        assert!(verified.get(&cookies, now.saturating_sub(Duration::from_millis(1))).is_none(), "a clock set back");
+    }
+
+    #[test]
+    fn only_the_very_same_cookies_are_known_in_however_many_lines() {
+        let (verified, now) = (VerifiedTokens::new(100).unwrap(), now());
+        let is_known = |lines: &[&str]| {
+            let headers = headers(lines);
+            verified.cookies(&headers).is_some_and(|cookies| verified.get(&cookies, now).is_some())
+        };
+        verified.put(&verified.cookies(&headers(&["session=abc; theme=dark"])).unwrap(), found(now));
+        assert!(is_known(&["session=abc; theme=dark"]) && is_known(&["session=abc", "theme=dark"]));
+        for other in [
+            &["session=abc"][..],
+            &["session=abd; theme=dark"],
+            &["session=abc; theme=darK"],
+            &["theme=dark; session=abc"],
+            &["session=abc; theme=dark", ""],
+            &[""],
+            &[],
+        ] {
+            assert!(!is_known(other), "{other:?}");
         }
-        assert!(verified.get(&cookie, now.saturating_add(MEMORY)).is_none());
-        verified.put(sealed(0, b"cookie"), &token, now);
-        assert!(verified.get(&cookie, now.saturating_sub(Duration::from_millis(1))).is_none(), "a clock set back");
     }
 
     #[test]
     fn what_is_remembered_is_bounded_and_goes_when_it_is_too_old() {
-        let verified = VerifiedTokens::new(64).unwrap();
-        let now: Timestamp = "2026-11-29T10:00:00Z".parse().unwrap();
-        let token = token(now);
+        let (verified, now) = (VerifiedTokens::new(64).unwrap(), now());
+        let put = |number: u32, at| {
+            verified.put(&verified.cookies(&headers(&[&format!("session={number}")])).unwrap(), found(at));
+        };
         let count = || verified.shards.iter().map(|shard| shard.lock().unwrap().len()).sum::<usize>();
-        for number in 0..1_000_u32 {
-            verified.put(sealed(0, &number.to_be_bytes()), &token, now);
-        }
+        (0..1_000).for_each(|number| put(number, now));
         assert!((32..=64).contains(&count()), "{}", count());
         let later = now.saturating_add(MEMORY);
-        for number in 1_000..1_200_u32 {
-            verified.put(sealed(0, &number.to_be_bytes()), &token, later);
-        }
+        (1_000..1_200).for_each(|number| put(number, later));
         let stale =
             |shard: &Mutex<LruCache<_, Verified>>| shard.lock().unwrap().iter().any(|(_, entry)| entry.at == now);
         assert!(!verified.shards.iter().any(stale));
+        let long = headers(&[&"x".repeat(LONGEST), "y=1"]);
+        assert!(verified.cookies(&long).is_none());
     }
 
     #[test]

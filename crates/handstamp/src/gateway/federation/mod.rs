@@ -16,7 +16,7 @@ mod sign_out;
 use std::fmt;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::BytesMut;
 use handstamp_keys::SystemRandom;
 use handstamp_session_token::{ReplayCache, RevocationList};
 use handstamp_web_session::cookie::RequestCookies;
@@ -176,28 +176,34 @@ impl Federation {
     }
 
     /// Takes the cookies of session and sign-in out of a request, so that the application never has them.
-    pub(super) fn remove_own_cookies(&self, headers: &mut HeaderMap) {
-        let mut own = false;
-        let mut kept = Vec::new();
-        for (name, value) in RequestCookies::new(headers).iter() {
-            if self.owns(name) {
-                own = true;
-                continue;
+    pub(super) fn remove_own_cookies(&self, headers: &mut HeaderMap, session: Option<&ActiveSession>) {
+        let foreign = match session {
+            Some(session) => session.memo(|foreign: &mut ForeignCookies| {
+                foreign.0.get_or_insert_with(|| self.foreign_cookies(headers)).clone()
+            }),
+            None if RequestCookies::new(headers).iter().any(|(name, _)| self.owns(name)) => {
+                self.foreign_cookies(headers)
             }
-            if !kept.is_empty() {
-                kept.extend_from_slice(b"; ");
-            }
-            kept.extend_from_slice(name);
-            kept.push(b'=');
-            kept.extend_from_slice(value);
-        }
-        if !own {
-            return;
-        }
-        match HeaderValue::from_maybe_shared(Bytes::from(kept)) {
-            Ok(value) if !value.is_empty() => headers.insert(COOKIE, value),
-            _ => headers.remove(COOKIE),
+            None => return,
         };
+        match foreign {
+            Some(foreign) => headers.insert(COOKIE, foreign),
+            None => headers.remove(COOKIE),
+        };
+    }
+
+    /// The cookies of others, in one line.
+    fn foreign_cookies(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        let mut foreign = BytesMut::new();
+        for (name, value) in RequestCookies::new(headers).iter().filter(|(name, _)| !self.owns(name)) {
+            if !foreign.is_empty() {
+                foreign.extend_from_slice(b"; ");
+            }
+            foreign.extend_from_slice(name);
+            foreign.extend_from_slice(b"=");
+            foreign.extend_from_slice(value);
+        }
+        HeaderValue::from_maybe_shared(foreign.freeze()).ok().filter(|foreign| !foreign.is_empty())
     }
 
     /// Drops what an application tries to set under the names of session and sign-in.
@@ -227,6 +233,10 @@ impl fmt::Debug for Federation {
         f.debug_struct("Federation").field("name", &self.name).finish_non_exhaustive()
     }
 }
+
+/// What is left of the cookies of a request, once that is known.
+#[derive(Clone, Default)]
+struct ForeignCookies(Option<Option<HeaderValue>>);
 
 /// A redirect that no cache keeps.
 pub(super) fn redirect(status: StatusCode, location: &str) -> Result<Response<Body>, Problem> {
