@@ -24,14 +24,12 @@ impl<'r> RequestHead<'r> {
         RequestCookies::new(self.headers)
     }
 
-    /// The name of the host the browser asked for, without its port.
-    fn host(self) -> Option<&'r str> {
-        if let Some(host) = self.uri.host() {
-            return Some(host);
+    /// The host the browser asked for, perhaps with a port.
+    pub(crate) fn host(self) -> Option<&'r str> {
+        match self.uri.authority() {
+            Some(authority) => Some(authority.host()),
+            None => self.headers.get(header::HOST)?.to_str().ok(),
         }
-        let host = self.headers.get(header::HOST)?.to_str().ok()?;
-        let (host, mark) = host.strip_prefix('[').map_or((host, b':'), |v6| (v6, b']'));
-        host.bytes().position(|byte| byte == mark).map_or(Some(host), |end| host.get(..end))
     }
 }
 
@@ -102,12 +100,6 @@ impl TransportDetection {
             Self::AlwaysPlain => Some(Transport::Plain),
         }
     }
-
-    /// Whether a browser would drop a `Secure` cookie in the response (SM-23). Browsers keep it when the host is
-    /// the machine itself: `localhost` and the loopback addresses.
-    pub(crate) fn loses_secure_cookies(self, request: RequestHead<'_>) -> bool {
-        self.transport(request) == Some(Transport::Plain) && !request.host().is_some_and(is_loopback)
-    }
 }
 
 fn of_scheme(scheme: &str) -> Transport {
@@ -127,9 +119,15 @@ fn forwarded_scheme(headers: &HeaderMap) -> Option<&str> {
     forwarded.or_else(|| last("x-forwarded-proto").map(str::trim))
 }
 
-fn is_loopback(host: &str) -> bool {
+/// Whether a host, perhaps with a port, is the machine itself: `localhost` or a loopback address.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    let host = match host.strip_prefix('[') {
+        Some(v6) => v6.split(']').next(),
+        None => host.split(':').next(),
+    };
+    let host = host.unwrap_or_default();
     host.rsplit('.').next().is_some_and(|top| top.eq_ignore_ascii_case("localhost"))
-        || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -181,23 +179,5 @@ mod tests {
         let mut request = request("http://a.example/", &[]);
         request.extensions_mut().insert(Transport::Tls);
         assert_eq!(TransportDetection::AlwaysPlain.transport(RequestHead::from(&request)), Some(Transport::Tls));
-    }
-
-    #[test]
-    fn sm_23_secure_cookies_survive_plain_http_only_on_this_machine() {
-        for (host, loses) in [
-            ("app.example", true),
-            ("localhost:8080", false),
-            ("shop.localhost", false),
-            ("127.0.0.1:80", false),
-            ("[::1]:80", false),
-            ("10.0.0.1", true),
-            ("localhost.example", true),
-        ] {
-            let request = request("/", &[("host", host)]);
-            let head = RequestHead::from(&request);
-            assert_eq!(TransportDetection::AlwaysPlain.loses_secure_cookies(head), loses, "{host}");
-            assert!(!TransportDetection::AlwaysTls.loses_secure_cookies(head));
-        }
     }
 }

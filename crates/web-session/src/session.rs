@@ -2,7 +2,7 @@
 
 use crate::cookie::RequestCookies;
 use crate::module::{ActiveSession, Admission, Browser, SessionModule, Settled, SignIn, SignOutCause};
-use crate::{Error, RequestHead, cache_control};
+use crate::{Error, RequestHead, Transport, cache_control};
 use handstamp_time::Timestamp;
 use http::{HeaderMap, HeaderValue, header};
 use std::fmt;
@@ -33,7 +33,8 @@ struct Shared {
     active: Option<ActiveSession>,
     rejection: Option<Error>,
     cookies: SentCookies,
-    loses_secure_cookies: bool,
+    transport: Option<Transport>,
+    host: Option<Box<str>>,
     /// Whether `changes` holds anything. Requests that change nothing never lock.
     changed: AtomicBool,
     changes: Mutex<Changes>,
@@ -62,8 +63,7 @@ impl Unsettled {
     /// Waits for the cache.
     pub(crate) async fn session(self: Box<Self>, module: Arc<SessionModule>, request: RequestHead<'_>) -> Session {
         let admission = module.complete(self.settled, request, self.now).await;
-        let loses_secure_cookies = module.browser(request).loses_secure_cookies;
-        Session::new(module, admission, request.headers, loses_secure_cookies)
+        Session::new(&module, admission, request.headers, module.browser(request))
     }
 }
 
@@ -99,14 +99,12 @@ impl Session {
         let now = module.now();
         let browser = module.browser(request);
         match module.settle(module.decide(request, now), browser, now) {
-            Settled::Done(admission) => {
-                Ok(Self::new(module.clone(), admission, request.headers, browser.loses_secure_cookies))
-            }
+            Settled::Done(admission) => Ok(Self::new(module, admission, request.headers, browser)),
             settled => Err(Box::new(Unsettled { settled, now })),
         }
     }
 
-    fn new(module: Arc<SessionModule>, admission: Admission, headers: &HeaderMap, loses_secure_cookies: bool) -> Self {
+    fn new(module: &Arc<SessionModule>, admission: Admission, headers: &HeaderMap, browser: Browser<'_>) -> Self {
         let mut sent = headers.get_all(header::COOKIE).iter();
         let cookies = match (sent.next(), sent.next()) {
             (Some(one), None) => SentCookies::One([one.clone()]),
@@ -115,11 +113,12 @@ impl Session {
         };
         let Admission { active, set_cookies, rejection } = admission;
         Self(Arc::new(Shared {
-            module,
+            module: module.clone(),
             active,
             rejection,
             cookies,
-            loses_secure_cookies,
+            transport: browser.transport,
+            host: browser.host.map(Box::from),
             changed: AtomicBool::new(!set_cookies.is_empty()),
             changes: Mutex::new(Changes { active: None, set_cookies }),
         }))
@@ -228,7 +227,11 @@ impl Session {
             SentCookies::One(cookies) => &cookies[..],
             SentCookies::Other(cookies) => cookies,
         };
-        Browser { cookies: RequestCookies::from_values(cookies), loses_secure_cookies: self.0.loses_secure_cookies }
+        Browser {
+            cookies: RequestCookies::from_values(cookies),
+            transport: self.0.transport,
+            host: self.0.host.as_deref(),
+        }
     }
 }
 

@@ -5,7 +5,8 @@ use crate::module::{
     ActiveSession, Created, Decision, Fetch, Occasion, Renewal, SessionMode, SignIn, SignOutCause, SignOutEvent,
     SignOutFailure,
 };
-use crate::{Error, RequestHead, SessionModule, SettingsError};
+use crate::request::is_loopback;
+use crate::{Error, RequestHead, SessionModule, SettingsError, Transport};
 use handstamp_session_token::{
     ErrorKind, NewEntry, Revocation, SessionSecurityToken, SessionSecurityTokenBuilder, SessionTokenCacheKey,
 };
@@ -19,8 +20,18 @@ use std::time::Duration;
 pub struct Browser<'r> {
     /// The cookies it sent.
     pub cookies: RequestCookies<'r>,
-    /// Whether it would drop a `Secure` cookie, because it came over plain HTTP (SM-23).
-    pub loses_secure_cookies: bool,
+    /// How it reached the site; none when nothing tells.
+    pub transport: Option<Transport>,
+    /// The host that it asked for, perhaps with a port. Matters only where the transport is plain.
+    pub host: Option<&'r str>,
+}
+
+impl Browser<'_> {
+    /// Whether it would drop a `Secure` cookie, because it came over plain HTTP (SM-23). Browsers keep it when the host is the
+    /// machine itself: `localhost` and the loopback addresses.
+    pub fn loses_secure_cookies(self) -> bool {
+        self.transport == Some(Transport::Plain) && !self.host.is_some_and(is_loopback)
+    }
 }
 
 /// What became of a request's session.
@@ -155,11 +166,9 @@ impl SessionModule {
 
     /// What is to be known of the browser that sent a request.
     pub fn browser<'r>(&self, request: RequestHead<'r>) -> Browser<'r> {
-        Browser {
-            cookies: request.cookies(),
-            loses_secure_cookies: self.cookies().settings().secure()
-                && self.settings.transport.loses_secure_cookies(request),
-        }
+        let transport = self.settings.transport.transport(request);
+        let host = if transport == Some(Transport::Plain) { request.host() } else { None };
+        Browser { cookies: request.cookies(), transport, host }
     }
 
     /// Where to redirect a `GET` without a session whose path differs from the cookie's by case alone; none unless
@@ -314,7 +323,7 @@ impl SessionModule {
         now: Timestamp,
     ) -> Result<(usize, Vec<HeaderValue>), Error> {
         let cookies = self.cookies();
-        if browser.loses_secure_cookies {
+        if cookies.settings().secure() && browser.loses_secure_cookies() {
             return Err(Error::SecureCookieOverPlainHttp { name: cookies.settings().name().to_owned() });
         }
         let bytes = self.written.tokens.write(token, now, self.random.as_ref())?;
@@ -383,4 +392,31 @@ pub(super) fn audit(event: &'static str, token: &SessionSecurityToken) {
         reference = token.is_reference_mode(),
         "session {event}"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderMap;
+
+    #[test]
+    fn sm_23_secure_cookies_survive_plain_http_only_on_this_machine() {
+        for (host, loses) in [
+            ("app.example", true),
+            ("localhost:8080", false),
+            ("shop.localhost", false),
+            ("127.0.0.1:80", false),
+            ("[::1]:80", false),
+            ("[::1]", false),
+            ("10.0.0.1", true),
+            ("localhost.example", true),
+        ] {
+            let headers = HeaderMap::new();
+            let cookies = RequestCookies::new(&headers);
+            let browser = |transport| Browser { cookies, transport, host: Some(host) };
+            assert_eq!(browser(Some(Transport::Plain)).loses_secure_cookies(), loses, "{host}");
+            assert!(!browser(Some(Transport::Tls)).loses_secure_cookies());
+            assert!(!browser(None).loses_secure_cookies());
+        }
+    }
 }
