@@ -353,6 +353,28 @@ async fn an_application_cannot_touch_the_cookies_of_the_session() {
 }
 
 #[tokio::test]
+async fn every_request_of_a_session_tells_the_application_the_same_and_hands_its_own_cookies_on() {
+    let (site, application) = (Site::new(), Application::hello().await);
+    let gateway = site.gateway(application.address, Options::default()).await;
+    let mut browser = Browser::default();
+    browser.sign_in(&site, &gateway, "/", "alice", &["admin"]).await;
+    let mut other = Browser::default();
+    other.sign_in(&site, &gateway, "/", "bob", &[]).await;
+    let forged = "Accept: text/html\r\nX-User: root\r\nX_Roles: root\r\n";
+    for theme in ["dark", "dark", "light", "dark", "light"] {
+        browser.cookies.insert("a-theme".to_owned(), theme.to_owned());
+        browser.send(&gateway, "GET", "/", forged, "").await;
+        other.send(&gateway, "GET", "/", forged, "").await;
+        let [.., first, second] = &application.received()[..] else { panic!("two requests") };
+        assert_eq!(first.headers()["x-user"], "alice");
+        assert_eq!(first.headers()["x-roles"], "admin");
+        assert_eq!(first.headers()["cookie"], format!("a-theme={theme}"));
+        assert_eq!(second.headers()["x-user"], "bob");
+        assert!(["x-roles", "x_roles", "cookie"].iter().all(|name| !second.headers().contains_key(*name)));
+    }
+}
+
+#[tokio::test]
 async fn where_sign_in_is_optional_the_application_decides() {
     let (site, application) = (
         Site::new(),

@@ -7,7 +7,7 @@ use handstamp_session_token::{
 };
 use handstamp_time::Timestamp;
 use handstamp_web_session::cookie::{ChunkedCookieHandler, CookieSettings};
-use handstamp_web_session::{SessionMode, SessionSettings};
+use handstamp_web_session::{Session, SessionMode, SessionSettings};
 use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
@@ -146,4 +146,28 @@ async fn one_changed_character_is_another_cookie() {
         assert!(app.send(headers, async |_| ()).await.0.session.is_anonymous(), "at {at}");
     }
     assert!(is_known(&mut app).await);
+}
+
+#[tokio::test]
+async fn what_a_server_keeps_beside_a_session_is_there_for_the_very_same_cookies() {
+    let mut app = signed_in(SessionSettings::default()).await;
+    let count = async |session: Session| {
+        session.active().unwrap().memo(|visits: &mut usize| {
+            *visits += 1;
+            *visits
+        })
+    };
+    let mut with_another = app.browser.request("/");
+    let line = format!("theme=dark; {}", with_another[http::header::COOKIE].to_str().unwrap());
+    with_another.insert(http::header::COOKIE, line.try_into().unwrap());
+    for visit in 1..=3 {
+        assert_eq!(app.visit_with(count).await.1, visit);
+        assert_eq!(app.send(with_another.clone(), count).await.1, visit, "other cookies, counted apart");
+    }
+    assert_eq!(
+        app.visit_with(async |session: Session| session.active().unwrap().memo(|text: &mut String| text.len())).await.1,
+        0
+    );
+    app.clock.advance(Duration::from_secs(10));
+    assert_eq!(app.visit_with(count).await.1, 1, "read anew");
 }
