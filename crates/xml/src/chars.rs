@@ -11,6 +11,13 @@ pub(crate) fn is_char(c: char) -> bool {
     }
 }
 
+/// Whether a text holds nothing else.
+pub(crate) fn is_text(text: &str) -> bool {
+    // Without a branch for each byte. U+FFFE and U+FFFF begin with EF.
+    let doubtful = text.bytes().fold(false, |doubtful, byte| doubtful | (byte < 0x20) | (byte == 0xEF));
+    !doubtful || text.chars().all(is_char)
+}
+
 /// `NameStartChar` without the colon.
 pub(crate) fn is_name_start(c: char) -> bool {
     matches!(c,

@@ -1,6 +1,6 @@
 //! Writing text and attribute values as Canonical XML wants them (Canonical XML 1.0 §2.3).
 
-use crate::chars::is_char;
+use crate::chars::is_text;
 use crate::error::{Error, WriterMisuse};
 use crate::scan::any_special;
 
@@ -28,7 +28,7 @@ pub fn attribute_value(value: &str) -> String {
 /// [`Error::Writer`] for a character that XML cannot hold.
 pub fn append_text(out: &mut String, text: &str) -> Result<(), Error> {
     const SPECIAL: u64 = set(b"&<>\r");
-    if text.bytes().any(|byte| byte < 0x20 || byte == 0xEF) && !text.chars().all(is_char) {
+    if !is_text(text) {
         return Err(WriterMisuse::Character.into());
     }
     let mut done = 0;

@@ -1,6 +1,6 @@
 //! Writing XML that is in canonical form from the start.
 
-use crate::chars::{is_char, is_ncname};
+use crate::chars::{is_ncname, is_text};
 use crate::error::{Error, WriterMisuse, excerpt};
 use crate::escape::{push_attribute_value, push_text};
 use crate::names;
@@ -76,7 +76,15 @@ struct Attribute {
 impl Writer {
     /// A writer for a document, or for a part that stands on its own.
     pub fn new() -> Self {
-        Self::default()
+        // What a token or a small message needs, so that it does not grow by doubling.
+        Self {
+            out: Vec::with_capacity(1024),
+            pool: String::with_capacity(512),
+            scope: Vec::with_capacity(8),
+            open: Vec::with_capacity(8),
+            attributes: Vec::with_capacity(4),
+            ..Self::default()
+        }
     }
 
     /// Writes `<?xml version="1.0" encoding="utf-8"?>`. Only as the first thing; canonical forms have none.
@@ -309,7 +317,7 @@ impl Writer {
     }
 
     fn check_text(&mut self, text: &str) {
-        if text.bytes().any(|b| b < 0x20 || b == 0xEF) && !text.chars().all(is_char) {
+        if !is_text(text) {
             self.remember(WriterMisuse::Character);
         }
     }

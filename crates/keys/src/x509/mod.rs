@@ -4,6 +4,7 @@ mod certificate;
 mod identity;
 mod name;
 mod pkcs12;
+mod recent;
 mod trust;
 
 pub use certificate::{Certificate, KeyUsage};

@@ -1,4 +1,5 @@
 use super::certificate::Certificate;
+use super::recent::RecentCertificates;
 use crate::{DigestAlgorithm, Error, digest};
 use handstamp_time::Timestamp;
 use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
@@ -31,6 +32,7 @@ pub struct CertificateTrust {
     revocations: Vec<std::sync::Arc<CertRevocationList<'static>>>,
     expired_pins: bool,
     signers: Option<HashSet<String>>,
+    recent: RecentCertificates,
 }
 
 impl CertificateTrust {
@@ -108,11 +110,26 @@ impl CertificateTrust {
         self.pinned_sha256.is_empty() && self.pinned_sha1.is_empty() && self.roots.is_empty()
     }
 
+    /// Reads a certificate that came with a message. One that was trusted lately is not taken apart again, and its key is ready for
+    /// use; whether it is trusted now is decided by [`check`](Self::check) as for any other.
+    ///
+    /// # Errors
+    /// Those of [`Certificate::from_der`].
+    pub fn read(&self, der: &[u8]) -> Result<Certificate, Error> {
+        self.recent.find(der).map_or_else(|| Certificate::from_der(der), Ok)
+    }
+
     /// Decides about a certificate. `others` are the ones that came with it; a chain may lead through them.
     ///
     /// # Errors
     /// [`Error::Untrusted`] with the reason, for the log.
     pub fn check(&self, certificate: &Certificate, others: &[Certificate], now: Timestamp) -> Result<TrustedBy, Error> {
+        let trusted_by = self.decide(certificate, others, now)?;
+        self.recent.remember(certificate);
+        Ok(trusted_by)
+    }
+
+    fn decide(&self, certificate: &Certificate, others: &[Certificate], now: Timestamp) -> Result<TrustedBy, Error> {
         let untrusted = |reason: String| Error::Untrusted {
             subject: certificate.subject().as_str().chars().take(128).collect(),
             thumbprint: hex(certificate.sha256_thumbprint()),

@@ -231,7 +231,8 @@ impl Opening<'_, '_> {
     }
 
     fn read_certificate(&mut self, element: Element<'_>, position: usize) -> Result<EntryKind, Error> {
-        let BinarySecurityToken { certificate, .. } = BinarySecurityToken::parse(element)?;
+        let read = |der: &[u8]| self.receiver.read_certificate(der);
+        let BinarySecurityToken { certificate, .. } = BinarySecurityToken::parse_with(element, read)?;
         if !self.may_include_certificate() {
             return Err(Error::refused(
                 "SC 9 step 12",

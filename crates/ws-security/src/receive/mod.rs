@@ -207,6 +207,15 @@ impl<'a> Receiver<'a> {
         }
     }
 
+    /// A certificate that came with a message. Most are known already.
+    fn read_certificate(&self, der: &[u8]) -> Result<Certificate, handstamp_keys::Error> {
+        match (self.peer_certificate, self.peer_trust) {
+            (Some(peer), _) if peer.der() == der => Ok(peer.clone()),
+            (_, Some(trust)) => trust.read(der),
+            (_, None) => Certificate::from_der(der),
+        }
+    }
+
     fn check_trust(&self, certificate: &Certificate, now: Timestamp) -> Result<(), Error> {
         if self.peer_certificate == Some(certificate) {
             return Ok(());

@@ -17,6 +17,14 @@ pub struct BinarySecurityToken {
 impl BinarySecurityToken {
     /// Reads the element. Only single X.509 certificates in base64 are known.
     pub fn parse(element: Element<'_>) -> Result<Self, Error> {
+        Self::parse_with(element, Certificate::from_der)
+    }
+
+    /// Reads the element, and the certificate in it by `read`.
+    pub(crate) fn parse_with(
+        element: Element<'_>,
+        read: impl FnOnce(&[u8]) -> Result<Certificate, handstamp_keys::Error>,
+    ) -> Result<Self, Error> {
         if !element.is(names::WSSE, "BinarySecurityToken") || element.children().next().is_some() {
             return Err(malformed("it is another element, or holds some"));
         }
@@ -26,7 +34,7 @@ impl BinarySecurityToken {
         if element.attribute("EncodingType").is_some_and(|encoding| encoding != BASE64_BINARY) {
             return Err(malformed("its EncodingType is not Base64Binary"));
         }
-        let certificate = from_base64(&element.text()).and_then(|der| Certificate::from_der(&der).ok());
+        let certificate = from_base64(&element.text()).and_then(|der| read(&der).ok());
         Ok(Self {
             id: token_id(element).map(str::to_owned),
             certificate: certificate.ok_or_else(|| malformed("its content is not a certificate"))?,
