@@ -134,7 +134,7 @@ impl From<Timestamp> for SystemTime {
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let civil = self.civil();
-        civil.fmt_seconds(f)?;
+        let mut text = Text::of_seconds(&civil);
         if civil.fraction != 0 {
             let mut digits = civil.fraction;
             let mut width = 7;
@@ -142,9 +142,11 @@ impl fmt::Display for Timestamp {
                 digits /= 10;
                 width -= 1;
             }
-            write!(f, ".{digits:0width$}")?;
+            text.push(b'.');
+            text.push_digits(digits, width);
         }
-        f.write_str("Z")
+        text.push(b'Z');
+        f.write_str(text.as_str())
     }
 }
 
@@ -161,8 +163,11 @@ pub struct Milliseconds(Timestamp);
 impl fmt::Display for Milliseconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let civil = self.0.civil();
-        civil.fmt_seconds(f)?;
-        write!(f, ".{:03}Z", civil.fraction / 10_000)
+        let mut text = Text::of_seconds(&civil);
+        text.push(b'.');
+        text.push_digits(civil.fraction / 10_000, 3);
+        text.push(b'Z');
+        f.write_str(text.as_str())
     }
 }
 
@@ -191,10 +196,43 @@ struct Civil {
     fraction: i64,
 }
 
-impl Civil {
-    fn fmt_seconds(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { year, month, day, hour, minute, second, .. } = self;
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
+/// A date and time that is being written. Every secured message has several: the machinery of `fmt` takes ten times as long.
+struct Text {
+    bytes: [u8; Self::LONGEST],
+    len: usize,
+}
+
+impl Text {
+    const LONGEST: usize = "yyyy-MM-ddTHH:mm:ss.fffffffZ".len();
+
+    /// `yyyy-MM-ddTHH:mm:ss`.
+    fn of_seconds(civil: &Civil) -> Self {
+        let Civil { year, month, day, hour, minute, second, .. } = *civil;
+        let mut text = Self { bytes: [0; Self::LONGEST], len: 0 };
+        text.push_digits(year, 4);
+        for (before, number) in [(b'-', month), (b'-', day), (b'T', hour), (b':', minute), (b':', second)] {
+            text.push(before);
+            text.push_digits(number, 2);
+        }
+        text
+    }
+
+    fn push(&mut self, byte: u8) {
+        if let Some(place) = self.bytes.get_mut(self.len) {
+            *place = byte;
+            self.len += 1;
+        }
+    }
+
+    /// The last `width` decimal digits of a number.
+    fn push_digits(&mut self, number: i64, width: u32) {
+        for place in (0..width).rev() {
+            self.push(b'0' + (number / 10_i64.pow(place) % 10) as u8);
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        self.bytes.get(..self.len).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
     }
 }
 

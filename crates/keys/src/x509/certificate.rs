@@ -4,7 +4,7 @@ use crate::{Error, KeyPolicy, PublicKey, constant_time_eq, digest};
 use handstamp_time::Timestamp;
 use rustls_pki_types::pem::{self, SectionKind};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use x509_parser::prelude::{FromDer, ParsedExtension, X509Certificate};
 
 /// An X.509 certificate, read once. Cloning is cheap; two certificates are equal when all their bytes are.
@@ -18,6 +18,7 @@ struct Inner {
     subject: DistinguishedName,
     issuer: DistinguishedName,
     serial: Vec<u8>,
+    serial_decimal: OnceLock<String>,
     subject_key_identifier: Option<Vec<u8>>,
     valid_from: Timestamp,
     valid_to: Timestamp,
@@ -62,6 +63,7 @@ impl Certificate {
             subject: DistinguishedName::from_x509(parsed.subject()),
             issuer: DistinguishedName::from_x509(parsed.issuer()),
             serial: parsed.raw_serial().to_vec(),
+            serial_decimal: OnceLock::new(),
             subject_key_identifier,
             valid_from: time(parsed.validity().not_before.timestamp()),
             valid_to: time(parsed.validity().not_after.timestamp()),
@@ -150,8 +152,8 @@ impl Certificate {
     }
 
     /// The serial number in decimal, as `ds:X509SerialNumber` has it.
-    pub fn serial_decimal(&self) -> String {
-        decimal(&self.0.serial)
+    pub fn serial_decimal(&self) -> &str {
+        self.0.serial_decimal.get_or_init(|| decimal(&self.0.serial))
     }
 
     /// Whether a `ds:X509IssuerSerial` names this certificate. Use it to find a certificate, never to trust one.

@@ -137,7 +137,7 @@ impl<'s> Protecting<'s> {
             (WssVersion::V10, Some(identifier)) => ReferenceTarget::SubjectKeyIdentifier(identifier.to_vec()),
             (WssVersion::V10, None) => ReferenceTarget::IssuerSerial {
                 issuer: certificate.issuer().as_str().to_owned(),
-                serial: certificate.serial_decimal(),
+                serial: certificate.serial_decimal().to_owned(),
             },
         };
         SecurityTokenReference::new(target)
