@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::send::message::{HeaderBlock, Message};
 use handstamp_keys::{DigestAlgorithm, DigestValue};
 use handstamp_xml::{Document, Element, ParseOptions, c14n, escape, names};
+use std::ops::Range;
 
 /// The envelope of one message.
 ///
@@ -140,24 +141,31 @@ impl<'m> Frame<'m> {
         hasher.finish()
     }
 
-    /// The digest of the body with this `u:Id` and content.
+    /// The digest of the body with this `u:Id` and content, whose canonical form leaves out what is `redundant`.
     pub(super) fn digest_body(
         &self,
         algorithm: DigestAlgorithm,
         id: &str,
         content: &str,
-        is_ready: bool,
+        redundant: Option<&[Range<usize>]>,
     ) -> Result<DigestValue, Error> {
-        if !is_ready {
+        let Some(redundant) = redundant else {
             let [soap, ..] = self.declared(Declared::SoapUtility);
             let text = ["<s:Body", soap, " u:Id=\"", id, "\">", content, "</s:Body>"].concat();
             return digest_parsed(algorithm, text, |document| Some(document.root()));
-        }
+        };
         let mut hasher = algorithm.hasher();
         let [soap, ..] = self.declared(Declared::SoapUtility);
-        for part in ["<s:Body", soap, " u:Id=\"", id, "\">", content, "</s:Body>"] {
+        for part in ["<s:Body", soap, " u:Id=\"", id, "\">"] {
             hasher.update(part.as_bytes());
         }
+        let mut done = 0;
+        for range in redundant {
+            hasher.update(content.get(done..range.start).unwrap_or_default().as_bytes());
+            done = range.end;
+        }
+        hasher.update(content.get(done..).unwrap_or_default().as_bytes());
+        hasher.update(b"</s:Body>");
         Ok(hasher.finish())
     }
 
@@ -182,7 +190,7 @@ impl<'m> Frame<'m> {
     }
 
     fn declared(&self, declared: Declared) -> [&str; 2] {
-        let part = |range: std::ops::Range<usize>| self.declarations.get(range).unwrap_or_default();
+        let part = |range: Range<usize>| self.declarations.get(range).unwrap_or_default();
         let (soap, utility, end) = (self.soap_at, self.utility_at, self.declarations.len());
         match declared {
             Declared::AddressingSoapUtility => [part(0..end), ""],

@@ -8,6 +8,7 @@ use crate::send::envelope::Frame;
 use crate::send::standalone::{Standalone, content_of, parse_content};
 use crate::soap::{Envelope, SoapVersion};
 use handstamp_xml::{Document, Element, ParseOptions, names};
+use std::ops::Range;
 
 /// A message to protect: addressing headers, application headers, body.
 ///
@@ -49,8 +50,8 @@ pub struct Message {
 #[derive(Debug, Clone, Default)]
 pub struct Body {
     xml: String,
-    /// Whether the content needs no work before it is digested inside an envelope of ours.
-    is_ready: bool,
+    /// What its canonical form inside an envelope of ours leaves out; none when that takes parsing.
+    redundant: Option<Vec<Range<usize>>>,
     /// Whether identifiers in it might be some of ours.
     may_hold_ids: bool,
 }
@@ -207,15 +208,36 @@ impl Body {
         &self.xml
     }
 
-    /// Whether, inside the envelope, the content is its own canonical form: it does not declare again what the body declares.
-    pub(super) fn is_ready(&self) -> bool {
-        self.is_ready
+    /// The stretches of the content that its canonical form inside the envelope leaves out: what the body declares already. None
+    /// when that is not all that it takes.
+    pub(super) fn redundant(&self) -> Option<&[Range<usize>]> {
+        self.redundant.as_deref()
     }
 
     fn new(xml: String, is_canonical: bool) -> Self {
-        let is_ready = is_canonical && !xml.contains("xmlns:s=") && !xml.contains("xmlns:u=");
-        Self { is_ready, may_hold_ids: may_hold_ids(&xml), xml }
+        let redundant = if is_canonical { redundant(&xml) } else { None };
+        Self { redundant, may_hold_ids: may_hold_ids(&xml), xml }
     }
+}
+
+/// The declarations of `u` in canonical content, whose body declares it, too. None when `s` is declared or `u` means something
+/// else, or when the text only looks like a declaration.
+fn redundant(xml: &str) -> Option<Vec<Range<usize>>> {
+    if xml.contains("xmlns:s=") {
+        return None;
+    }
+    let mut found = Vec::new();
+    for (at, _) in xml.match_indices("xmlns:u=") {
+        let start = at.checked_sub(1)?;
+        let (before, declaration) = xml.split_at_checked(start)?;
+        let rest = declaration.strip_prefix(" xmlns:u=\"")?.strip_prefix(names::WSU)?.strip_prefix('"')?;
+        let tag = before.rfind('<')?;
+        if before.get(tag..)?.contains('>') {
+            return None;
+        }
+        found.push(start..xml.len() - rest.len());
+    }
+    Some(found)
 }
 
 impl HeaderBlock {
@@ -262,4 +284,53 @@ impl HeaderBlock {
 /// Whether some attribute starts as our identifiers do.
 fn may_hold_ids(xml: &str) -> bool {
     xml.contains("\"_") || xml.contains("'_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use handstamp_keys::DigestAlgorithm;
+
+    #[test]
+    fn only_what_the_body_declares_itself_is_redundant() {
+        let left = |xml: &str| {
+            let redundant = redundant(xml)?;
+            let mut left = xml.to_owned();
+            redundant.into_iter().rev().for_each(|range| left.replace_range(range, ""));
+            Some(left)
+        };
+        let wsu = format!(" xmlns:u=\"{}\"", names::WSU);
+        assert_eq!(left("<a>1</a>").as_deref(), Some("<a>1</a>"));
+        let content = format!("<a xmlns=\"urn:a\"{wsu} u:Id=\"1\"><u:b{wsu}></u:b></a><u:c{wsu} x=\">\"></u:c>");
+        assert_eq!(left(&content).as_deref(), Some("<a xmlns=\"urn:a\" u:Id=\"1\"><u:b></u:b></a><u:c x=\">\"></u:c>"));
+        for other in [
+            "<u:a xmlns:u=\"urn:other\"></u:a>".to_owned(),
+            format!("<s:a xmlns:s=\"urn:s\"{wsu}></s:a>"),
+            format!("<a>b{wsu} c</a>"),
+            wsu.clone(),
+            format!("<a b=\">\"{wsu}></a>"),
+        ] {
+            assert_eq!(left(&other), None, "{other}");
+        }
+    }
+    #[test]
+    fn a_body_without_its_redundant_declarations_has_the_digest_of_its_canonical_form() {
+        let wsu = format!(" xmlns:u=\"{}\"", names::WSU);
+        for content in [
+            String::new(),
+            "text".to_owned(),
+            "<a xmlns=\"urn:a\"><b></b></a>".to_owned(),
+            format!("<a xmlns=\"urn:a\"><b{wsu} u:Id=\"1\"><u:c></u:c></b><u:c{wsu}>&gt;</u:c></a>"),
+            format!("<u:a{wsu} x=\">\" y=\"&quot;\"></u:a>"),
+            format!("<t:a xmlns:t=\"urn:t\"{wsu} u:Id=\"1\"></t:a>"),
+        ] {
+            let body = Body::canonical(content.clone());
+            let message =
+                Message { body, ..Message::reply(SoapVersion::Soap12, AddressingVersion::V10, "urn:a", None) };
+            let (frame, redundant) = (Frame::new(&message), message.body.redundant());
+            assert!(redundant.is_some(), "{content}");
+            let digest = |redundant| frame.digest_body(DigestAlgorithm::Sha256, "_1", &content, redundant).unwrap();
+            assert_eq!(digest(redundant).as_bytes(), digest(None).as_bytes(), "{content}");
+        }
+    }
 }

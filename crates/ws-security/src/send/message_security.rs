@@ -157,7 +157,7 @@ impl<'s> Protecting<'s> {
             data_id = Some(parts.list(self.ids.number()));
         }
         if !(encrypts && self.encrypts_first()) {
-            let digest = self.frame.digest_body(algorithm, &id, content, message.body.is_ready())?;
+            let digest = self.frame.digest_body(algorithm, &id, content, message.body.redundant())?;
             parts.signed.reference(&id, &digest);
         }
         let mut out = String::with_capacity(content.len() * 4 / 3 + 1024);
@@ -172,7 +172,7 @@ impl<'s> Protecting<'s> {
         }
         if encrypts && self.encrypts_first() {
             let written = out.get(start..).unwrap_or_default();
-            let digest = self.frame.digest_body(algorithm, &id, written, true)?;
+            let digest = self.frame.digest_body(algorithm, &id, written, Some(&[]))?;
             parts.signed.reference(&id, &digest);
         }
         out.push_str("</s:Body>");
