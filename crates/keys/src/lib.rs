@@ -94,7 +94,7 @@ pub use error::Error;
 pub use mac::{HmacContext, HmacKey};
 pub use private_key::PrivateKey;
 pub use public_key::{Curve, KeyKind, KeyPolicy, PublicKey};
-pub use random::{DeterministicRandom, SecureRandom, SystemRandom};
+pub use random::{DeterministicRandom, PooledRandom, SecureRandom, SystemRandom};
 pub use ring::{KeyId, KeyInfo, KeyRing, KeyState, OpeningKey, RotationPolicy, SealingKey, Upkeep};
 pub use seal::Aes256Gcm;
 pub use signature::SignatureAlgorithm;

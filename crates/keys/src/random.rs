@@ -2,6 +2,8 @@ use crate::Error;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use zeroize::Zeroizing;
 
 /// A source of random bytes, passed in wherever randomness is needed.
 ///
@@ -21,6 +23,67 @@ pub struct SystemRandom;
 impl SecureRandom for SystemRandom {
     fn fill(&self, out: &mut [u8]) -> Result<(), Error> {
         aws_lc_rs::rand::fill(out).map_err(|_| Error::RandomUnavailable)
+    }
+}
+
+/// Random bytes drawn from another source in few calls, for work that wants them in small pieces: a call costs more than the bytes
+/// do. Make a new one for each piece of work.
+///
+/// ```
+/// use handstamp_keys::{PooledRandom, SecureRandom, SystemRandom};
+///
+/// let random = PooledRandom::new(&SystemRandom);
+/// let (mut nonce, mut key) = ([0; 12], [0; 32]);
+/// random.fill(&mut nonce)?;
+/// random.fill(&mut key)?;
+/// assert!(nonce != key[..12]);
+/// # Ok::<(), handstamp_keys::Error>(())
+/// ```
+pub struct PooledRandom<'r> {
+    source: &'r dyn SecureRandom,
+    pool: Mutex<Pool>,
+}
+
+struct Pool {
+    bytes: Zeroizing<[u8; Self::SIZE]>,
+    used: usize,
+}
+
+impl Pool {
+    const SIZE: usize = 256;
+}
+
+impl<'r> PooledRandom<'r> {
+    /// Draws nothing yet.
+    pub fn new(source: &'r dyn SecureRandom) -> Self {
+        Self { source, pool: Mutex::new(Pool { bytes: Zeroizing::new([0; Pool::SIZE]), used: Pool::SIZE }) }
+    }
+}
+
+impl SecureRandom for PooledRandom<'_> {
+    fn fill(&self, out: &mut [u8]) -> Result<(), Error> {
+        if out.len() > Pool::SIZE / 2 {
+            return self.source.fill(out);
+        }
+        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        if Pool::SIZE - pool.used < out.len() {
+            // Used up, should the source fail.
+            pool.used = Pool::SIZE;
+            self.source.fill(&mut pool.bytes[..])?;
+            pool.used = 0;
+        }
+        let start = pool.used;
+        pool.used += out.len();
+        let drawn = &mut pool.bytes[start..start + out.len()];
+        out.copy_from_slice(drawn);
+        drawn.fill(0);
+        Ok(())
+    }
+}
+
+impl fmt::Debug for PooledRandom<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PooledRandom").finish_non_exhaustive()
     }
 }
 
@@ -71,6 +134,32 @@ mod tests {
     #[test]
     fn the_system_never_repeats_itself() {
         assert_ne!(draw(&SystemRandom), draw(&SystemRandom));
+    }
+
+    #[test]
+    fn no_byte_of_a_pool_is_given_twice_and_a_failing_source_gives_none() {
+        struct Failing(AtomicU64);
+        impl SecureRandom for Failing {
+            fn fill(&self, out: &mut [u8]) -> Result<(), Error> {
+                let first = self.0.fetch_add(1, Ordering::Relaxed) == 0;
+                if first { SystemRandom.fill(out) } else { Err(Error::RandomUnavailable) }
+            }
+        }
+        let source = DeterministicRandom::new(1);
+        let pooled = PooledRandom::new(&source);
+        let drawn: Vec<[u8; 40]> = (0..50).map(|_| draw(&pooled)).collect();
+        for (index, one) in drawn.iter().enumerate() {
+            assert!(!drawn[index + 1..].contains(one) && *one != [0; 40]);
+        }
+        let mut long = [0; 1000];
+        pooled.fill(&mut long).expect("more than the pool");
+        assert!(long.chunks(40).all(|chunk| chunk.iter().any(|byte| *byte != 0)));
+
+        let source = Failing(AtomicU64::new(0));
+        let pooled = PooledRandom::new(&source);
+        let mut out = [0; 100];
+        assert!(pooled.fill(&mut out).is_ok() && pooled.fill(&mut out).is_ok());
+        assert!(pooled.fill(&mut out).is_err() && pooled.fill(&mut out).is_err());
     }
 
     #[test]

@@ -134,7 +134,7 @@ impl TokenClient {
         };
         let (action, id) = (TokenRequest::action(generation), UniqueId::generate(random)?.to_string());
         let message = Message::request(self.soap, self.addressing, action, &*self.address, id);
-        let message = message.with_body(Body::canonical(request.to_xml()?));
+        let message = message.with_body(Body::well_formed(request.to_xml()?));
         let binding = self.proving_binding(own_key.is_some());
         let sender = self.credentials.sender(&binding, self.protected_channel);
         let sender = own_key.as_ref().map_or(sender, |key| sender.with_proof_key(key));

@@ -345,13 +345,13 @@ impl SecureConversationClient {
         now: Timestamp,
         random: &dyn SecureRandom,
     ) -> Result<Exchange, Error> {
-        let body = rst.as_ref().map(RequestSecurityToken::to_xml).transpose()?.unwrap_or_default();
+        let body = rst.as_ref().map(RequestSecurityToken::to_body).transpose()?.unwrap_or_default();
         let level = match action {
             TrustAction::Cancel => ProtectionLevel::Sign,
             TrustAction::Issue | TrustAction::Renew => ProtectionLevel::EncryptAndSign,
         };
         let message = self.message(action.request(self.settings.generation), random)?;
-        let message = message.with_body(Body::canonical(body)).with_protection(level);
+        let message = message.with_body(body).with_protection(level);
         let protected = sender.protect(&message, random, now)?;
         Ok(Exchange {
             request: protected.request,

@@ -12,14 +12,14 @@ use crate::trust::{
     TrustAction,
 };
 use handstamp_claims::{ClaimsIdentity, ClaimsPrincipal};
-use handstamp_keys::{SecureRandom, SymmetricKey};
+use handstamp_keys::{PooledRandom, SecureRandom, SymmetricKey};
 use handstamp_session_token::{ContextId, EndpointScope, SessionSecurityToken, UniqueId};
 use handstamp_time::Timestamp;
 use handstamp_ws_security::soap::{Fault, SecurityFault};
 use handstamp_ws_security::token::{ContextReference, SecurityContextToken};
 use handstamp_ws_security::{
-    AddressingVersion, Body, Caller, ContextKey, Expectation, Message, Protection, Sender, SessionKeyError,
-    SessionKeys, Unprotected,
+    AddressingVersion, Caller, ContextKey, Expectation, Message, Protection, Sender, SessionKeyError, SessionKeys,
+    Unprotected,
 };
 use handstamp_xml::{Document, names};
 use std::sync::Arc;
@@ -78,8 +78,9 @@ impl SecureConversationService {
             Ok(request) => request,
             Err(error) => return self.refuse_opened(&bootstrap, head, error, now, random),
         };
-        let granted = self.grant_issue(&request, (&bootstrap, head), now, random);
-        self.answer(TrustAction::Issue, (&request, &bootstrap), granted, head, now, random)
+        let random = PooledRandom::new(random);
+        let granted = self.grant_issue(&request, (&bootstrap, head), now, &random);
+        self.answer(TrustAction::Issue, (&request, &bootstrap), granted, head, now, &random)
     }
 
     /// A request for a new key of a context, under bootstrap security with the context as endorsement.
@@ -144,7 +145,7 @@ impl SecureConversationService {
         let sender = bootstrap.protecting(self.sender(&self.bootstrap, head.protected_channel));
         let granted = granted.and_then(|grant| {
             let profile = self.outer.version.basic_security_profile;
-            let body = Body::canonical(grant.response.to_xml(profile).map_err(Refusal::invalid)?);
+            let body = grant.response.to_body(profile).map_err(Refusal::invalid)?;
             let message = Message::reply_to(request, exchange.response(self.generation)).with_body(body);
             let protected = sender.answering(request.request_context()).protect(&message, random, now);
             let envelope = protected.map_err(Refusal::invalid)?.envelope;

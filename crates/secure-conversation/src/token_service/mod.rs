@@ -221,7 +221,7 @@ impl TokenService {
     ) -> TokenHandled {
         let answer = self.issue(task, grant, now, random).and_then(|(body, event)| {
             let action = TokenRequest::response_action(task.request.generation);
-            let message = Message::reply_to(&task.message, action).with_body(Body::canonical(body));
+            let message = Message::reply_to(&task.message, action).with_body(Body::well_formed(body));
             let envelope = self.sender(task).protect(&message, random, now)?.envelope;
             Ok(Answer { envelope, soap: task.head.soap, fault: None, event })
         });

@@ -5,7 +5,7 @@ use crate::trust::binary_exchange::BinaryExchange;
 use crate::trust::secret::Entropy;
 use crate::trust::{prefix, read, unattached_reference, written};
 use handstamp_ws_security::token::ContextReference;
-use handstamp_ws_security::{AddressingVersion, Generation};
+use handstamp_ws_security::{AddressingVersion, Body, Generation};
 use handstamp_xml::{Element, c14n, names};
 
 /// Asks for a security context, for a new key of one, or for the end of one.
@@ -141,6 +141,15 @@ impl RequestSecurityToken {
     /// Whether the token asked for is a security context token of the generation; when nothing is said, it is.
     pub fn is_for_context(&self) -> bool {
         self.token_type.as_deref().is_none_or(|said| said == self.generation.context_token_type())
+    }
+
+    /// The body of a message.
+    ///
+    /// # Errors
+    /// As [`to_xml`](Self::to_xml).
+    pub(crate) fn to_body(&self) -> Result<Body, Error> {
+        let content = self.to_xml()?;
+        Ok(if self.applies_to.is_some() { Body::well_formed(content) } else { Body::canonical(content) })
     }
 
     /// The element, as WCF writes it.

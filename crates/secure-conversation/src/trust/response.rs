@@ -6,8 +6,8 @@ use crate::trust::request::{AppliesTo, canonical};
 use crate::trust::secret::Entropy;
 use crate::trust::{computed_key_algorithm, prefix, read, unattached_reference, written};
 use handstamp_time::Timestamp;
-use handstamp_ws_security::Generation;
 use handstamp_ws_security::token::{ContextReference, SecurityContextToken, SecurityTokenReference};
+use handstamp_ws_security::{Body, Generation};
 use handstamp_xml::{Element, Writer, names};
 
 /// Answers a [`RequestSecurityToken`](crate::trust::RequestSecurityToken).
@@ -123,6 +123,16 @@ impl RequestSecurityTokenResponse {
             }
         }
         Ok(read)
+    }
+
+    /// The body of a message.
+    ///
+    /// # Errors
+    /// As [`to_xml`](Self::to_xml).
+    pub(crate) fn to_body(&self, basic_security_profile: bool) -> Result<Body, Error> {
+        let content = self.to_xml(basic_security_profile)?;
+        // What the client said is repeated as it came.
+        Ok(if self.applies_to.is_some() { Body::well_formed(content) } else { Body::canonical(content) })
     }
 
     /// The content of a body, as WCF writes it.

@@ -181,9 +181,9 @@ impl IssuedTokens for Assertions {
     }
 }
 
-/// Draws what the recorded end drew, as long as there is something, then anything.
+/// Draws what the recorded end drew, as long as there is something, then anything. How much is drawn at a time is the end's own matter.
 pub(crate) struct Recorded {
-    next: Mutex<VecDeque<Vec<u8>>>,
+    next: Mutex<VecDeque<u8>>,
     rest: DeterministicRandom,
 }
 
@@ -203,9 +203,9 @@ impl Recorded {
                 Some(Proof::Secret(secret)) => Some(secret),
                 _ => None,
             });
-            next.push_back(vec![0; 16]);
-            next.push_back(guid(identifier));
-            next.extend(secret.map(|entropy| entropy.secret.as_bytes().to_vec()));
+            next.extend([0; 16]);
+            next.extend(guid(identifier));
+            next.extend(secret.iter().flat_map(|entropy| entropy.secret.as_bytes()));
         }
         *self.next.lock().unwrap() = next;
     }
@@ -214,14 +214,8 @@ impl Recorded {
 impl SecureRandom for Recorded {
     fn fill(&self, out: &mut [u8]) -> Result<(), handstamp_keys::Error> {
         let mut next = self.next.lock().unwrap();
-        match next.pop_front() {
-            Some(octets) if octets.len() == out.len() => out.copy_from_slice(&octets),
-            // The end draws something else now: it takes another way than the recorded one.
-            _ => {
-                next.clear();
-                self.rest.fill(out)?;
-            }
-        }
+        self.rest.fill(out)?;
+        out.iter_mut().zip(std::iter::from_fn(|| next.pop_front())).for_each(|(place, octet)| *place = octet);
         Ok(())
     }
 }

@@ -12,8 +12,8 @@ pub(super) struct Entropy<'r> {
     used: usize,
 }
 
-/// Two nonces, three initialization vectors and a GUID.
-const POOL: usize = 96;
+/// Two nonces, five initialization vectors and a GUID.
+const POOL: usize = 128;
 
 impl<'r> Entropy<'r> {
     pub(super) fn new(random: &'r dyn SecureRandom) -> Self {
@@ -84,7 +84,7 @@ pub(super) fn guid(mut octets: [u8; 16]) -> String {
             text.push('-');
         }
         for digit in [octet >> 4, octet & 15] {
-            text.extend(char::from_digit(digit.into(), 16));
+            text.push(char::from(if digit < 10 { b'0' + digit } else { b'a' - 10 + digit }));
         }
     }
     text
@@ -103,7 +103,7 @@ mod tests {
         for (index, one) in drawn.iter().enumerate() {
             assert!(!drawn[index + 1..].contains(one) && *one != [0; 16]);
         }
-        assert!(entropy.draw::<97>().is_err());
+        assert!(entropy.draw::<129>().is_err());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::send::envelope::Frame;
 use crate::send::standalone::{Standalone, content_of, parse_content};
 use crate::soap::{Envelope, SoapVersion};
 use handstamp_xml::{Document, Element, ParseOptions, names};
+use memchr::{memchr2_iter, memmem, memrchr};
 use std::ops::Range;
 
 /// A message to protect: addressing headers, application headers, body.
@@ -179,9 +180,17 @@ impl Body {
         Self::canonical(String::new())
     }
 
-    /// Content in canonical form, as it comes from [`handstamp_xml::Writer`]. It is not checked again.
+    /// Content that is in exclusive canonical form as a whole, as it comes from [`handstamp_xml::Writer`]. It is not checked again.
+    ///
+    /// Fragments of other origin inside of it may declare once more what is declared around them: then it is
+    /// [`well_formed`](Self::well_formed) only.
     pub fn canonical(content: impl Into<String>) -> Self {
         Self::new(content.into(), true)
+    }
+
+    /// Content that is well formed and declares every prefix that it uses. It is not checked again.
+    pub fn well_formed(content: impl Into<String>) -> Self {
+        Self::new(content.into(), false)
     }
 
     /// Any content that is well formed: elements, text, or nothing.
@@ -223,19 +232,22 @@ impl Body {
 /// The declarations of `u` in canonical content, whose body declares it, too. None when `s` is declared or `u` means something
 /// else, or when the text only looks like a declaration.
 fn redundant(xml: &str) -> Option<Vec<Range<usize>>> {
-    if xml.contains("xmlns:s=") {
-        return None;
-    }
     let mut found = Vec::new();
-    for (at, _) in xml.match_indices("xmlns:u=") {
-        let start = at.checked_sub(1)?;
-        let (before, declaration) = xml.split_at_checked(start)?;
-        let rest = declaration.strip_prefix(" xmlns:u=\"")?.strip_prefix(names::WSU)?.strip_prefix('"')?;
-        let tag = before.rfind('<')?;
+    for at in memmem::find_iter(xml.as_bytes(), "xmlns:") {
+        let (before, declaration) = xml.split_at_checked(at)?;
+        let Some(namespace) = declaration.strip_prefix("xmlns:u=") else {
+            if declaration.starts_with("xmlns:s=") {
+                return None;
+            }
+            continue;
+        };
+        let rest = namespace.strip_prefix('"')?.strip_prefix(names::WSU)?.strip_prefix('"')?;
+        let before = before.strip_suffix(' ')?;
+        let tag = memrchr(b'<', before.as_bytes())?;
         if before.get(tag..)?.contains('>') {
             return None;
         }
-        found.push(start..xml.len() - rest.len());
+        found.push(before.len()..xml.len() - rest.len());
     }
     Some(found)
 }
@@ -283,7 +295,8 @@ impl HeaderBlock {
 
 /// Whether some attribute starts as our identifiers do.
 fn may_hold_ids(xml: &str) -> bool {
-    xml.contains("\"_") || xml.contains("'_")
+    let bytes = xml.as_bytes();
+    memchr2_iter(b'"', b'\'', bytes).any(|at| bytes.get(at + 1) == Some(&b'_'))
 }
 
 #[cfg(test)]

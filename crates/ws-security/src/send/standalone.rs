@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use handstamp_xml::{Document, Element, Node, ParseOptions, c14n, escape};
+use memchr::memmem;
 use std::fmt::Write as _;
 
 /// An element with every namespace that it needs.
@@ -93,8 +94,10 @@ fn prefixes_of_content(element: Element<'_>, canonical: &str) -> Vec<String> {
 /// Whether the prefix stands anywhere before a colon, and not just the end of a longer name, as `s` does in `xmlns:`.
 fn mentions(canonical: &str, prefix: &str) -> bool {
     let is_of_name = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.') || !c.is_ascii();
-    let mut places = canonical.match_indices(prefix);
-    places.any(|(at, _)| canonical[at + prefix.len()..].starts_with(':') && !canonical[..at].ends_with(is_of_name))
+    memmem::find_iter(canonical.as_bytes(), prefix).any(|at| {
+        canonical.get(at + prefix.len()..).is_some_and(|after| after.starts_with(':'))
+            && canonical.get(..at).is_some_and(|before| !before.ends_with(is_of_name))
+    })
 }
 
 #[cfg(test)]
