@@ -1,7 +1,7 @@
 //! What the session module sees of a request.
 
 use crate::cookie::RequestCookies;
-use http::{Extensions, HeaderMap, Method, Request, Uri, header, request::Parts};
+use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Uri, header, request::Parts};
 
 /// The head of a request: all that decides about its session. Copying it is free.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +29,14 @@ impl<'r> RequestHead<'r> {
         match self.uri.authority() {
             Some(authority) => Some(authority.host()),
             None => self.headers.get(header::HOST)?.to_str().ok(),
+        }
+    }
+
+    /// The same, to be kept.
+    pub(crate) fn host_value(self) -> Option<HeaderValue> {
+        match self.uri.authority() {
+            Some(authority) => HeaderValue::from_str(authority.host()).ok(),
+            None => self.headers.get(header::HOST).cloned(),
         }
     }
 }

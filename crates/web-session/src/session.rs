@@ -34,7 +34,7 @@ struct Shared {
     rejection: Option<Error>,
     cookies: SentCookies,
     transport: Option<Transport>,
-    host: Option<Box<str>>,
+    host: Option<HeaderValue>,
     /// Whether `changes` holds anything. Requests that change nothing never lock.
     changed: AtomicBool,
     changes: Mutex<Changes>,
@@ -63,7 +63,7 @@ impl Unsettled {
     /// Waits for the cache.
     pub(crate) async fn session(self: Box<Self>, module: Arc<SessionModule>, request: RequestHead<'_>) -> Session {
         let admission = module.complete(self.settled, request, self.now).await;
-        Session::new(&module, admission, request.headers, module.browser(request))
+        Session::new(&module, admission, request, module.browser(request))
     }
 }
 
@@ -99,17 +99,17 @@ impl Session {
         let now = module.now();
         let browser = module.browser(request);
         match module.settle(module.decide(request, now), browser, now) {
-            Settled::Done(admission) => Ok(Self::new(module, admission, request.headers, browser)),
+            Settled::Done(admission) => Ok(Self::new(module, admission, request, browser)),
             settled => Err(Box::new(Unsettled { settled, now })),
         }
     }
 
-    fn new(module: &Arc<SessionModule>, admission: Admission, headers: &HeaderMap, browser: Browser<'_>) -> Self {
-        let mut sent = headers.get_all(header::COOKIE).iter();
+    fn new(module: &Arc<SessionModule>, admission: Admission, request: RequestHead<'_>, browser: Browser<'_>) -> Self {
+        let mut sent = request.headers.get_all(header::COOKIE).iter();
         let cookies = match (sent.next(), sent.next()) {
             (Some(one), None) => SentCookies::One([one.clone()]),
             (None, _) => SentCookies::Other(Vec::new()),
-            _ => SentCookies::Other(headers.get_all(header::COOKIE).iter().cloned().collect()),
+            _ => SentCookies::Other(request.headers.get_all(header::COOKIE).iter().cloned().collect()),
         };
         let Admission { active, set_cookies, rejection } = admission;
         Self(Arc::new(Shared {
@@ -118,7 +118,7 @@ impl Session {
             rejection,
             cookies,
             transport: browser.transport,
-            host: browser.host.map(Box::from),
+            host: browser.host.and_then(|_| request.host_value()),
             changed: AtomicBool::new(!set_cookies.is_empty()),
             changes: Mutex::new(Changes { active: None, set_cookies }),
         }))
@@ -230,7 +230,7 @@ impl Session {
         Browser {
             cookies: RequestCookies::from_values(cookies),
             transport: self.0.transport,
-            host: self.0.host.as_deref(),
+            host: self.0.host.as_ref().and_then(|host| host.to_str().ok()),
         }
     }
 }
