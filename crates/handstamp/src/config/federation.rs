@@ -455,8 +455,8 @@ section! {
         /// What becomes of a cookie that cannot be read.
         on_unreadable: OnUnreadable = "drop",
         /// How many sessions in cookies are remembered for ten seconds after their cookie was opened, so that it is not decrypted
-        /// for each request of a page, as long as all cookies stay the same; about 3 KB each. Their end and sign-outs count at once all the same, a revoked key after
-        /// those ten seconds. 0 opens the cookie of every request.
+        /// for each request of a page, as long as all cookies stay the same; about 3 KB each. Their end and sign-outs count at
+        /// once all the same, a revoked key after those ten seconds. 0 opens the cookie of every request.
         verified_tokens: u32 = 1024,
     }
 }

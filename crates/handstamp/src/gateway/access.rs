@@ -147,7 +147,7 @@ impl Access {
             },
             Err(problem) => Err(problem),
         };
-        Entrance::Answered(with_cookies(answer, &session, visit))
+        Entrance::Answered(visit.conclude(answer, &session))
     }
 
     /// SM-37: no redirect, because signing in again would change nothing.
@@ -204,7 +204,7 @@ impl Guest<'_> {
         self.active.clone().map(|session| self.access.federation.life_of(session))
     }
 
-    /// Looks at what the application answered. Cookies that came of the session are in the answer, whatever it is.
+    /// What becomes of the application's answer.
     pub(super) fn leave(&self, answer: Result<Response<Body>, Problem>, visit: Visit<'_>) -> Response<Body> {
         let federation = &self.access.federation;
         let answer = match (answer, &self.asked) {
@@ -223,14 +223,8 @@ impl Guest<'_> {
             }
             (refused, _) => refused,
         };
-        with_cookies(answer, &self.session, visit)
+        visit.conclude(answer, &self.session)
     }
-}
-
-fn with_cookies(answer: Result<Response<Body>, Problem>, session: &Session, visit: Visit<'_>) -> Response<Body> {
-    let mut response = answer.unwrap_or_else(|problem| visit.refuse(&problem));
-    session.write_cookies(response.headers_mut());
-    response
 }
 
 /// Whether a browser asks on behalf of another site's page what that page may do (Fetch, 4.8); it sends no cookies then.

@@ -169,6 +169,20 @@ mod tests {
     }
 
     #[test]
+    fn names_as_long_as_they_may_be_are_disguised_in_no_way() {
+        let name = |text: String| HeaderName::try_from(text).expect("a name");
+        let long = name(format!("x-{}", "a-".repeat(60)));
+        let writer = ClaimHeaderWriter::new(&crate::config::ClaimHeaders::default(), &[&long]);
+        let other = name(format!("x_{}b", "a_".repeat(60)));
+        let mut headers = HeaderMap::new();
+        for sent in [&long, &name(format!("x_{}", "a_".repeat(60))), &name(format!("x-{}", "a.".repeat(60))), &other] {
+            headers.append(sent, HeaderValue::from_static("root"));
+        }
+        writer.write(&mut headers, None);
+        assert_eq!(headers.keys().collect::<Vec<_>>(), [&other]);
+    }
+
+    #[test]
     fn values_that_were_made_before_are_the_same() {
         let principal = principal(&[(claim_types::ROLE, "a,b"), (claim_types::ROLE, "c")]);
         let mut values = ClaimValues::default();

@@ -68,6 +68,7 @@ use body::Body;
 use foundation::Foundation;
 use handstamp_keys::KeyRing;
 use handstamp_time::{Clock, SystemClock};
+use handstamp_web_session::Session;
 use lasting::Lasting;
 use listening::{Front, Listening, LiveSite};
 use origin::Origin;
@@ -444,6 +445,13 @@ struct Visit<'v> {
 }
 
 impl Visit<'_> {
+    /// The answer to a request whose session is known. Cookies that came of the session are in it, whatever it is.
+    fn conclude(&self, answer: Result<Response<Body>, Problem>, session: &Session) -> Response<Body> {
+        let mut response = answer.unwrap_or_else(|problem| self.refuse(&problem));
+        session.write_cookies(response.headers_mut());
+        response
+    }
+
     /// Answers that the request goes no further.
     fn refuse(&self, problem: &Problem) -> Response<Body> {
         refuse(problem, (self.form, self.id), self.origin.client, (self.metrics, self.pages))

@@ -136,7 +136,7 @@ impl Federation {
         .await
     }
 
-    /// The session of a request. The answer, whatever it is, has to be given to its [`write_cookies`](Session::write_cookies).
+    /// The session of a request, which [`Visit::conclude`] wants to see again.
     pub(super) async fn session_of(&self, request: &Request<Body>, visit: Visit<'_>) -> Session {
         let head = RequestHead { transport: Some(visit.origin.transport()), ..RequestHead::from(request) };
         Session::of(&self.sessions, head).await
@@ -157,9 +157,7 @@ impl Federation {
             Ok(()) => serve(request, session.clone()).await,
             Err(problem) => Err(problem),
         };
-        let mut response = answer.unwrap_or_else(|problem| visit.refuse(&problem));
-        session.write_cookies(response.headers_mut());
-        response
+        visit.conclude(answer, &session)
     }
 
     /// The strict policy: a cookie that cannot be read is the client's mistake, and is said to be.
