@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use handstamp_time::Timestamp;
 use handstamp_web_session::ActiveSession;
 use http::header::AUTHORIZATION;
@@ -58,6 +59,10 @@ impl ApplicationHeaders {
 
 impl TokenHeader {
     fn value(&self, active: &ActiveSession, now: Timestamp) -> Option<HeaderValue> {
+        active.memo(|issued: &mut IssuedTokens| issued.of(self, active, now))
+    }
+
+    fn issue(&self, active: &ActiveSession, now: Timestamp) -> Option<HeaderValue> {
         let session = SessionFacts {
             fingerprint: &active.token().context_id().fingerprint(),
             signed_in: active.signed_in_at(),
@@ -65,6 +70,39 @@ impl TokenHeader {
         };
         let token = self.tokens.issue(active.principal(), &self.audience, session, now)?;
         let text = if self.name == AUTHORIZATION { format!("Bearer {token}") } else { token };
-        HeaderValue::try_from(text).ok()
+        HeaderValue::from_maybe_shared(Bytes::copy_from_slice(text.as_bytes())).ok()
+    }
+}
+
+/// The tokens that were issued last about a session. They tell times in seconds: another one in the same second would say the
+/// same, and a signature takes longer than all the rest of a request.
+#[derive(Clone, Default)]
+struct IssuedTokens(Vec<IssuedToken>);
+
+#[derive(Clone)]
+struct IssuedToken {
+    by: Arc<ApplicationTokens>,
+    header: HeaderName,
+    audience: String,
+    second: i64,
+    value: HeaderValue,
+}
+
+impl IssuedTokens {
+    fn of(&mut self, wanted: &TokenHeader, active: &ActiveSession, now: Timestamp) -> Option<HeaderValue> {
+        let second = now.unix_seconds();
+        self.0.retain(|issued| issued.second == second);
+        let is_wanted = |issued: &&IssuedToken| {
+            Arc::ptr_eq(&issued.by, &wanted.tokens)
+                && issued.header == wanted.name
+                && issued.audience == wanted.audience
+        };
+        if let Some(issued) = self.0.iter().find(is_wanted) {
+            return Some(issued.value.clone());
+        }
+        let value = wanted.issue(active, now)?;
+        let (by, header, audience) = (Arc::clone(&wanted.tokens), wanted.name.clone(), wanted.audience.clone());
+        self.0.push(IssuedToken { by, header, audience, second, value: value.clone() });
+        Some(value)
     }
 }

@@ -1,5 +1,7 @@
 //! Deciding for other proxies, and tokens for applications.
 
+use std::collections::BTreeMap;
+
 use handstamp_keys::jose::{JwkSet, JwsVerifier};
 use serde_json::Value;
 
@@ -121,4 +123,34 @@ async fn applications_get_tokens_that_the_published_keys_verify() {
     assert_eq!(said["roles"], serde_json::json!(["admin"]));
     let lifetime = said["exp"].as_i64().zip(said["iat"].as_i64()).map(|(exp, iat)| exp - iat);
     assert_eq!(lifetime, Some(300));
+}
+
+#[tokio::test]
+async fn tokens_that_would_say_the_same_are_signed_once_and_never_those_of_somebody_else() {
+    let (site, application) = (Site::new(), Application::hello().await);
+    let folder = site.folder.path().display();
+    let rest = format!("[jwt]\nissuer = \"https://shop.example\"\nkey = \"{folder}/jwt.pem\"\n");
+    let options = Options { route: "jwt_header = \"X-Jwt\"", rest: &rest, ..Options::default() };
+    let gateway = site.gateway(application.address, options).await;
+    let (mut alice, mut bob) = (Browser::default(), Browser::default());
+    alice.sign_in(&site, &gateway, "/", "alice", &[]).await;
+    bob.sign_in(&site, &gateway, "/", "bob", &[]).await;
+    for _ in 0..20 {
+        alice.send(&gateway, "GET", "/", "", "").await;
+        bob.send(&gateway, "GET", "/", "", "").await;
+    }
+
+    let published = Browser::default().open(&gateway, "/.well-known/handstamp/jwks.json").await;
+    let keys = JwkSet::parse(published.body.as_bytes(), &Default::default()).expect("a key set");
+    let verifier = JwsVerifier::new(keys);
+    let mut by_statement = BTreeMap::new();
+    for (index, request) in application.received().iter().enumerate() {
+        let token = request.headers()["x-jwt"].to_str().expect("text");
+        let statement = verifier.verify("JWT", token).expect("signed by a published key");
+        let said: Value = serde_json::from_slice(&statement).expect("JSON");
+        assert_eq!(said["name"], ["alice", "bob"][index % 2]);
+        // A signature with ECDSA is another one each time.
+        assert_eq!(by_statement.entry(statement).or_insert(token.to_owned()), token, "request {index}");
+    }
+    assert!(by_statement.len() >= 2);
 }
