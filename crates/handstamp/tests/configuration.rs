@@ -184,6 +184,15 @@ fn what_lasts_no_time_is_refused() {
     assert_finds(&format!("{MINIMAL}{sts}"), &expected.each_ref().map(String::as_str));
 }
 
+#[test]
+fn keys_do_not_rotate_faster_than_nodes_learn_of_them() {
+    let finding = "/etc/handstamp.toml:4:1: HST-CONFIG-VALUE keys.rotate_after: must be at least 10m: a fresh key waits two minutes \
+        until every node has it, and none is forgotten while sessions may be under it";
+    for (age, expected) in [("0s", &[finding][..]), ("599s", &[finding]), ("10m", &[])] {
+        assert_finds(&format!("{MINIMAL}[keys]\nrotate_after = \"{age}\"\n"), expected);
+    }
+}
+
 /// Room for so many would be more than a machine has: the first request would end the program.
 #[test]
 fn more_header_lines_than_fit_into_memory_are_refused() {

@@ -37,6 +37,11 @@ impl Config {
         if self.telemetry.as_ref().is_some_and(|telemetry| telemetry.sample > 100) {
             reader.report(FindingKind::Value, "telemetry.sample", "is in percent: from 0 to 100");
         }
+        if self.keys.rotate_after < SHORTEST_ROTATION {
+            let message = "must be at least 10m: a fresh key waits two minutes until every node has it, and none is forgotten while \
+                 sessions may be under it";
+            reader.report(FindingKind::Value, "keys.rotate_after", message);
+        }
         if let Some(jwt) = &self.jwt {
             not_zero(jwt.lifetime, "jwt.lifetime", reader);
         }
@@ -442,6 +447,9 @@ pub(super) fn check_name<T>(kind: &str, named: &BTreeMap<String, T>, name: &str,
     };
     reader.report(FindingKind::Conflict, key, message);
 }
+
+/// Faster, and keys would pile up.
+const SHORTEST_ROTATION: Duration = Duration::from_secs(600);
 
 pub(super) fn not_zero(duration: Duration, key: &str, reader: &mut Reader) {
     if duration.is_zero() {

@@ -51,7 +51,7 @@ section! {
     pub struct Keys {
         /// File of the key ring, a JWK Set readable by its owner only; `handstamp keys init` makes it.
         path: PathBuf = "handstamp-keys.json",
-        /// Age at which a fresh key takes over.
+        /// Age at which a fresh key takes over; at least 10m.
         rotate_after: Duration = "1d",
     }
 }
