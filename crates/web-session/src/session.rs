@@ -1,7 +1,7 @@
 //! The session of a request, as the application sees it.
 
 use crate::cookie::RequestCookies;
-use crate::module::{ActiveSession, Admission, Browser, SessionModule, Settled, SignIn, SignOutCause};
+use crate::module::{ActiveSession, Admission, Browser, Decision, SessionModule, Settled, SignIn, SignOutCause};
 use crate::{Error, RequestHead, Transport, cache_control};
 use handstamp_time::Timestamp;
 use http::{HeaderMap, HeaderValue, header};
@@ -87,7 +87,19 @@ impl Session {
     /// }
     /// ```
     pub async fn of(module: &Arc<SessionModule>, request: RequestHead<'_>) -> Self {
-        match Self::at_once(module, request) {
+        let now = module.now();
+        Self::after(module, module.decide(request, now), request, now).await
+    }
+
+    /// The session of a request that the module has [decided](SessionModule::decide) about. Servers that need no handle where
+    /// the decision is [`Decision::Active`], because they change nothing about sessions, decide first and save it.
+    pub async fn after(
+        module: &Arc<SessionModule>,
+        decision: Decision,
+        request: RequestHead<'_>,
+        now: Timestamp,
+    ) -> Self {
+        match Self::at_once(module, decision, request, now) {
             Ok(session) => session,
             // Rare, and large: every future that waits for this one would have room for it.
             Err(unsettled) => Box::pin(unsettled.session(module.clone(), request)).await,
@@ -95,10 +107,14 @@ impl Session {
     }
 
     /// The session of a request, unless it is a matter of the cache.
-    pub(crate) fn at_once(module: &Arc<SessionModule>, request: RequestHead<'_>) -> Result<Self, Box<Unsettled>> {
-        let now = module.now();
+    pub(crate) fn at_once(
+        module: &Arc<SessionModule>,
+        decision: Decision,
+        request: RequestHead<'_>,
+        now: Timestamp,
+    ) -> Result<Self, Box<Unsettled>> {
         let browser = module.browser(request);
-        match module.settle(module.decide(request, now), browser, now) {
+        match module.settle(decision, browser, now) {
             Settled::Done(admission) => Ok(Self::new(module, admission, request, browser)),
             settled => Err(Box::new(Unsettled { settled, now })),
         }

@@ -13,6 +13,7 @@ use super::problem::Problem;
 use super::session_life::SessionLife;
 use crate::config::{Admin, AuthenticatedCache, ForwardAuth, PathPrefix, SignIn, WebRoute};
 use handstamp_session_token::ErrorKind;
+use handstamp_web_session::module::Decision;
 use handstamp_web_session::{ActiveSession, Error, Session};
 
 /// The rules of one route.
@@ -99,44 +100,60 @@ impl Access {
         headers: &HeaderMap,
         session: &Session,
     ) -> Result<Admission, Problem> {
-        let active = session.active();
-        if let Some(active) = &active {
-            self.federation.note_seen(active);
+        if let Some(active) = session.active() {
+            self.admit_known(method, uri, headers, &active)?;
+            return Ok(Admission::Granted(Some(active)));
         }
-        if !self.is_public(method, uri, headers) {
-            match &active {
-                None if session.rejection().is_some_and(is_undecided) => {
-                    return Err(Problem::unavailable("HST-GATEWAY-STORE"));
-                }
-                None => return self.federation.challenge(method, uri, headers, session).map(Admission::Challenged),
-                Some(active) => self.check_roles(active, uri.path())?,
-            }
+        if self.is_public(method, uri, headers) {
+            return Ok(Admission::Granted(None));
         }
-        Ok(Admission::Granted(active))
+        if session.rejection().is_some_and(is_undecided) {
+            return Err(Problem::unavailable("HST-GATEWAY-STORE"));
+        }
+        self.federation.challenge(method, uri, headers, session).map(Admission::Challenged)
+    }
+
+    fn admit_known(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        active: &ActiveSession,
+    ) -> Result<(), Problem> {
+        self.federation.note_seen(active);
+        if self.is_public(method, uri, headers) { Ok(()) } else { self.check_roles(active, uri.path()) }
     }
 
     /// Writes who is there into headers.
-    pub(super) fn tell(&self, headers: &mut HeaderMap, active: Option<&ActiveSession>, session: &Session) {
-        self.headers.write(headers, active, || session.module().now());
+    pub(super) fn tell(&self, headers: &mut HeaderMap, active: Option<&ActiveSession>) {
+        self.headers.write(headers, active, || self.federation.sessions().now());
     }
 
     /// Lets a request pass, or answers it. A request that may pass tells the application who is there, and has no cookies left
     /// that are none of the application's.
     pub(super) async fn enter<'a>(&'a self, request: &mut Request<Body>, visit: Visit<'_>) -> Entrance<'a> {
-        let session = self.federation.session_of(request, visit).await;
+        let (sessions, now) = (self.federation.sessions(), self.federation.sessions().now());
+        let is_cleanup = self.federation.is_sign_out_cleanup(request);
+        let session = match sessions.decide(visit.head(request), now) {
+            // As with nearly every request of those who are signed in, nothing changes about the session.
+            Decision::Active(active) if !is_cleanup => {
+                return match self.admit_known(request.method(), request.uri(), request.headers(), &active) {
+                    Ok(()) => Entrance::Open(self.receive(request, Some(active), None)),
+                    Err(problem) => {
+                        self.federation.note_denied(&active, problem.code(), visit);
+                        Entrance::Answered(visit.refuse(&problem))
+                    }
+                };
+            }
+            decision => Session::after(sessions, decision, visit.head(request), now).await,
+        };
         let answer = match self.federation.refuse_unreadable(&session) {
-            Ok(()) if self.federation.is_sign_out_cleanup(request) => {
+            Ok(()) if is_cleanup => {
                 let parts = std::mem::take(request).into_parts().0;
                 Box::pin(self.federation.clean_up(&parts, &session)).await
             }
             Ok(()) => match self.admit(request.method(), request.uri(), request.headers(), &session) {
-                Ok(Admission::Granted(active)) => {
-                    // An application that asks for sign-in itself, with 401, gets it as WIF's did (SM §3.10).
-                    let asked = (active.is_none() && !self.required).then(|| Box::new(Asked::of(request)));
-                    self.tell(request.headers_mut(), active.as_ref(), &session);
-                    self.federation.remove_own_cookies(request.headers_mut(), active.as_ref());
-                    return Entrance::Open(Guest { access: self, session, active, asked });
-                }
+                Ok(Admission::Granted(active)) => return Entrance::Open(self.receive(request, active, Some(session))),
                 Ok(Admission::Challenged(response)) => Ok(response),
                 Err(problem) => {
                     if let Some(active) = session.active() {
@@ -148,6 +165,19 @@ impl Access {
             Err(problem) => Err(problem),
         };
         Entrance::Answered(visit.conclude(answer, &session))
+    }
+
+    fn receive(
+        &self,
+        request: &mut Request<Body>,
+        active: Option<ActiveSession>,
+        session: Option<Session>,
+    ) -> Guest<'_> {
+        // An application that asks for sign-in itself, with 401, gets it as WIF's did (SM §3.10).
+        let asked = (active.is_none() && !self.required).then(|| Box::new(Asked::of(request)));
+        self.tell(request.headers_mut(), active.as_ref());
+        self.federation.remove_own_cookies(request.headers_mut(), active.as_ref());
+        Guest { access: self, active, session, asked }
     }
 
     /// SM-37: no redirect, because signing in again would change nothing.
@@ -180,8 +210,9 @@ pub(super) enum Entrance<'a> {
 /// Who is at an application.
 pub(super) struct Guest<'a> {
     access: &'a Access,
-    session: Session,
     active: Option<ActiveSession>,
+    /// The handle of a session that may have changed.
+    session: Option<Session>,
     asked: Option<Box<Asked>>,
 }
 
@@ -207,23 +238,26 @@ impl Guest<'_> {
     /// What becomes of the application's answer.
     pub(super) fn leave(&self, answer: Result<Response<Body>, Problem>, visit: Visit<'_>) -> Response<Body> {
         let federation = &self.access.federation;
-        let answer = match (answer, &self.asked) {
-            (Ok(response), Some(asked))
+        let answer = match (answer, &self.asked, &self.session) {
+            (Ok(response), Some(asked), Some(session))
                 if response.status() == StatusCode::UNAUTHORIZED
                     && federation.is_worth_a_challenge(&asked.method, &asked.headers) =>
             {
-                federation.challenge(&asked.method, &asked.uri, &asked.headers, &self.session)
+                federation.challenge(&asked.method, &asked.uri, &asked.headers, session)
             }
-            (Ok(mut response), _) => {
+            (Ok(mut response), ..) => {
                 federation.keep_own_cookies(response.headers_mut());
                 if self.access.no_store && self.active.is_some() {
                     forbid_storing(response.headers_mut());
                 }
                 Ok(response)
             }
-            (refused, _) => refused,
+            (refused, ..) => refused,
         };
-        visit.conclude(answer, &self.session)
+        match &self.session {
+            Some(session) => visit.conclude(answer, session),
+            None => answer.unwrap_or_else(|problem| visit.refuse(&problem)),
+        }
     }
 }
 

@@ -63,7 +63,7 @@ impl ForwardAuth {
                     Admission::Challenged(response) => return Ok(response),
                 };
                 let mut response = Response::new(Body::empty());
-                access.tell(response.headers_mut(), active.as_ref(), &session);
+                access.tell(response.headers_mut(), active.as_ref());
                 response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
                 Ok(response)
             })

@@ -54,7 +54,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use http::Response;
+use http::{Request, Response};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -68,7 +68,7 @@ use body::Body;
 use foundation::Foundation;
 use handstamp_keys::KeyRing;
 use handstamp_time::{Clock, SystemClock};
-use handstamp_web_session::Session;
+use handstamp_web_session::{RequestHead, Session};
 use lasting::Lasting;
 use listening::{Front, Listening, LiveSite};
 use origin::Origin;
@@ -445,6 +445,11 @@ struct Visit<'v> {
 }
 
 impl Visit<'_> {
+    /// What the session module sees of the request.
+    fn head<'r>(&self, request: &'r Request<Body>) -> RequestHead<'r> {
+        RequestHead { transport: Some(self.origin.transport()), ..RequestHead::from(request) }
+    }
+
     /// The answer to a request whose session is known. Cookies that came of the session are in it, whatever it is.
     fn conclude(&self, answer: Result<Response<Body>, Problem>, session: &Session) -> Response<Body> {
         let mut response = answer.unwrap_or_else(|problem| self.refuse(&problem));

@@ -37,7 +37,8 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> SessionFuture<S, ReqBody> {
         let head = RequestHead::from(&request);
-        match Session::at_once(&self.module, head) {
+        let now = self.module.now();
+        match Session::at_once(&self.module, self.module.decide(head, now), head, now) {
             Ok(session) => {
                 if session.is_anonymous()
                     && let Some(location) = self.module.path_correction(head)

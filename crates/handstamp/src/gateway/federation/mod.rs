@@ -20,7 +20,7 @@ use bytes::BytesMut;
 use handstamp_keys::SystemRandom;
 use handstamp_session_token::{ReplayCache, RevocationList};
 use handstamp_web_session::cookie::RequestCookies;
-use handstamp_web_session::{ActiveSession, RequestHead, Session, SessionModule};
+use handstamp_web_session::{ActiveSession, Session, SessionModule};
 use handstamp_ws_federation::RelyingParty;
 use http::header::{COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
 use http::{Method, Request, Response, StatusCode};
@@ -77,11 +77,6 @@ impl Federation {
         own.into_iter().chain(back_channel).chain(description)
     }
 
-    /// Its sessions.
-    pub(super) fn sessions(&self) -> &SessionModule {
-        &self.sessions
-    }
-
     /// Its half of the protocol for each issuer of which something is known, as they are now, with the issuers' names.
     pub(super) fn parties(&self) -> impl Iterator<Item = (&str, Arc<RelyingParty>)> {
         self.issuers.iter().filter_map(|party| Some((party.issuer_name.as_str(), party.current().ok()?)))
@@ -136,10 +131,9 @@ impl Federation {
         .await
     }
 
-    /// The session of a request, which [`Visit::conclude`] wants to see again.
-    pub(super) async fn session_of(&self, request: &Request<Body>, visit: Visit<'_>) -> Session {
-        let head = RequestHead { transport: Some(visit.origin.transport()), ..RequestHead::from(request) };
-        Session::of(&self.sessions, head).await
+    /// Its sessions.
+    pub(super) fn sessions(&self) -> &Arc<SessionModule> {
+        &self.sessions
     }
 
     /// Lets `serve` answer a request whose session is known. Cookies that come of it are in the answer, whatever it is.
@@ -152,7 +146,7 @@ impl Federation {
     where
         F: Future<Output = Result<Response<Body>, Problem>>,
     {
-        let session = self.session_of(&request, visit).await;
+        let session = Session::of(&self.sessions, visit.head(&request)).await;
         let answer = match self.refuse_unreadable(&session) {
             Ok(()) => serve(request, session.clone()).await,
             Err(problem) => Err(problem),
