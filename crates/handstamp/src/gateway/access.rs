@@ -134,7 +134,7 @@ impl Access {
     pub(super) async fn enter<'a>(&'a self, request: &mut Request<Body>, visit: Visit<'_>) -> Entrance<'a> {
         let (sessions, now) = (self.federation.sessions(), self.federation.sessions().now());
         let is_cleanup = self.federation.is_sign_out_cleanup(request);
-        let session = match sessions.decide(visit.head(request), now) {
+        let session = match sessions.decide(visit.head(&*request), now) {
             // As with nearly every request of those who are signed in, nothing changes about the session.
             Decision::Active(active) if !is_cleanup => {
                 return match self.admit_known(request.method(), request.uri(), request.headers(), &active) {
@@ -145,7 +145,7 @@ impl Access {
                     }
                 };
             }
-            decision => Session::after(sessions, decision, visit.head(request), now).await,
+            decision => Session::after(sessions, decision, visit.head(&*request), now).await,
         };
         let answer = match self.federation.refuse_unreadable(&session) {
             Ok(()) if is_cleanup => {

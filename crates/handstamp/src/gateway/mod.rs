@@ -54,7 +54,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use http::{Request, Response};
+use http::Response;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -446,8 +446,8 @@ struct Visit<'v> {
 
 impl Visit<'_> {
     /// What the session module sees of the request.
-    fn head<'r>(&self, request: &'r Request<Body>) -> RequestHead<'r> {
-        RequestHead { transport: Some(self.origin.transport()), ..RequestHead::from(request) }
+    fn head<'r>(&self, request: impl Into<RequestHead<'r>>) -> RequestHead<'r> {
+        RequestHead { transport: Some(self.origin.transport()), ..request.into() }
     }
 
     /// The answer to a request whose session is known. Cookies that came of the session are in it, whatever it is.

@@ -1,8 +1,8 @@
 //! Telling the scripts of a page who is signed in.
 
 use handstamp_claims::ClaimsIdentity;
+use handstamp_web_session::ActiveSession;
 use handstamp_web_session::module::Decision;
-use handstamp_web_session::{ActiveSession, RequestHead};
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
@@ -26,8 +26,7 @@ pub(super) async fn answer(
         return Ok(Visit { form: Form::Json, ..visit }.refuse(&only_get()));
     }
     let module = federation.sessions();
-    let head = RequestHead { transport: Some(visit.origin.transport()), ..RequestHead::from(&request) };
-    let decision = module.look(head, module.now()).await;
+    let decision = module.look(visit.head(&request), module.now()).await;
     if matches!(&decision, Decision::Reject(error) if is_undecided(error)) {
         return Err(Problem::unavailable("HST-GATEWAY-STORE"));
     }

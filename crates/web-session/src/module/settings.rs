@@ -151,8 +151,9 @@ impl SessionSettingsBuilder {
     }
 
     /// How many self-contained tokens are remembered for ten seconds after they were verified, so that the same cookies are not
-    /// read and decrypted for each request of a page; about 3 KB each, and never more than 8 KB of cookies. Times and revocations count for every request all the same; that a
-    /// key was revoked or retired counts after those ten seconds. Zero: every request opens its cookie.
+    /// read and decrypted for each request of a page; about 3 KB each, and never more than 8 KB of cookies. Times and
+    /// revocations count for every request all the same; that a key was revoked or retired counts after those ten seconds.
+    /// Zero: every request opens its cookie.
     pub fn verified_tokens(mut self, most: usize) -> Self {
         self.0.verified_tokens = most;
         self

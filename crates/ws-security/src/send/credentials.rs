@@ -141,9 +141,9 @@ impl ContextKey {
     /// # Errors
     /// [`Error::Configuration`] when there is no randomness.
     pub fn reuse_derived_keys(mut self, suite: &AlgorithmSuite, random: &dyn SecureRandom) -> Result<Self, Error> {
-        let mut entropy = Entropy::new(random);
-        let mut ids = Ids::new(false, &mut entropy)?;
-        let mut derive = |length| DerivedKey::derive(ids.token(), &self.key, length, &mut entropy);
+        let entropy = Entropy::new(random);
+        let mut ids = Ids::new(false, &entropy)?;
+        let mut derive = |length| DerivedKey::derive(ids.token(), &self.key, length, &entropy);
         self.derived = Some([derive(suite.signature_key_length())?, derive(suite.encryption_key_length())?]);
         Ok(self)
     }
@@ -179,7 +179,7 @@ impl DerivedKey {
         id: String,
         source: &SymmetricKey,
         length: usize,
-        entropy: &mut Entropy<'_>,
+        entropy: &Entropy<'_>,
     ) -> Result<Self, Error> {
         let nonce = entropy.draw()?;
         let mut key = Zeroizing::new(vec![0; length]);

@@ -1,38 +1,26 @@
 //! Randomness and identifiers of one message.
 
 use crate::error::Error;
-use handstamp_keys::SecureRandom;
+use handstamp_keys::{PooledRandom, SecureRandom};
 use std::fmt::Write as _;
-use zeroize::Zeroizing;
 
-/// Random bytes of one message, drawn from their source in few calls: each call costs more than the bytes do.
-pub(super) struct Entropy<'r> {
-    random: &'r dyn SecureRandom,
-    pool: Zeroizing<[u8; POOL]>,
-    used: usize,
-}
-
-/// Two nonces, five initialization vectors and a GUID.
-const POOL: usize = 128;
+/// Random bytes of one message.
+pub(super) struct Entropy<'r>(PooledRandom<'r>);
 
 impl<'r> Entropy<'r> {
     pub(super) fn new(random: &'r dyn SecureRandom) -> Self {
-        Self { random, pool: Zeroizing::new([0; POOL]), used: POOL }
+        Self(PooledRandom::new(random))
     }
 
     /// Fresh bytes.
-    pub(super) fn draw<const LENGTH: usize>(&mut self) -> Result<[u8; LENGTH], Error> {
-        if POOL - self.used < LENGTH {
-            self.random.fill(&mut self.pool[..]).map_err(no_randomness)?;
-            self.used = 0;
-        }
-        let drawn = self.pool.get(self.used..).and_then(<[u8]>::first_chunk).copied();
-        self.used += LENGTH;
-        drawn.ok_or_else(|| Error::Configuration(format!("{LENGTH} random bytes are more than one draw gives")))
+    pub(super) fn draw<const LENGTH: usize>(&self) -> Result<[u8; LENGTH], Error> {
+        let mut drawn = [0; LENGTH];
+        self.0.fill(&mut drawn).map_err(no_randomness)?;
+        Ok(drawn)
     }
 
-    pub(super) fn source(&self) -> &'r dyn SecureRandom {
-        self.random
+    pub(super) fn source(&self) -> &dyn SecureRandom {
+        &self.0
     }
 }
 
@@ -51,7 +39,7 @@ pub(super) struct Ids {
 
 impl Ids {
     /// `avoid`: content of the message that may hold identifiers of its own; it then gets other numbers than WCF's.
-    pub(super) fn new(avoid: bool, entropy: &mut Entropy<'_>) -> Result<Self, Error> {
+    pub(super) fn new(avoid: bool, entropy: &Entropy<'_>) -> Result<Self, Error> {
         let unique = format!("uuid-{}-", guid(entropy.draw()?));
         let prefix = if avoid { format!("_{unique}") } else { "_".to_owned() };
         Ok(Self { prefix, numbers: 0, unique, tokens: 0 })
@@ -96,27 +84,16 @@ mod tests {
     use handstamp_keys::DeterministicRandom;
 
     #[test]
-    fn no_byte_is_given_twice() {
-        let random = DeterministicRandom::new(1);
-        let mut entropy = Entropy::new(&random);
-        let drawn: Vec<[u8; 16]> = (0..20).map(|_| entropy.draw().unwrap()).collect();
-        for (index, one) in drawn.iter().enumerate() {
-            assert!(!drawn[index + 1..].contains(one) && *one != [0; 16]);
-        }
-        assert!(entropy.draw::<129>().is_err());
-    }
-
-    #[test]
     fn sc_8_12_identifiers_look_like_those_of_wcf() {
         let random = DeterministicRandom::new(1);
-        let mut ids = Ids::new(false, &mut Entropy::new(&random)).unwrap();
+        let mut ids = Ids::new(false, &Entropy::new(&random)).unwrap();
         assert_eq!([ids.number(), ids.number()], ["_0", "_1"]);
         let token = ids.token();
         let groups: Vec<usize> = token.split('-').map(str::len).collect();
         assert_eq!(groups, [4, 8, 4, 4, 4, 12, 1]);
         assert_ne!(token, ids.token());
         assert_eq!(&token[5 + 14..5 + 15], "4");
-        let mut avoiding = Ids::new(true, &mut Entropy::new(&random)).unwrap();
+        let mut avoiding = Ids::new(true, &Entropy::new(&random)).unwrap();
         assert!(avoiding.number().starts_with("_uuid-"));
     }
 }

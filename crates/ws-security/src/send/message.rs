@@ -326,6 +326,7 @@ mod tests {
             assert_eq!(left(&other), None, "{other}");
         }
     }
+
     #[test]
     fn a_body_without_its_redundant_declarations_has_the_digest_of_its_canonical_form() {
         let wsu = format!(" xmlns:u=\"{}\"", names::WSU);

@@ -109,7 +109,7 @@ impl<'s> Protecting<'s> {
         let kept = self.kept_keys();
         let derive = |this: &mut Self, index: usize, id: Option<String>, length| match kept {
             Some(kept) => kept.get(index).cloned().ok_or_else(|| missing("derived keys", "with_context")),
-            None => DerivedKey::derive(id.unwrap_or_default(), secret, length, &mut this.entropy),
+            None => DerivedKey::derive(id.unwrap_or_default(), secret, length, &this.entropy),
         };
         let signing = derive(self, 0, ids.signing, suite.signature_key_length())?;
         let encryption =
@@ -205,7 +205,7 @@ impl<'s> Protecting<'s> {
             let local = self.reference_xml(&SecurityTokenReference::local(&fresh.id))?;
             primary.encryption = Some(if derives {
                 let length = self.binding().suite.encryption_key_length();
-                let derived = DerivedKey::derive(ids.encryption.unwrap_or_default(), &key, length, &mut self.entropy)?;
+                let derived = DerivedKey::derive(ids.encryption.unwrap_or_default(), &key, length, &self.entropy)?;
                 primary.encryption_derivation = Some(self.derivation(&derived, &inside_security(&local)));
                 self.derived_encryption(derived)?
             } else {

@@ -67,8 +67,8 @@ impl<'s> Protecting<'s> {
         random: &'s dyn SecureRandom,
         now: Timestamp,
     ) -> Result<Self, Error> {
-        let mut entropy = Entropy::new(random);
-        let ids = Ids::new(message.may_hold_ids(), &mut entropy)?;
+        let entropy = Entropy::new(random);
+        let ids = Ids::new(message.may_hold_ids(), &entropy)?;
         let request = RequestContext { message_id: message.message_id.clone(), ..RequestContext::default() };
         Ok(Self { sender, frame: Frame::new(message), entropy, ids, now, request })
     }
@@ -184,7 +184,7 @@ impl<'s> Protecting<'s> {
             Key::Shared(secret) if derives => {
                 self.check_length(&secret)?;
                 let length = self.binding().suite.signature_key_length();
-                let derived = DerivedKey::derive(self.ids.number(), &secret, length, &mut self.entropy)?;
+                let derived = DerivedKey::derive(self.ids.number(), &secret, length, &self.entropy)?;
                 Endorsement {
                     derivation: Some(self.derivation(&derived, &inside_security(&reference))),
                     reference: self.derived_reference(&derived.id)?,
