@@ -276,6 +276,7 @@ impl Interner {
         self.look_up(texts, text.as_bytes(), hash(text.as_bytes())).ok()
     }
 
+    #[inline]
     pub(crate) fn text<'t>(&self, texts: Texts<'t>, number: u16) -> &'t str {
         let number = usize::from(number);
         if let Some(&name) = self.fixed.names.get(number) {

@@ -42,9 +42,18 @@ pub(crate) fn is_ncname(name: &str) -> bool {
     chars.next().is_some_and(is_name_start) && chars.all(is_name_char)
 }
 
+/// How many bytes are looked at together.
+pub(crate) const VECTOR: usize = 16;
+
+/// How many bytes from the first on are the same, without looking at one after the other.
+#[inline]
+pub(crate) fn leading_equal_bytes(one: &[u8; VECTOR], other: &[u8; VECTOR]) -> usize {
+    u8x16::new(*one).simd_eq(u8x16::new(*other)).to_bitmask().trailing_ones() as usize
+}
+
 /// How many bytes from the first on are [`NAME`] bytes, without looking at one after the other.
 #[inline]
-pub(crate) fn leading_name_bytes(bytes: &[u8; 16]) -> usize {
+pub(crate) fn leading_name_bytes(bytes: &[u8; VECTOR]) -> usize {
     let bytes = u8x16::new(*bytes);
     let is_within = |bytes: u8x16, count: u8| bytes.min(u8x16::splat(count - 1)).simd_eq(bytes);
     let letter = is_within((bytes | u8x16::splat(0x20)) - u8x16::splat(b'a'), 26);

@@ -178,7 +178,8 @@ impl Parser {
             Err(failure) => return Err(failure.into_error(&source, &tables)),
         };
         let region = Region { start, holder: NodeId::DOCUMENT, depth: 0, text: false, single: true };
-        parse::parse(&source, region, &[], &self.options, &mut tables, &mut self.scratch)?;
+        self.scratch.bind(tables.prefixes.len(), []);
+        parse::parse(&source, region, &self.options, &mut tables, &mut self.scratch)?;
         tables.ids.append(&mut self.scratch.ids);
         tables.sort_ids(&source)?;
         let root = tables

@@ -135,7 +135,9 @@ impl<'d> Element<'d> {
 
     /// Whether this element is `other` or in it.
     pub fn is_in(self, other: Self) -> bool {
-        self == other || self.ancestors().any(|ancestor| ancestor == other)
+        // An element has a smaller number than all that is in it.
+        self == other
+            || self.ancestors().take_while(|ancestor| ancestor.id >= other.id).any(|ancestor| ancestor == other)
     }
 
     /// The namespace that a prefix stands for here; the empty prefix asks for the default namespace. Nothing if there is no

@@ -44,7 +44,6 @@ impl Document {
     ) -> Result<Vec<NodeId>, Error> {
         let element = self.element(node).filter(|element| element.id() == node).ok_or(Error::NoSuchElement(node))?;
         let depth = element.ancestors().count();
-        let scope = element.parent().map(Element::nearest_declarations_in_scope).unwrap_or_default();
         let parent = element.record().parent;
         let single = kind == Fragment::Element || parent == NodeId::DOCUMENT;
         self.options.limits().check_size(self.source.len().saturating_add(fragment.len()))?;
@@ -59,7 +58,9 @@ impl Document {
         self.tables.nodes.push(NodeRecord::new(Kind::Document, NodeId::NONE, start, self.source.len()));
         let region = Region { start, holder, depth, text: !single, single };
         let mut scratch = std::mem::take(&mut self.scratch);
-        let parsed = parse::parse(&self.source, region, &scope, &self.options, &mut self.tables, &mut scratch)
+        let around = Element::new(self, node).ancestors().flat_map(|element| element.declaration_records()).copied();
+        scratch.bind(self.tables.prefixes.len(), around);
+        let parsed = parse::parse(&self.source, region, &self.options, &mut self.tables, &mut scratch)
             .and_then(|()| self.exchange_ids(node, &mut scratch));
         self.scratch = scratch;
         if let Err(error) = parsed {
@@ -86,22 +87,28 @@ impl Document {
 
     /// Moves the children of `holder` to the place of `node`.
     fn splice(&mut self, node: NodeId, parent: NodeId, holder: NodeId, single: bool) -> Vec<NodeId> {
-        let new: Vec<NodeId> = self.tables.children(holder).collect();
+        let first_new = self.record(holder).first_child;
         let previous = self.tables.children(parent).take_while(|&id| id != node).last();
         let after = self.record(node).next_sibling;
-        let first = new.first().copied().unwrap_or(after);
+        let first = first_new.some().unwrap_or(after);
         match previous {
             Some(previous) => self.update(previous, |record| record.next_sibling = first),
             None => self.update(parent, |record| record.first_child = first),
         }
-        for &id in &new {
-            self.update(id, |record| record.parent = parent);
-        }
-        if let Some(&last) = new.last() {
-            self.update(last, |record| record.next_sibling = after);
+        let mut elements = Vec::new();
+        let mut next = first_new;
+        while let Some(id) = next.some() {
+            let record = self.record(id);
+            if record.kind == Kind::Element {
+                elements.push(id);
+            }
+            next = record.next_sibling;
+            self.update(id, |record| {
+                record.parent = parent;
+                record.next_sibling = next.some().unwrap_or(after);
+            });
         }
         self.update(holder, |record| record.first_child = NodeId::NONE);
-        let elements: Vec<NodeId> = new.into_iter().filter(|&id| self.record(id).kind == Kind::Element).collect();
         let successor = if single { elements.first().copied().unwrap_or(NodeId::NONE) } else { NodeId::NONE };
         self.update(node, |record| {
             record.kind = Kind::Replaced;

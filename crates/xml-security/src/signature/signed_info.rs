@@ -239,6 +239,7 @@ fn algorithm(element: Element<'_>) -> Result<&str, Error> {
     element.attribute("Algorithm").ok_or_else(|| Error::malformed("Signature", "an Algorithm attribute is missing"))
 }
 
+#[inline]
 fn expect<'d>(found: Option<Element<'d>>, parent: &'static str, name: &str) -> Result<Element<'d>, Error> {
     found
         .filter(|element| element.is(names::DSIG, name))

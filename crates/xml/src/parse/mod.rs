@@ -34,6 +34,22 @@ pub(crate) struct Scratch {
     pub(crate) ids: Vec<IdRecord>,
 }
 
+impl Scratch {
+    /// Sets which namespaces prefixes stand for where a parse begins. `around` are the declarations of the elements around, the
+    /// nearest first; numbers of prefixes are below `prefixes`.
+    pub(crate) fn bind(&mut self, prefixes: usize, around: impl IntoIterator<Item = DeclarationRecord>) {
+        self.bindings.clear();
+        self.bindings.resize(prefixes, UNBOUND);
+        let fixed = DeclarationRecord { prefix: XML_PREFIX, namespace: XML_NAMESPACE };
+        let outermost = DeclarationRecord { prefix: NO_PREFIX, namespace: NO_NAMESPACE };
+        for declaration in std::iter::once(fixed).chain(around).chain([outermost]) {
+            if let Some(binding @ &mut UNBOUND) = self.bindings.get_mut(usize::from(declaration.prefix)) {
+                *binding = declaration.namespace;
+            }
+        }
+    }
+}
+
 impl Clone for Scratch {
     fn clone(&self) -> Self {
         Self::default()
@@ -73,11 +89,10 @@ pub(crate) struct Region {
 
 pub(crate) const UNBOUND: u16 = u16::MAX;
 
-/// Parses a region of `source` into `tables`. `bindings` are the namespace declarations in scope, outermost first.
+/// Parses a region of `source` into `tables`. [`Scratch::bind`] has said which namespaces are in scope there.
 pub(crate) fn parse(
     source: &str,
     region: Region,
-    bindings: &[DeclarationRecord],
     options: &ParseOptions,
     tables: &mut Tables,
     scratch: &mut Scratch,
@@ -86,16 +101,6 @@ pub(crate) fn parse(
     let scanned = scratch.marks.scan(source.as_bytes(), region.start);
     if let Some(at) = scanned.bad.or_else(|| if scanned.is_ascii { None } else { noncharacter(source, region.start) }) {
         return Err(Failure { at, fault: Fault::Syntax(Syntax::Character) }.into_error(source, tables));
-    }
-    scratch.bindings.clear();
-    scratch.bindings.resize(tables.prefixes.len(), UNBOUND);
-    for (prefix, namespace) in [(NO_PREFIX, NO_NAMESPACE), (XML_PREFIX, XML_NAMESPACE)]
-        .into_iter()
-        .chain(bindings.iter().map(|b| (b.prefix, b.namespace)))
-    {
-        if let Some(binding) = scratch.bindings.get_mut(usize::from(prefix)) {
-            *binding = namespace;
-        }
     }
     scratch.undo.clear();
     scratch.recent.clear();

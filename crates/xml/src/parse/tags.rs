@@ -3,7 +3,7 @@
 use super::attributes::Attributes;
 use super::{Failure, Open, Tokenizer, exceeds, fail};
 use crate::arena::{Kind, NodeId, NodeRecord, flags};
-use crate::chars::is_white;
+use crate::chars::{VECTOR, is_white, leading_equal_bytes};
 use crate::error::{LimitKind, Syntax};
 use std::ops::Range;
 
@@ -147,15 +147,13 @@ impl Tokenizer<'_> {
     }
 }
 
-/// Whether what stands in a range of `bytes` stands at another place again. Most names fit into a word.
+/// Whether what stands in a range of `bytes` stands at another place again. Few names are longer than a vector.
 #[inline]
 fn stands_again(bytes: &[u8], range: Range<usize>, at: usize) -> bool {
     let length = range.len();
     let (Some(once), Some(again)) = (bytes.get(range.start..), bytes.get(at..)) else { return false };
-    match (once.first_chunk::<8>(), again.first_chunk::<8>()) {
-        (Some(once), Some(again)) if (1..=8).contains(&length) => {
-            (u64::from_le_bytes(*once) ^ u64::from_le_bytes(*again)) << (64 - 8 * length) == 0
-        }
+    match (once.first_chunk(), again.first_chunk()) {
+        (Some(once), Some(again)) if length <= VECTOR => leading_equal_bytes(once, again) >= length,
         _ => once.get(..length).is_some_and(|once| again.starts_with(once)),
     }
 }
