@@ -84,7 +84,7 @@ pub(super) fn line(element: Element<'_>) -> usize {
 fn line_at(element: Element<'_>, inside: usize) -> usize {
     let offset = element.source_range().start + inside;
     let before = element.document().source().as_bytes().get(..offset).unwrap_or_default();
-    before.iter().filter(|byte| **byte == b'\n').count() + 1
+    memchr::memchr_iter(b'\n', before).count() + 1
 }
 
 /// The line of an attribute: its name stands outside of quotes, after white space.
