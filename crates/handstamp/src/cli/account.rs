@@ -1,6 +1,5 @@
 //! `handstamp account`.
 
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
 use base64_simd::STANDARD;
@@ -8,6 +7,7 @@ use clap::{Args, Subcommand};
 use handstamp_keys::{SecureRandom as _, SystemRandom};
 use handstamp_time::{Clock as _, SystemClock};
 
+use super::input::new_password;
 use super::{block_on, print};
 use crate::Error;
 use crate::config::{ClaimHeaders, Config};
@@ -168,14 +168,7 @@ impl Account {
 
 /// One line of standard input, hashed.
 fn read_password_hash() -> Result<String, Error> {
-    let mut input = std::io::stdin().lock();
-    if input.is_terminal() {
-        // What is typed shows: hiding it needs the terminal's cooperation, which a pipe does without.
-        let _ = write!(std::io::stderr(), "Password (it will show): ");
-    }
-    let mut line = zeroize::Zeroizing::new(String::new());
-    input.read_line(&mut line).map_err(|source| Error::system("cannot read the password", source))?;
-    let password = PasswordText::new(line.trim_end_matches(['\r', '\n']));
+    let password = PasswordText::new(new_password()?.as_str());
     block_on(async {
         let hasher = PasswordHasher::new(PasswordCost::RECOMMENDED, &SystemRandom)?;
         Ok(hasher.hash(password, &SystemRandom).await?)

@@ -1,7 +1,9 @@
-//! Files given to commands that read one input and write one output.
+//! What people give to commands: files, standard input, passwords.
 
-use std::io::{IsTerminal, Read, Write};
+use std::io::{BufRead as _, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
 
 use crate::Error;
 
@@ -29,6 +31,35 @@ pub(super) fn read(file: Option<&PathBuf>) -> Result<Vec<u8>, Error> {
 /// Reads a file that an option names.
 pub(super) fn read_option(file: &Path) -> Result<Vec<u8>, Error> {
     std::fs::read(file).map_err(|source| Error::system(format!("cannot read {}", file.display()), source))
+}
+
+/// Asks whoever sits at the terminal for a password, which does not show; nothing when nobody does.
+pub(super) fn ask_password(prompt: &str) -> Result<Option<Zeroizing<String>>, Error> {
+    if !std::io::stderr().is_terminal() {
+        return Ok(None);
+    }
+    let password = rpassword::prompt_password(prompt).map_err(cannot_read_password)?;
+    Ok(Some(Zeroizing::new(password)))
+}
+
+/// A new password: the first line of standard input, or what somebody types twice.
+pub(super) fn new_password() -> Result<Zeroizing<String>, Error> {
+    let mut input = std::io::stdin().lock();
+    if input.is_terminal()
+        && let Some(password) = ask_password("Password: ")?
+    {
+        return match ask_password("The same again: ")? {
+            Some(again) if again != password => Err(refused("HST-INPUT-PASSWORD", "the two passwords differ")),
+            _ => Ok(password),
+        };
+    }
+    let mut line = Zeroizing::new(String::new());
+    input.read_line(&mut line).map_err(cannot_read_password)?;
+    Ok(Zeroizing::new(line.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+fn cannot_read_password(source: std::io::Error) -> Error {
+    Error::system("cannot read the password", source)
 }
 
 /// Writes the output as it is; to a terminal, text gets a line end.

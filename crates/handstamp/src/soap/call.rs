@@ -10,7 +10,7 @@ use handstamp_secure_conversation::trust::TrustAction;
 use handstamp_secure_conversation::{Error as SessionError, Exchange, Outcome, SecureConversationClient, TokenClient};
 use handstamp_time::{Clock, SystemClock};
 use handstamp_ws_security::soap::{Fault, SoapVersion};
-use handstamp_ws_security::{IssuedTokenParameters, Message, Unprotected};
+use handstamp_ws_security::{IssuedTokenParameters, Message, Unprotected, UserNameCredential};
 use http::header::CONTENT_TYPE;
 use http::{Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -20,9 +20,9 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
 use super::redact::redacted;
+use crate::Error;
 
 /// A client and its way to the service.
-#[derive(Debug)]
 pub struct Caller {
     client: SecureConversationClient,
     http: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
@@ -30,7 +30,12 @@ pub struct Caller {
     timeout: Option<Duration>,
     /// Who is told of each step.
     tell: Option<fn(&str)>,
+    /// Who knows name and password, until they are needed.
+    user: Option<AskUser>,
 }
+
+/// Finds out a name and a password.
+type AskUser = Box<dyn FnOnce() -> Result<UserNameCredential, Error> + Send>;
 
 /// What a service answered.
 #[derive(Debug)]
@@ -53,6 +58,9 @@ pub enum CallError {
     /// The message or its answer did not get through.
     #[error("{0}")]
     Http(String),
+    /// Nobody knows name and password.
+    #[error(transparent)]
+    User(Error),
 }
 
 /// The largest answer, in bytes.
@@ -73,6 +81,7 @@ impl CallError {
             Self::Session(error) => error.code(),
             Self::Tls(error) => error.code(),
             Self::Http(_) => "HST-SOAP-HTTP",
+            Self::User(error) => error.code(),
         }
     }
 
@@ -101,7 +110,12 @@ impl Caller {
         let tls = tls.config(&[])?;
         let connector = HttpsConnectorBuilder::new().with_tls_config(Arc::unwrap_or_clone(tls));
         let http = Client::builder(TokioExecutor::new()).build(connector.https_or_http().enable_http1().build());
-        Ok(Self { client, http, address, timeout, tell })
+        Ok(Self { client, http, address, timeout, tell, user: None })
+    }
+
+    /// Asks for name and password once they are needed: not while a session goes on.
+    pub fn ask_user(&mut self, ask: impl FnOnce() -> Result<UserNameCredential, Error> + Send + 'static) {
+        self.user = Some(Box::new(ask));
     }
 
     /// Whether a session has to be obtained or its key renewed before the next call.
@@ -187,6 +201,9 @@ impl Caller {
             Some(TrustAction::Renew) => self.tell(format_args!("the key of the session {} is due", self.context())),
             Some(_) => self.tell(format_args!("a session is needed")),
         }
+        if let Some(ask) = self.user.take() {
+            self.client.replace_user_name(ask().map_err(CallError::User)?);
+        }
         loop {
             let exchange = self.client.establish(SystemClock.now(), &SystemRandom)?;
             if exchange.is_negotiation() {
@@ -263,5 +280,12 @@ impl Caller {
         if let Some(tell) = self.tell {
             tell(&what.to_string());
         }
+    }
+}
+
+/// Nothing that is a secret.
+impl std::fmt::Debug for Caller {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Caller").field("address", &self.address).finish_non_exhaustive()
     }
 }

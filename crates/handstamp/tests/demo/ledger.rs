@@ -144,7 +144,7 @@ async fn sc_19_a_slow_sender_is_not_waited_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_shown_and_kept_of_a_session_is_nobodys_business() {
     let demo = Demo::start(&[]).await;
-    let caller = Caller::of(&demo);
+    let mut caller = Caller::of(&demo);
     let alone = caller.call(BALANCE, &["--session", "none"]);
     assert_eq!((alone.code, caller.kept().len()), (0, 0), "{}", alone.err);
     let shown = caller.call(BALANCE, &["-v", "--session", "new", "--envelope"]);
@@ -161,6 +161,11 @@ async fn what_is_shown_and_kept_of_a_session_is_nobodys_business() {
     assert!(again.err.contains("goes on"), "{}", again.err);
     let new = caller.call(BALANCE, &["-v", "--session", "new"]);
     assert!(new.err.contains("a session is needed"), "{}", new.err);
+    demo.program.ready("username").clone_into(&mut caller.user);
+    let without_password = caller.call(BALANCE, &["-v"]);
+    assert!(without_password.err.contains("goes on") && without_password.code == 0, "{}", without_password.err);
+    let refused = caller.call(BALANCE, &["--session", "new"]);
+    assert!(refused.code == 1 && refused.err.contains("HST-SOAP-PASSWORD"), "{}", refused.err);
 }
 
 #[tokio::test(flavor = "multi_thread")]

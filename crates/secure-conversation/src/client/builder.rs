@@ -22,7 +22,7 @@ pub struct SecureConversationClientBuilder {
     contract: Contract,
     max_message_size: usize,
     reissues: bool,
-    issued_token_comes_later: bool,
+    credentials_come_later: bool,
 }
 
 impl SecureConversationClientBuilder {
@@ -36,7 +36,7 @@ impl SecureConversationClientBuilder {
             contract: Contract::default(),
             max_message_size: 65_536,
             reissues: false,
-            issued_token_comes_later: false,
+            credentials_come_later: false,
         }
     }
 
@@ -83,10 +83,11 @@ impl SecureConversationClientBuilder {
         self
     }
 
-    /// Leaves the token of the token service to be given [later](SecureConversationClient::replace_issued_token): when a session is
-    /// due, not before.
-    pub fn issued_token_comes_later(mut self) -> Self {
-        self.issued_token_comes_later = true;
+    /// Leaves name and password, or the token of the token service, to be given when a session is due, not before: with
+    /// [`replace_user_name`](SecureConversationClient::replace_user_name) or
+    /// [`replace_issued_token`](SecureConversationClient::replace_issued_token).
+    pub fn credentials_come_later(mut self) -> Self {
+        self.credentials_come_later = true;
         self
     }
 
@@ -120,8 +121,11 @@ impl SecureConversationClientBuilder {
         let settings = &self.binding.local_client;
         self.contract.check(session)?;
         let needs = Requirements::of(bootstrap);
-        let issued_token = needs.issued_token && !self.issued_token_comes_later;
-        self.credentials.check(Requirements { issued_token, ..needs })?;
+        let at_once = match self.credentials_come_later {
+            true => Requirements { issued_token: false, user_name: false, ..needs },
+            false => needs,
+        };
+        self.credentials.check(at_once)?;
         if settings
             .session_key_renewal_interval
             .is_some_and(|interval| interval < settings.session_key_rollover_interval)

@@ -271,6 +271,11 @@ impl SecureConversationClient {
         self.take_in(exchange, opened, now)
     }
 
+    /// Sends this name and password from here on, when a new session or key is due.
+    pub fn replace_user_name(&mut self, user_name: UserNameCredential) {
+        Arc::make_mut(&mut self.credentials).user_name = Some(user_name);
+    }
+
     /// Shows this token of the token service from here on: before the one there is has expired, and a new session or key is due.
     pub fn replace_issued_token(&mut self, token: IssuedToken) {
         Arc::make_mut(&mut self.credentials).issued_token = Some(token);

@@ -1,7 +1,7 @@
 //! What a client believes, and what it does not.
 
-use crate::support::{ECHO, Pair, VERSIONS, client, echo, minutes, stateful, stateless, user_name};
-use handstamp_secure_conversation::{Error, Exchange, Outcome};
+use crate::support::{ADDRESS, ECHO, PARTIES, Pair, VERSIONS, client, echo, minutes, stateful, stateless, user_name};
+use handstamp_secure_conversation::{Error, Exchange, Outcome, SecureConversationClient};
 use handstamp_ws_security::soap::{Fault, FaultCode, QualifiedName, SecurityFault, SoapVersion};
 use handstamp_ws_security::{AddressingVersion, MessageSecurityVersion, SecurityBinding, UserNameCredential};
 use handstamp_xml::names;
@@ -192,4 +192,27 @@ fn sc_12_4_clients_of_many_users_share_settings_and_no_session() {
     pair.client = alice;
     assert_eq!(pair.call("hello").unwrap(), "hello as alice");
     assert_eq!(pair.client.context_id().map(str::to_owned), first, "untouched by the others");
+}
+
+#[test]
+fn sc_12_4_a_kept_session_goes_on_before_anybody_has_given_a_password() {
+    let binding = stateful(user_name(MessageSecurityVersion::default()));
+    let mut pair = Pair::new(&binding);
+    pair.works();
+    let saved = pair.client.save().unwrap();
+
+    let later = || {
+        let builder = SecureConversationClient::builder(binding.clone(), ADDRESS);
+        builder.service_certificate(PARTIES.service.certificate().clone()).credentials_come_later().build().unwrap()
+    };
+    pair.client = later();
+    pair.client.restore(&saved, pair.now).unwrap();
+    assert_eq!(pair.call("hello").unwrap(), "hello as alice");
+
+    // A new session needs them.
+    pair.client = later();
+    let error = pair.call("hello").unwrap_err().to_string();
+    assert!(error.contains("user name"), "{error}");
+    pair.client.replace_user_name(UserNameCredential::new("alice", "secret"));
+    assert_eq!(pair.call("hello").unwrap(), "hello as alice");
 }

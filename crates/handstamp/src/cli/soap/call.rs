@@ -1,6 +1,5 @@
 //! `handstamp soap call`.
 
-use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -29,7 +28,7 @@ use crate::soap::session_file::SessionFile;
 /// Send a SOAP request through a secure session, and print the content of the reply's body.
 ///
 /// The session is kept in a private file in the user's cache folder. The next call with the same address, binding and user
-/// name or certificate uses it again and does not send the password, which has to be there in case the session has ended.
+/// name or certificate uses it again, and needs no password while it goes on.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  echo '<Balance xmlns=\"urn:handstamp:ledger\"/>' | handstamp soap call http://localhost:7423/ledger \
@@ -109,8 +108,6 @@ impl Call {
             .message_version(soap, addressing)
             .max_message_size(4 << 20);
         let user = self.user.as_deref().map(|user| user.split_once(':').unwrap_or((user, "")).0);
-        let credential = self.user.as_deref().map(credential).transpose()?;
-        let credential = credential.map(|(name, password)| UserNameCredential::new(name, password.as_str()));
         let wanted = binding.security().issued_token_parameters();
         let policy = KeyPolicy::default();
         let certificate = self.cert.as_deref().map(input::read_option).transpose()?;
@@ -120,23 +117,23 @@ impl Call {
             }
             _ => None,
         };
-        let issuer =
-            wanted.map(|wanted| self.token_client(binding.security(), wanted, credential.clone(), identity.clone()));
-        let issuer = issuer.transpose()?;
-        if let (None, Some(user)) = (&issuer, credential) {
-            client = client.user_name(user);
-        } else {
-            client = client.issued_token_comes_later();
+        let issuer = wanted.map(|wanted| self.issuer(wanted, identity.is_some())).transpose()?;
+        // Without a session each message has the password in it.
+        let each_message = issuer.is_none() && binding.security().session().is_none();
+        match (&self.user, each_message) {
+            (Some(user), true) => client = client.user_name(credential(user)?),
+            (None, _) if issuer.is_none() => {}
+            _ => client = client.credentials_come_later(),
         }
-        if let Some(identity) = identity {
-            client = client.identity(identity);
+        if let Some(identity) = &identity {
+            client = client.identity(identity.clone());
         }
         if let Some(file) = &self.service_cert {
             client = client.service_certificate(certificate_in(file)?);
         }
         let mut client = client.build().map_err(|error| setup(error.code(), &self.binding, &error))?;
         let parts = [self.url.as_bytes(), &binding_text, user.unwrap_or_default().as_bytes()];
-        let issued = issuer.as_ref().map(TokenClient::address).unwrap_or_default().as_bytes();
+        let issued = issuer.as_deref().unwrap_or_default().as_bytes();
         let for_whom = self.applies_to.as_deref().unwrap_or_default().as_bytes();
         let parts = [&parts[..], &[certificate.as_deref().unwrap_or_default(), issued, for_whom]].concat();
         let file = (self.session != Session::None).then(|| SessionFile::of(&parts)).transpose()?;
@@ -154,7 +151,11 @@ impl Call {
         let reply = block_on(async {
             let failed = |error: CallError| Error::Refused { code: error.code(), message: error.to_string() };
             let mut caller = Caller::new(client, &tls, timeout, tell).map_err(failed)?;
+            if let (Some(user), false) = (self.user.clone(), each_message || issuer.is_some()) {
+                caller.ask_user(move || credential(&user));
+            }
             if let (Some(issuer), Some(wanted), true) = (issuer, wanted, caller.needs_credentials()) {
+                let issuer = self.token_client(binding.security(), issuer, identity)?;
                 let applies_to = self.applies_to.as_deref().unwrap_or(&self.url);
                 caller.obtain_token(issuer, wanted, applies_to).await.map_err(failed)?;
             }
@@ -199,30 +200,35 @@ impl Call {
         }
     }
 
+    /// The address of the token service.
+    fn issuer(&self, wanted: &IssuedTokenParameters, has_identity: bool) -> Result<String, Error> {
+        let setup = |message: &str| Error::Setup { code: "HST-SOAP-ISSUER", message: message.to_owned() };
+        if self.user.is_none() && !has_identity {
+            return Err(setup(
+                "the token service asks for a name and a password, or a certificate: give them with --user or --cert",
+            ));
+        }
+        let address = self.issuer.clone().or_else(|| wanted.issuer.clone());
+        address.ok_or_else(|| setup("the binding wants a token of a token service: say which with --issuer URL"))
+    }
+
     /// The client of the token service: in the service's version of WS-Trust, by message where its certificate is given, with a
     /// password before a certificate. A token for the holder of a private key is for that of the certificate, if there is one.
     fn token_client(
         &self,
         service: &SecurityBinding,
-        wanted: &IssuedTokenParameters,
-        credential: Option<UserNameCredential>,
+        address: String,
         identity: Option<SigningIdentity>,
     ) -> Result<TokenClient, Error> {
-        let setup = |code, message: String| Error::Setup { code, message };
-        let address = self.issuer.clone().or_else(|| wanted.issuer.clone()).ok_or_else(|| {
-            let message = "the binding wants a token of a token service: say which with --issuer URL".to_owned();
-            setup("HST-SOAP-ISSUER", message)
-        })?;
-        if credential.is_none() && identity.is_none() {
-            let message =
-                "the token service asks for a name and a password, or a certificate: give them with --user or --cert";
-            return Err(setup("HST-SOAP-ISSUER", message.to_owned()));
-        }
+        let credential = self.user.as_deref().map(credential).transpose()?;
         let version = match service.version.generation {
             Generation::February2005 => MessageSecurityVersion::WSS11_FEBRUARY2005,
             Generation::V13 => MessageSecurityVersion::WSS11_13,
         };
-        let failed = |error: handstamp_secure_conversation::Error| setup(error.code(), format!("{address}: {error}"));
+        let failed = |error: handstamp_secure_conversation::Error| Error::Setup {
+            code: error.code(),
+            message: format!("{address}: {error}"),
+        };
         let binding = match (&self.issuer_cert, &credential) {
             (None, Some(_)) => Ok(SecurityBinding::user_name_over_transport(version)),
             (None, None) => Ok(SecurityBinding::certificate_over_transport(version)),
@@ -279,23 +285,19 @@ fn certificate_in(file: &Path) -> Result<Certificate, Error> {
 }
 
 /// `NAME:PASSWORD`, or the password from elsewhere.
-fn credential(user: &str) -> Result<(String, Zeroizing<String>), Error> {
+fn credential(user: &str) -> Result<UserNameCredential, Error> {
     if let Some((name, password)) = user.split_once(':') {
-        return Ok((name.to_owned(), Zeroizing::new(password.to_owned())));
+        return Ok(UserNameCredential::new(name, password));
     }
-    if let Ok(password) = std::env::var("HANDSTAMP_PASSWORD") {
-        return Ok((user.to_owned(), Zeroizing::new(password)));
+    if let Ok(password) = std::env::var("HANDSTAMP_PASSWORD").map(Zeroizing::new) {
+        return Ok(UserNameCredential::new(user, password.as_str()));
     }
-    if !std::io::stdin().is_terminal() {
+    let password = input::ask_password(&format!("Password for {user}: "))?.ok_or_else(|| {
         let message =
             format!("there is no password for {user}: set HANDSTAMP_PASSWORD, or write --user {user}:PASSWORD");
-        return Err(Error::Refused { code: "HST-SOAP-PASSWORD", message });
-    }
-    // What is typed shows: hiding it needs the terminal's cooperation.
-    eprint!("Password for {user} (it will show): ");
-    let mut line = Zeroizing::new(String::new());
-    std::io::stdin().read_line(&mut line).map_err(|source| Error::system("cannot read the password", source))?;
-    Ok((user.to_owned(), Zeroizing::new(line.trim_end_matches(['\r', '\n']).to_owned())))
+        Error::Refused { code: "HST-SOAP-PASSWORD", message }
+    })?;
+    Ok(UserNameCredential::new(user, password.as_str()))
 }
 
 fn message_id() -> Result<String, Error> {

@@ -176,7 +176,7 @@ impl InitiateSessions {
         }
         let client = client_builder(name, route, terms, &address)?;
         let client = match somebody {
-            _ if tokens.is_some() => client.issued_token_comes_later(),
+            _ if tokens.is_some() => client.credentials_come_later(),
             Some(caller) => client.user_name(caller.credential()),
             None => client,
         };
