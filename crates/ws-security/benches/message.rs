@@ -47,7 +47,7 @@ fn session(criterion: &mut Criterion) {
     });
     group.bench_function("parse and unprotect", |b| {
         b.iter(|| {
-            let document = Document::parse(black_box(sent.as_str()), &ParseOptions::default()).unwrap();
+            let document = Receiver::parse(black_box(sent.as_bytes()), &ParseOptions::default()).unwrap();
             receiver.open(document, &Expectation::request(), now).unwrap()
         });
     });
@@ -63,7 +63,7 @@ fn session(criterion: &mut Criterion) {
     });
     group.bench_function("parse and unprotect, one text", |b| {
         b.iter(|| {
-            let document = Document::parse(black_box(sent.as_str()), &ParseOptions::default()).unwrap();
+            let document = Receiver::parse(black_box(sent.as_bytes()), &ParseOptions::default()).unwrap();
             receiver.open(document, &Expectation::request(), now).unwrap()
         });
     });
@@ -136,7 +136,7 @@ fn bootstrap(criterion: &mut Criterion) {
     let receiver = Receiver::service(&binding).with_identity(&service).with_user_names(&Anybody);
     group.bench_function("parse and unprotect", |b| {
         b.iter(|| {
-            let document = Document::parse(black_box(sent.as_str()), &ParseOptions::default()).unwrap();
+            let document = Receiver::parse(black_box(sent.as_bytes()), &ParseOptions::default()).unwrap();
             receiver.open(document, &Expectation::request(), now).unwrap()
         });
     });

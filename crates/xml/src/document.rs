@@ -55,9 +55,9 @@ impl Document {
     /// `xml:id`. There is never more than one.
     pub fn element_by_id(&self, id: &str) -> Option<Element<'_>> {
         let texts = self.texts();
-        let wanted = (hash(id.as_bytes()), id);
-        let index =
-            self.tables.ids.binary_search_by(|record| (record.hash, texts.get(record.value)).cmp(&wanted)).ok()?;
+        let hash = hash(id.as_bytes());
+        let is_it = |record: &IdRecord| record.hash.cmp(&hash).then_with(|| texts.get(record.value).cmp(id));
+        let index = self.tables.ids.binary_search_by(is_it).ok()?;
         self.tables.ids.get(index).map(|record| Element::new(self, record.node))
     }
 
@@ -251,8 +251,8 @@ impl Tables {
     /// Sorts the identifiers and refuses any that is there twice.
     pub(crate) fn sort_ids(&mut self, source: &str) -> Result<(), Error> {
         let texts = Texts { source, decoded: &self.decoded };
-        let key = |id: &IdRecord| (id.hash, texts.get(id.value), id.node);
-        self.ids.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
+        let key = |id: &IdRecord| (texts.get(id.value), id.node);
+        self.ids.sort_unstable_by(|a, b| a.hash.cmp(&b.hash).then_with(|| key(a).cmp(&key(b))));
         let is_twice = |a: &IdRecord, b: &IdRecord| a.hash == b.hash && texts.get(a.value) == texts.get(b.value);
         let twice = self.ids.windows(2).find(|pair| is_twice(&pair[0], &pair[1]));
         match twice {

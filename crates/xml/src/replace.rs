@@ -58,7 +58,7 @@ impl Document {
         self.tables.nodes.push(NodeRecord::new(Kind::Document, NodeId::NONE, start, self.source.len()));
         let region = Region { start, holder, depth, text: !single, single };
         let mut scratch = std::mem::take(&mut self.scratch);
-        let around = Element::new(self, node).ancestors().flat_map(|element| element.declaration_records()).copied();
+        let around = Element::new(self, node).ancestors().flat_map(Element::declaration_records).copied();
         scratch.bind(self.tables.prefixes.len(), around);
         let parsed = parse::parse(&self.source, region, &self.options, &mut self.tables, &mut scratch)
             .and_then(|()| self.exchange_ids(node, &mut scratch));

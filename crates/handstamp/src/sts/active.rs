@@ -79,7 +79,8 @@ impl Desk {
             return empty(StatusCode::PAYLOAD_TOO_LARGE);
         };
         let action = request.headers.get("SOAPAction").and_then(|value| value.to_str().ok());
-        let incoming = Incoming::new(body.to_bytes()).with_soap_action(action).from_address(Some(client));
+        let content = body.to_bytes();
+        let incoming = Incoming::borrowed(&content).with_soap_action(action).from_address(Some(client));
         let is_protected = request.extensions.get::<Transport>() == Some(&Transport::Tls);
         let incoming = if is_protected { incoming.over_protected_channel() } else { incoming };
         let handled = match service.receive(incoming, self.clock.now()) {

@@ -102,7 +102,7 @@ impl Intake {
 impl Posted {
     /// The message in it.
     pub(super) fn incoming(&self, address: Option<IpAddr>) -> Incoming<'_> {
-        let incoming = Incoming::new(self.content.clone()).with_soap_action(soap_action(&self.headers));
+        let incoming = Incoming::borrowed(&self.content).with_soap_action(soap_action(&self.headers));
         let incoming = incoming.from_address(address);
         if self.is_protected { incoming.over_protected_channel() } else { incoming }
     }

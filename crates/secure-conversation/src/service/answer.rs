@@ -9,6 +9,7 @@ use handstamp_session_token::SessionSecurityToken;
 use handstamp_ws_security::soap::{Fault, SoapVersion};
 use handstamp_ws_security::{Body, ContextKey, Message, ProtectionLevel, Unprotected};
 use handstamp_xml_security::signature::VerifiedElement;
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 /// A message as it arrived.
 #[derive(Debug)]
 pub struct Incoming<'a> {
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) bytes: Cow<'a, [u8]>,
     pub(crate) soap_action: Option<&'a str>,
     pub(crate) protected_channel: bool,
     pub(crate) address: Option<IpAddr>,
@@ -115,7 +116,16 @@ pub(super) enum ReplyKey {
 impl<'a> Incoming<'a> {
     /// A message that came over a channel that protects nothing.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
-        Self { bytes: bytes.into(), soap_action: None, protected_channel: false, address: None }
+        Self::holding(Cow::Owned(bytes.into()))
+    }
+
+    /// The same for a message that somebody else holds.
+    pub fn borrowed(bytes: &'a [u8]) -> Self {
+        Self::holding(Cow::Borrowed(bytes))
+    }
+
+    fn holding(bytes: Cow<'a, [u8]>) -> Self {
+        Self { bytes, soap_action: None, protected_channel: false, address: None }
     }
 
     /// The `SOAPAction` header, or the `action` parameter of the media type: when it says something, it has to be what the

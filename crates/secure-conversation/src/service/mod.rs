@@ -26,7 +26,7 @@ use handstamp_session_token::ContextId;
 use handstamp_time::Timestamp;
 use handstamp_ws_security::soap::{Envelope, SecurityFault};
 use handstamp_ws_security::{Generation, Receiver, ReplayCache, SecurityBinding, Sender, UserNameValidator};
-use handstamp_xml::{Document, ParseOptions};
+use handstamp_xml::ParseOptions;
 use limits::AddressMeter;
 use negotiate::Negotiations;
 use std::fmt;
@@ -147,7 +147,7 @@ impl SecureConversationService {
         if incoming.bytes.len() > self.max_message_size {
             return Handled::Unreadable(Error::TooLarge { bytes: incoming.bytes.len(), limit: self.max_message_size });
         }
-        let document = match Document::parse(incoming.bytes.as_slice(), &self.parse_options) {
+        let document = match Receiver::parse(&incoming.bytes, &self.parse_options) {
             Ok(document) => document,
             Err(error @ handstamp_xml::Error::DuplicateId { .. }) => {
                 let head = Head::of_text(&String::from_utf8_lossy(&incoming.bytes), incoming.protected_channel);

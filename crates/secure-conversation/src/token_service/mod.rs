@@ -140,7 +140,7 @@ impl TokenService {
         // What is decrypted in place counts once more.
         limits.size = 3 * MAX_REQUEST;
         let options = ParseOptions::default().with_limits(limits);
-        let document = match Document::parse(incoming.bytes.as_slice(), &options) {
+        let document = match Receiver::parse(&incoming.bytes, &options) {
             Ok(document) => document,
             Err(error) => return TokenHandled::Unreadable(error.into()),
         };

@@ -17,7 +17,7 @@ use crate::replay::ReplayCache;
 use crate::timestamp::Freshness;
 use handstamp_keys::{Certificate, CertificateTrust, KeyPolicy, SigningIdentity};
 use handstamp_time::Timestamp;
-use handstamp_xml::Document;
+use handstamp_xml::{Document, ParseOptions};
 use opening::Opening;
 use std::fmt;
 
@@ -29,14 +29,14 @@ use std::fmt;
 /// use handstamp_ws_security::{
 ///     AuthenticationMode, Expectation, MemoryReplayCache, MessageSecurityVersion, Receiver, SecurityBinding,
 /// };
-/// use handstamp_xml::{Document, ParseOptions};
+/// use handstamp_xml::ParseOptions;
 ///
 /// let version = MessageSecurityVersion::default();
 /// let binding = SecurityBinding::for_mode(AuthenticationMode::AnonymousForCertificate, version)?;
 /// let replays = MemoryReplayCache::new(900_000);
 /// let receiver = Receiver::service(&binding).with_replay_cache(&replays);
-/// let message = r#"<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body/></s:Envelope>"#;
-/// let message = Document::parse(message, &ParseOptions::default())?;
+/// let message = br#"<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body/></s:Envelope>"#;
+/// let message = Receiver::parse(message, &ParseOptions::default())?;
 /// let now = "2026-11-21T17:23:13Z".parse()?;
 /// let error = receiver.open(message, &Expectation::request(), now).unwrap_err();
 /// assert!(error.to_string().contains("Security"));
@@ -169,6 +169,18 @@ impl<'a> Receiver<'a> {
     pub fn over_protected_channel(mut self) -> Self {
         self.protected_channel = true;
         self
+    }
+
+    /// Parses a message to [`open`](Self::open). Other than [`Document::parse`], it leaves room in the text for what will be decrypted
+    /// there, so that nothing is copied again.
+    ///
+    /// # Errors
+    /// As [`Document::parse`].
+    pub fn parse(message: &[u8], options: &ParseOptions) -> Result<Document, handstamp_xml::Error> {
+        // Base64 is a third longer than what it holds.
+        let mut text = Vec::with_capacity(message.len() + message.len() / 4 * 3);
+        text.extend_from_slice(message);
+        Document::parse(text, options)
     }
 
     /// Takes the protection off a message. `now` is the receiver's clock.
