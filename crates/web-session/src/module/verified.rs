@@ -2,13 +2,13 @@
 
 use crate::module::active::Known;
 use crate::module::carrier::Place;
-use bytes::Bytes;
 use foldhash::quality::RandomState;
 use handstamp_time::Timestamp;
 use http::header::{COOKIE, HeaderMap, HeaderValue};
 use lru::LruCache;
+use std::borrow::Cow;
 use std::fmt;
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::BuildHasher as _;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,13 +20,13 @@ use std::time::Duration;
 /// After [`MEMORY`] the cookies are read anew, so that a key that was revoked serves nobody for longer.
 pub(crate) struct VerifiedTokens {
     scatter: RandomState,
-    shards: [Mutex<LruCache<SentCookies, Verified>>; SHARDS],
+    /// By the hash of the cookies.
+    shards: [Mutex<LruCache<u64, Remembered>>; SHARDS],
 }
 
 /// All cookies of a request, as they were sent.
-#[derive(Eq)]
-pub(super) struct SentCookies {
-    line: HeaderValue,
+pub(super) struct SentCookies<'r> {
+    line: Cow<'r, [u8]>,
     hash: u64,
 }
 
@@ -41,6 +41,11 @@ pub(super) struct Verified {
     pub(super) at: Timestamp,
 }
 
+struct Remembered {
+    line: Box<[u8]>,
+    verified: Verified,
+}
+
 /// How long a token is taken for authentic without a look at the keys.
 const MEMORY: Duration = Duration::from_secs(10);
 
@@ -49,21 +54,6 @@ const SHARDS: usize = 16;
 
 /// Longer ones are not remembered, so that the memory that all of them take is bounded.
 const LONGEST: usize = 8 << 10;
-
-impl PartialEq for SentCookies {
-    /// Takes a time that tells nothing of the cookies that are remembered but their length.
-    fn eq(&self, other: &Self) -> bool {
-        let (one, two) = (self.line.as_bytes(), other.line.as_bytes());
-        let differences = || one.iter().zip(two).fold(0, |found, (one, two)| found | (one ^ two));
-        self.hash == other.hash && one.len() == two.len() && differences() == 0
-    }
-}
-
-impl Hash for SentCookies {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.hash);
-    }
-}
 
 impl VerifiedTokens {
     /// Remembers about `capacity` tokens; none at all for zero.
@@ -79,45 +69,50 @@ impl VerifiedTokens {
     }
 
     /// The cookies in `headers`; none when there are none, or too many to be remembered.
-    pub(super) fn cookies(&self, headers: &HeaderMap) -> Option<SentCookies> {
-        let mut lines = headers.get_all(COOKIE).iter();
+    pub(super) fn cookies<'r>(&self, headers: &'r HeaderMap) -> Option<SentCookies<'r>> {
+        let mut lines = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
         let first = lines.next()?;
         let line = match lines.next() {
-            None => first.clone(),
+            None => Cow::Borrowed(first),
             Some(second) => {
-                let lines: Vec<&[u8]> = [first, second].into_iter().chain(lines).map(HeaderValue::as_bytes).collect();
-                HeaderValue::from_maybe_shared(Bytes::from(lines.join(&b"; "[..]))).ok()?
+                let lines: Vec<&[u8]> = [first, second].into_iter().chain(lines).collect();
+                Cow::Owned(lines.join(&b"; "[..]))
             }
         };
-        (line.len() <= LONGEST).then(|| SentCookies { hash: self.scatter.hash_one(line.as_bytes()), line })
+        (line.len() <= LONGEST).then(|| SentCookies { hash: self.scatter.hash_one(&*line), line })
     }
 
     /// What was found in these cookies, if that was not long before `now`.
-    pub(super) fn get(&self, cookies: &SentCookies, now: Timestamp) -> Option<Verified> {
+    pub(super) fn get(&self, cookies: &SentCookies<'_>, now: Timestamp) -> Option<Verified> {
         let mut tokens = self.shard(cookies).lock().unwrap_or_else(PoisonError::into_inner);
-        let verified = tokens.get(cookies)?;
+        let Remembered { line, verified } = tokens.get(&cookies.hash)?;
+        if !is_same(line, &cookies.line) {
+            return None;
+        }
         if verified.holds_at(now) {
             return Some(verified.clone());
         }
-        tokens.pop(cookies);
+        tokens.pop(&cookies.hash);
         None
     }
 
     /// Remembers what was just found in cookies.
-    pub(super) fn put(&self, cookies: &SentCookies, verified: Verified) {
+    pub(super) fn put(&self, cookies: &SentCookies<'_>, verified: Verified) {
         let mut tokens = self.shard(cookies).lock().unwrap_or_else(PoisonError::into_inner);
-        while tokens.peek_lru().is_some_and(|(_, oldest)| !oldest.holds_at(verified.at)) {
+        while tokens.peek_lru().is_some_and(|(_, oldest)| !oldest.verified.holds_at(verified.at)) {
             tokens.pop_lru();
         }
-        // A copy, so that the memory that the request came in is free again.
-        if let Ok(line) = HeaderValue::from_bytes(cookies.line.as_bytes()) {
-            tokens.put(SentCookies { line, hash: cookies.hash }, verified);
-        }
+        tokens.put(cookies.hash, Remembered { line: cookies.line.as_ref().into(), verified });
     }
 
-    fn shard(&self, cookies: &SentCookies) -> &Mutex<LruCache<SentCookies, Verified>> {
+    fn shard(&self, cookies: &SentCookies<'_>) -> &Mutex<LruCache<u64, Remembered>> {
         &self.shards[cookies.hash as usize % SHARDS]
     }
+}
+
+/// Takes a time that tells nothing of the cookies that are remembered but their length.
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    one.len() == other.len() && one.iter().zip(other).fold(0, |found, (one, other)| found | (one ^ other)) == 0
 }
 
 impl Verified {
@@ -203,8 +198,9 @@ mod tests {
         assert!((32..=64).contains(&count()), "{}", count());
         let later = now.saturating_add(MEMORY);
         (1_000..1_200).for_each(|number| put(number, later));
-        let stale =
-            |shard: &Mutex<LruCache<_, Verified>>| shard.lock().unwrap().iter().any(|(_, entry)| entry.at == now);
+        let stale = |shard: &Mutex<LruCache<_, Remembered>>| {
+            shard.lock().unwrap().iter().any(|(_, entry)| entry.verified.at == now)
+        };
         assert!(!verified.shards.iter().any(stale));
         let long = headers(&[&"x".repeat(LONGEST), "y=1"]);
         assert!(verified.cookies(&long).is_none());
