@@ -149,7 +149,10 @@ impl Call {
         let tell: Option<fn(&str)> = if self.verbose { Some(|step| eprintln!("{step}")) } else { None };
         let timeout = binding.send_timeout();
         let reply = block_on(async {
-            let failed = |error: CallError| Error::Refused { code: error.code(), message: error.to_string() };
+            let failed = |error: CallError| match error {
+                CallError::User(error) => error,
+                error => Error::Refused { code: error.code(), message: error.to_string() },
+            };
             let mut caller = Caller::new(client, &tls, timeout, tell).map_err(failed)?;
             if let (Some(user), false) = (self.user.clone(), each_message || issuer.is_some()) {
                 caller.ask_user(move || credential(&user));

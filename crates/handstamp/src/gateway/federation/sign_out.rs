@@ -12,7 +12,7 @@ use crate::gateway::body::Body;
 use crate::gateway::problem::{Form, Problem};
 use crate::pages::{self, ContentPolicy, MessagePage};
 
-/// What asks for it in the query.
+/// The parameter by which an issuer asks that a session ends.
 const CLEANUP: &str = "wa=wsignoutcleanup1.0";
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
