@@ -98,13 +98,17 @@ async fn only_proxies_that_are_trusted_may_ask() {
     assert!(answer.contains("HST-GATEWAY-UNTRUSTED-PROXY"), "{answer}");
 }
 
+/// A gateway whose applications get signed tokens.
+async fn gateway_with_tokens(site: &Site, application: &Application, route: &str) -> Running {
+    let folder = site.folder.path().display();
+    let rest = format!("[jwt]\nissuer = \"https://shop.example\"\nkey = \"{folder}/jwt.pem\"\n");
+    site.gateway(application.address, Options { route, rest: &rest, ..Options::default() }).await
+}
+
 #[tokio::test]
 async fn applications_get_tokens_that_the_published_keys_verify() {
     let (site, application) = (Site::new(), Application::hello().await);
-    let folder = site.folder.path().display();
-    let rest = format!("[jwt]\nissuer = \"https://shop.example\"\nkey = \"{folder}/jwt.pem\"\n");
-    let options = Options { route: "jwt_header = \"Authorization\"", rest: &rest, ..Options::default() };
-    let gateway = site.gateway(application.address, options).await;
+    let gateway = gateway_with_tokens(&site, &application, "jwt_header = \"Authorization\"").await;
     let mut browser = Browser::default();
     browser.sign_in(&site, &gateway, "/", "alice", &["admin"]).await;
     browser.send(&gateway, "GET", "/", "Authorization: Bearer forged\r\n", "").await;
@@ -128,10 +132,7 @@ async fn applications_get_tokens_that_the_published_keys_verify() {
 #[tokio::test]
 async fn tokens_that_would_say_the_same_are_signed_once_and_never_those_of_somebody_else() {
     let (site, application) = (Site::new(), Application::hello().await);
-    let folder = site.folder.path().display();
-    let rest = format!("[jwt]\nissuer = \"https://shop.example\"\nkey = \"{folder}/jwt.pem\"\n");
-    let options = Options { route: "jwt_header = \"X-Jwt\"", rest: &rest, ..Options::default() };
-    let gateway = site.gateway(application.address, options).await;
+    let gateway = gateway_with_tokens(&site, &application, "jwt_header = \"X-Jwt\"").await;
     let (mut alice, mut bob) = (Browser::default(), Browser::default());
     alice.sign_in(&site, &gateway, "/", "alice", &[]).await;
     bob.sign_in(&site, &gateway, "/", "bob", &[]).await;

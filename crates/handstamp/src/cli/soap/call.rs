@@ -117,14 +117,14 @@ impl Call {
             }
             _ => None,
         };
-        let issuer = wanted.map(|wanted| self.issuer(wanted, identity.is_some())).transpose()?;
-        // Without a session each message has the password in it.
-        let each_message = issuer.is_none() && binding.security().session().is_none();
-        match (&self.user, each_message) {
-            (Some(user), true) => client = client.user_name(credential(user)?),
-            (None, _) if issuer.is_none() => {}
-            _ => client = client.credentials_come_later(),
-        }
+        let issuer = wanted.map(|wanted| self.issuer_address(wanted, identity.is_some())).transpose()?;
+        let user_later = self.user.clone().filter(|_| issuer.is_none() && binding.security().session().is_some());
+        client = match &self.user {
+            _ if issuer.is_some() || user_later.is_some() => client.credentials_come_later(),
+            // Without a session each message has the password in it.
+            Some(user) => client.user_name(credential(user)?),
+            None => client,
+        };
         if let Some(identity) = &identity {
             client = client.identity(identity.clone());
         }
@@ -154,7 +154,7 @@ impl Call {
                 error => Error::Refused { code: error.code(), message: error.to_string() },
             };
             let mut caller = Caller::new(client, &tls, timeout, tell).map_err(failed)?;
-            if let (Some(user), false) = (self.user.clone(), each_message || issuer.is_some()) {
+            if let Some(user) = user_later {
                 caller.ask_user(move || credential(&user));
             }
             if let (Some(issuer), Some(wanted), true) = (issuer, wanted, caller.needs_credentials()) {
@@ -204,7 +204,7 @@ impl Call {
     }
 
     /// The address of the token service.
-    fn issuer(&self, wanted: &IssuedTokenParameters, has_identity: bool) -> Result<String, Error> {
+    fn issuer_address(&self, wanted: &IssuedTokenParameters, has_identity: bool) -> Result<String, Error> {
         let setup = |message: &str| Error::Setup { code: "HST-SOAP-ISSUER", message: message.to_owned() };
         if self.user.is_none() && !has_identity {
             return Err(setup(

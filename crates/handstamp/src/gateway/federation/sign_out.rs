@@ -12,9 +12,6 @@ use crate::gateway::body::Body;
 use crate::gateway::problem::{Form, Problem};
 use crate::pages::{self, ContentPolicy, MessagePage};
 
-/// The parameter by which an issuer asks that a session ends.
-const CLEANUP: &str = "wa=wsignoutcleanup1.0";
-
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 impl Federation {
@@ -73,9 +70,7 @@ impl Federation {
     /// Whether the issuer asks, through the user's browser, that the session ends (SM §3.9).
     pub(in crate::gateway) fn is_sign_out_cleanup(&self, request: &Request<Body>) -> bool {
         is_safe(request.method())
-            && request.uri().query().is_some_and(|query| {
-                query.len() >= CLEANUP.len() && query.split('&').any(|parameter| parameter == CLEANUP)
-            })
+            && request.uri().query().is_some_and(|query| query.split('&').any(|pair| pair == "wa=wsignoutcleanup1.0"))
     }
 
     /// Ends the session because the issuer asks; the answer is the same without one (SM-40, SM-41).
