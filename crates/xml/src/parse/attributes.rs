@@ -10,6 +10,9 @@ use crate::arena::{
 use crate::chars::is_white;
 use crate::error::{LimitKind, NamespaceRule, Syntax};
 use crate::reference::Reference;
+use std::ops::Range;
+
+const XMLNS: &[u8] = b"xmlns";
 
 /// What an element's attributes have in common.
 pub(super) struct Attributes {
@@ -46,16 +49,13 @@ impl Tokenizer<'_> {
         }
         let value = self.attribute_value(at)?;
         canonical &= value.canonical;
-        if self.starts_with(start, b"xmlns") {
-            if name.end == start + 5 {
-                canonical &= self.declaration_of(NO_PREFIX, name, value.span, first_declaration)?;
-                return Ok((value.end + 1, canonical && self.tables.attributes.len() == first_attribute));
-            }
-            if name.local == start + 6 {
-                let prefix = self.intern_prefix(name.local, name.end)?;
-                canonical &= self.declaration_of(prefix, name, value.span, first_declaration)?;
-                return Ok((value.end + 1, canonical && self.tables.attributes.len() == first_attribute));
-            }
+        if let Some(declared) = self.declared(name) {
+            let prefix = match declared.len() {
+                0 => NO_PREFIX,
+                _ => self.intern_prefix(declared.start, declared.end)?,
+            };
+            canonical &= self.declaration_of(prefix, name, value.span, first_declaration)?;
+            return Ok((value.end + 1, canonical && self.tables.attributes.len() == first_attribute));
         }
         if self.tables.attributes.len() >= self.limits.attributes {
             return exceeds(start, LimitKind::Attributes, self.limits.attributes);
@@ -120,6 +120,17 @@ impl Tokenizer<'_> {
         }
         let span = decoding.finish(self.source, &mut self.tables.decoded, start, at);
         Ok(Value { span, canonical, end: at })
+    }
+
+    /// Where the prefix stands that an attribute of this name declares, if it declares one; the default namespace has an empty one.
+    #[inline]
+    fn declared(&self, name: Name) -> Option<Range<usize>> {
+        let is_default = name.local == name.start;
+        let end = if is_default { name.end } else { name.local - 1 };
+        if end - name.start != XMLNS.len() || !self.starts_with(name.start, XMLNS) {
+            return None;
+        }
+        Some(if is_default { name.end } else { name.local }..name.end)
     }
 
     /// Puts a namespace declaration into force; says whether it comes after all earlier ones of this tag in canonical order.

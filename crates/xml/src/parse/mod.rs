@@ -66,7 +66,7 @@ impl fmt::Debug for Scratch {
 struct Open {
     node: NodeId,
     last_child: NodeId,
-    undo: usize,
+    undo: u32,
     prefix: u16,
     /// Whether all its content so far is as [`flags::PLAIN`] says.
     plain: bool,
@@ -182,12 +182,15 @@ impl Tokenizer<'_> {
     fn run(&mut self) -> Result<(), Failure> {
         let mut at = self.region.start;
         while at < self.bytes.len() {
-            at = match (self.byte(at), self.byte(at + 1)) {
-                (b'<', b'/') => self.end_tag(at)?,
-                (b'<', b'!') => self.declaration(at)?,
-                (b'<', b'?') => self.processing_instruction(at)?,
-                (b'<', _) => self.start_tag(at)?,
-                _ => self.text(at)?,
+            if self.byte(at) != b'<' {
+                at = self.text(at)?;
+                continue;
+            }
+            at = match self.byte(at + 1) {
+                b'/' => self.end_tag(at)?,
+                b'!' => self.declaration(at)?,
+                b'?' => self.processing_instruction(at)?,
+                _ => self.start_tag(at)?,
             };
         }
         if self.scratch.open.len() > 1 {

@@ -44,8 +44,8 @@ impl Tokenizer<'_> {
     }
 
     #[inline]
-    pub(super) fn restore_bindings(&mut self, mark: usize) {
-        while self.scratch.undo.len() > mark {
+    pub(super) fn restore_bindings(&mut self, mark: u32) {
+        while self.scratch.undo.len() > mark as usize {
             if let Some((prefix, namespace)) = self.scratch.undo.pop()
                 && let Some(binding) = self.scratch.bindings.get_mut(usize::from(prefix))
             {
@@ -67,16 +67,50 @@ impl Tokenizer<'_> {
         }
         let name = self.name(start + 1)?;
         let id = NodeId(self.tables.nodes.len() as u32);
+        let attributes = self.tables.attributes.len();
+        let declarations = self.tables.declarations.len();
+        let undo = self.scratch.undo.len() as u32;
+        let tag = match self.byte(name.end) {
+            b'>' => StartTag::bare(name.end + 1),
+            _ => self.attributes(name.end, id)?,
+        };
+        let prefix = self.prefix_of(name)?;
+        let namespace = self.binding(prefix, name.start)?;
+        if let Some(parent) = self.scratch.open.last_mut() {
+            parent.plain &= tag.plain && prefix == parent.prefix;
+        }
+        self.push(NodeRecord {
+            flags: tag.flags,
+            namespace,
+            prefix,
+            local: name.local as u32,
+            local_length: (name.end - name.local) as u16,
+            attributes: attributes as u32,
+            attribute_count: tag.attributes,
+            declarations: declarations as u32,
+            declaration_count: tag.declarations,
+            ..NodeRecord::new(Kind::Element, NodeId::NONE, start, tag.end)
+        })?;
+        if tag.flags & flags::EMPTY_TAG == 0 {
+            self.scratch.open.push(Open { node: id, last_child: NodeId::NONE, undo, prefix, plain: true });
+        } else {
+            self.restore_bindings(undo);
+        }
+        Ok(tag.end)
+    }
+
+    /// Reads the rest of a start tag of `element`, from the end of its name.
+    fn attributes(&mut self, name_end: usize, element: NodeId) -> Result<StartTag, Failure> {
         let first_attribute = self.tables.attributes.len();
         let first_declaration = self.tables.declarations.len();
-        let undo = self.scratch.undo.len();
-        let mut tag = flags::CANONICAL;
-        let mut at = name.end;
-        let tag_end = loop {
+        let mut flags = flags::CANONICAL;
+        let mut at = name_end;
+        let mut count = 0;
+        let end = loop {
             let white = at;
             let mut next = self.byte(at);
             if next == b'>' {
-                tag |= flags::CANONICAL_TAIL;
+                flags |= flags::CANONICAL_TAIL;
                 break at + 1;
             }
             while is_white(next) {
@@ -87,63 +121,56 @@ impl Tokenizer<'_> {
                 break at + 1;
             }
             if next == b'/' && self.byte(at + 1) == b'>' {
-                tag |= flags::EMPTY_TAG;
+                flags |= flags::EMPTY_TAG;
                 break at + 2;
             }
             if at == white || next == 0 {
                 return fail(at, if next == 0 { Syntax::UnexpectedEnd } else { Syntax::Tag });
             }
-            if self.tables.attributes.len() - first_attribute + self.tables.declarations.len() - first_declaration
-                >= self.limits.attributes_per_element
-            {
+            if count >= self.limits.attributes_per_element {
                 return exceeds(at, LimitKind::AttributesPerElement, self.limits.attributes_per_element);
             }
-            if at != white + 1 || self.byte(white) != b' ' {
-                tag &= !flags::CANONICAL;
-            }
+            count += 1;
             let (next, canonical) = self.attribute(at, first_attribute, first_declaration)?;
-            if !canonical {
-                tag &= !flags::CANONICAL;
+            if !canonical || at != white + 1 || self.byte(white) != b' ' {
+                flags &= !flags::CANONICAL;
             }
             at = next;
         };
-        let prefix = self.prefix_of(name)?;
-        let namespace = self.binding(prefix, name.start)?;
-        let attributes = match self.tables.attributes.len() - first_attribute {
+        let attributes = (self.tables.attributes.len() - first_attribute) as u16;
+        let declarations = (self.tables.declarations.len() - first_declaration) as u16;
+        let found = match attributes {
             0 => Attributes { sorted: true, prefixed: false },
-            _ => self.finish_attributes(first_attribute, id)?,
+            _ => self.finish_attributes(first_attribute, element)?,
         };
-        if attributes.sorted {
-            tag |= flags::SORTED;
+        if found.sorted {
+            flags |= flags::SORTED;
         } else {
-            tag &= !flags::CANONICAL;
+            flags &= !flags::CANONICAL;
         }
-        let attribute_count = (self.tables.attributes.len() - first_attribute) as u16;
-        let declaration_count = (self.tables.declarations.len() - first_declaration) as u16;
-        if let Some(parent) = self.scratch.open.last_mut() {
-            parent.plain &= prefix == parent.prefix
-                && tag & PLAIN_TAG == flags::CANONICAL | flags::CANONICAL_TAIL
-                && declaration_count == 0
-                && !attributes.prefixed;
-        }
-        self.push(NodeRecord {
-            flags: tag,
-            namespace,
-            prefix,
-            local: name.local as u32,
-            local_length: (name.end - name.local) as u16,
-            attributes: first_attribute as u32,
-            attribute_count,
-            declarations: first_declaration as u32,
-            declaration_count,
-            ..NodeRecord::new(Kind::Element, NodeId::NONE, start, tag_end)
-        })?;
-        if tag & flags::EMPTY_TAG == 0 {
-            self.scratch.open.push(Open { node: id, last_child: NodeId::NONE, undo, prefix, plain: true });
-        } else {
-            self.restore_bindings(undo);
-        }
-        Ok(tag_end)
+        let plain = flags & PLAIN_TAG == flags::CANONICAL | flags::CANONICAL_TAIL && declarations == 0 && !found.prefixed;
+        Ok(StartTag { end, flags, plain, attributes, declarations })
+    }
+}
+
+/// A start tag without its name.
+struct StartTag {
+    /// After it.
+    end: usize,
+    flags: u8,
+    /// Whether it may stand in content that is as [`flags::PLAIN`] says.
+    plain: bool,
+    /// How many.
+    attributes: u16,
+    /// How many.
+    declarations: u16,
+}
+
+impl StartTag {
+    /// `<a>`.
+    fn bare(end: usize) -> Self {
+        let flags = flags::CANONICAL | flags::CANONICAL_TAIL | flags::SORTED;
+        Self { end, flags, plain: true, attributes: 0, declarations: 0 }
     }
 }
 
