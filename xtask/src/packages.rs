@@ -32,7 +32,7 @@ pub(crate) const WRK: Tool = Tool { program: "wrk", package: "wrk" };
 pub(crate) const VALGRIND: Tool = Tool { program: "valgrind", package: "valgrind" };
 
 /// Mono's compiler, its runtime, and the parts of its class library that `interop/mono` uses.
-pub(crate) const MONO: [Tool; 4] = [
+pub(crate) const MONO: [Tool; 7] = [
     Tool { program: "mcs", package: "mono-mcs" },
     Tool { program: "mono", package: "mono-runtime" },
     Tool {
@@ -40,6 +40,12 @@ pub(crate) const MONO: [Tool; 4] = [
         package: "libmono-system-runtime-serialization4.0-cil",
     },
     Tool { program: "/usr/lib/mono/4.5/System.IdentityModel.dll", package: "libmono-system-identitymodel4.0-cil" },
+    Tool {
+        program: "/usr/lib/mono/4.5/System.IdentityModel.Selectors.dll",
+        package: "libmono-system-identitymodel-selectors4.0-cil",
+    },
+    Tool { program: "/usr/lib/mono/4.5/System.ServiceModel.dll", package: "libmono-system-servicemodel4.0a-cil" },
+    Tool { program: "/usr/lib/mono/4.5/Mono.Security.dll", package: "libmono-security4.0-cil" },
 ];
 
 /// Makes sure the tools are on the path, installing the missing ones with apt where that is possible.

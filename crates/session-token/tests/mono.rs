@@ -1,12 +1,9 @@
-//! Interoperation with the class library of Mono, both ways, through `interop/mono/Peer.cs`. Says so and stops where Mono is
+//! Interoperation with the class library of Mono, both ways, through `interop/mono/Tokens.cs`. Says so and stops where Mono is
 //! not installed (`cargo xtask test` installs it).
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking")]
 
-use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use handstamp_claims::{ArcStr, Claim, ClaimsIdentity, ClaimsPrincipal};
 use handstamp_keys::{KeyPolicy, PrivateKey, SystemRandom};
@@ -15,6 +12,7 @@ use handstamp_session_token::wif::transforms::{
     CookieTransform, CookieTransforms, Deflate, MachineKey, MachineKeyTransform, RsaEncryption, RsaHash, RsaSignature,
 };
 use handstamp_session_token::wif::{Bootstrap, SESSION_DICTIONARY, nrbf};
+use handstamp_testkit::mono::{Peer, Program, bytes, word};
 use handstamp_testkit::vectors;
 use handstamp_time::Timestamp;
 use handstamp_xml::binary::{
@@ -25,93 +23,11 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use serde_json::Value as Json;
 
-/// The program, waiting for commands.
-struct Peer {
-    child: Child,
-    commands: ChildStdin,
-    answers: BufReader<ChildStdout>,
-}
+static TOKENS: Program =
+    Program::new("Tokens.cs", &["System.Runtime.Serialization", "System.IdentityModel"], env!("CARGO_TARGET_TMPDIR"));
 
-impl Peer {
-    /// None where Mono is not installed.
-    fn start() -> Option<Self> {
-        let program = Self::program().as_ref()?;
-        let mut child = Command::new("mono").arg(program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let (commands, answers) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
-        Some(Self { child, commands, answers })
-    }
-
-    fn program() -> &'static Option<PathBuf> {
-        static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
-        PROGRAM.get_or_init(|| {
-            let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../../interop/mono/Peer.cs");
-            let program = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("peer.exe");
-            let output = Command::new("mcs")
-                .arg(format!("-out:{}", program.display()))
-                .args(["-r:System.Runtime.Serialization", "-r:System.IdentityModel", source])
-                .output();
-            match output {
-                Ok(output) if output.status.success() => Some(program),
-                // CS0006: an assembly, and so a package, is missing.
-                Ok(output) if !String::from_utf8_lossy(&output.stderr).contains("CS0006") => {
-                    panic!("Peer.cs does not compile: {}", String::from_utf8_lossy(&output.stderr))
-                }
-                _ => {
-                    println!("skipped: Mono is not installed");
-                    None
-                }
-            }
-        })
-    }
-
-    fn ask(&mut self, command: &str, arguments: &[&[u8]]) -> Result<Vec<Vec<u8>>, String> {
-        let mut line = command.to_owned();
-        for argument in arguments {
-            line.push(' ');
-            line.push_str(&word(argument));
-        }
-        line.push('\n');
-        self.commands.write_all(line.as_bytes()).unwrap();
-        let mut answer = String::new();
-        self.answers.read_line(&mut answer).unwrap();
-        match answer.trim_end().split_once(' ') {
-            Some(("ok", words)) => Ok(words.split(' ').map(bytes).collect()),
-            Some((_, why)) => Err(why.to_owned()),
-            None => panic!("the peer said {answer:?}"),
-        }
-    }
-
-    /// The one result of a command that must succeed.
-    fn get(&mut self, command: &str, arguments: &[&[u8]]) -> Vec<u8> {
-        let answer = self.ask(command, arguments).unwrap_or_else(|why| panic!("{command}: {why}"));
-        answer.into_iter().next().unwrap()
-    }
-
-    fn read_xml(&mut self, binary: &[u8], dictionary: &str) -> String {
-        String::from_utf8(self.get("xml-read", &[binary, dictionary.as_bytes()])).unwrap()
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        // Nothing is left to lose.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn word(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    let mut word = "x".to_owned();
-    for byte in bytes {
-        write!(word, "{byte:02x}").unwrap();
-    }
-    word
-}
-
-fn bytes(word: &str) -> Vec<u8> {
-    let digits = &word[1..];
-    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
+fn read_xml(peer: &mut Peer, binary: &[u8], dictionary: &str) -> String {
+    String::from_utf8(peer.get("xml-read", &[binary, dictionary.as_bytes()])).unwrap()
 }
 
 fn base64(json: &Json) -> Vec<u8> {
@@ -243,7 +159,7 @@ fn content() -> impl Strategy<Value = Vec<Call>> {
 /// Documents by chance: the same calls give the same bytes, and each side's text of them is the same.
 #[test]
 fn binary_xml_is_the_same_byte_for_byte() {
-    let Some(mut peer) = Peer::start() else { return };
+    let Some(mut peer) = TOKENS.start() else { return };
     let mut runner = TestRunner::deterministic();
     let documents = prop::collection::vec(content(), 1..12);
     let words: Vec<String> = WORDS.lines().map(str::to_owned).collect();
@@ -269,7 +185,7 @@ fn binary_xml_is_the_same_byte_for_byte() {
 
 #[test]
 fn mono_reads_what_we_read() {
-    let Some(mut peer) = Peer::start() else { return };
+    let Some(mut peer) = TOKENS.start() else { return };
     let vectors = vectors::load("nbfx");
     let hex = |case: &Json| bytes(&format!("x{}", case["hex"].as_str().unwrap()));
     let mut count = 0;
@@ -285,7 +201,7 @@ fn mono_reads_what_we_read() {
         let dictionary = StaticDictionary::from_strings(strings);
         let binary = hex(case);
         let ours = to_text(Reader::new(&binary, (!joined.is_empty()).then_some(&dictionary))).unwrap();
-        assert_eq!(peer.read_xml(&binary, &joined), ours, "{}", case["name"]);
+        assert_eq!(read_xml(&mut peer, &binary, &joined), ours, "{}", case["name"]);
         count += 1;
     }
     assert!(count > 100, "{count}");
@@ -300,7 +216,7 @@ fn mono_reads_what_we_read() {
 /// Mono has no session token. Its object formatter and its binary XML take ours apart, and make what we read.
 #[test]
 fn st_16_envelopes_payloads_and_bootstrap_contexts_go_both_ways() {
-    let Some(mut peer) = Peer::start() else { return };
+    let Some(mut peer) = TOKENS.start() else { return };
     let words = (0..).map_while(|index| SESSION_DICTIONARY.get(index)).collect::<Vec<_>>().join("\n");
     let vectors = vectors::load("session_token");
     for case in vectors["cases"].as_array().unwrap() {
@@ -310,7 +226,7 @@ fn st_16_envelopes_payloads_and_bootstrap_contexts_go_both_ways() {
         assert!(peer.get("envelope-write", &[&payload]) == envelope, "{}", case["name"]);
         assert!(peer.get("envelope-read", &[&envelope]) == payload, "{}", case["name"]);
         let ours = to_text(Reader::new(&payload, Some(&SESSION_DICTIONARY))).unwrap();
-        assert_eq!(peer.read_xml(&payload, &words), ours, "{}", case["name"]);
+        assert_eq!(read_xml(&mut peer, &payload, &words), ours, "{}", case["name"]);
     }
     for text in ["<t/>", "", "Grüße 中文 \u{1F600}"] {
         let ours = nrbf::write_bootstrap_context(&Bootstrap::Text(text.into())).unwrap();
@@ -325,7 +241,7 @@ fn st_16_envelopes_payloads_and_bootstrap_contexts_go_both_ways() {
 /// The transforms made of Mono's primitives, each way: what one side writes, the other reads.
 #[test]
 fn st_23_st_25_transforms_go_both_ways() {
-    let Some(mut peer) = Peer::start() else { return };
+    let Some(mut peer) = TOKENS.start() else { return };
     let vectors = vectors::load("session_token");
     let xml = vectors["keys"]["rsa2048Xml"].as_str().unwrap().as_bytes();
     let pem = vectors["keys"]["rsa2048Pkcs8Pem"].as_str().unwrap();
@@ -363,7 +279,7 @@ fn st_23_st_25_transforms_go_both_ways() {
 /// A whole cookie that Mono made, and one that it reads.
 #[test]
 fn st_31_a_cookie_goes_both_ways() {
-    let Some(mut peer) = Peer::start() else { return };
+    let Some(mut peer) = TOKENS.start() else { return };
     let vectors = vectors::load("session_token");
     let case = &vectors["cases"][3];
     let keys = vectors::load("machine_key")["cases"][0].clone();
@@ -401,7 +317,7 @@ fn st_31_a_cookie_goes_both_ways() {
 /// What an identity says about its claims: defaults of issuers, the name, roles, and which comparisons have case (ST §1.4).
 #[test]
 fn claims_mean_the_same() {
-    let Some(mut peer) = Peer::start() else { return };
+    let Some(mut peer) = TOKENS.start() else { return };
     const NAME: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name";
     const ROLE: &str = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role";
     let claims = [

@@ -148,7 +148,8 @@ impl Tokenizer<'_> {
         } else {
             flags &= !flags::CANONICAL;
         }
-        let plain = flags & PLAIN_TAG == flags::CANONICAL | flags::CANONICAL_TAIL && declarations == 0 && !found.prefixed;
+        let plain =
+            flags & PLAIN_TAG == flags::CANONICAL | flags::CANONICAL_TAIL && declarations == 0 && !found.prefixed;
         Ok(StartTag { end, flags, plain, attributes, declarations })
     }
 }

@@ -1,7 +1,6 @@
-// The class library of Mono as a peer: one command a line on standard input, one answer a line on standard output.
+// Session tokens by the class library of Mono, behind the protocol of Lines.cs.
 //
-// A word is a command or "x" and the hexadecimal digits of bytes. The answer is "ok" and words, or "error" and why.
-// Compile: mcs -r:System.Runtime.Serialization -r:System.IdentityModel Peer.cs
+// Compile: mcs -r:System.Runtime.Serialization -r:System.IdentityModel Tokens.cs Lines.cs
 using System;
 using System.Collections.Generic;
 using System.Globalization;
@@ -16,28 +15,11 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Xml;
 
-static class Peer
+static class Tokens
 {
-    static readonly UTF8Encoding Utf8 = new UTF8Encoding(false, true);
+    static readonly UTF8Encoding Utf8 = Lines.Utf8;
 
-    static void Main()
-    {
-        Console.SetOut(new StreamWriter(Console.OpenStandardOutput(), Utf8) { AutoFlush = true });
-        string line;
-        while ((line = Console.ReadLine()) != null)
-        {
-            try
-            {
-                string[] words = line.Split(' ');
-                byte[][] given = words.Skip(1).Select(FromWord).ToArray();
-                Console.WriteLine("ok " + string.Join(" ", Answer(words[0], given).Select(ToWord)));
-            }
-            catch (Exception error)
-            {
-                Console.WriteLine("error " + error.GetType().Name + ": " + error.Message.Replace('\n', ' ').Replace('\r', ' '));
-            }
-        }
-    }
+    static void Main() { Lines.Answer(Answer); }
 
     static byte[][] Answer(string command, byte[][] given)
     {
@@ -117,7 +99,7 @@ static class Peer
                     case "duration": writer.WriteValue(new TimeSpan(long.Parse(a[1], invariant))); break;
                     case "guid": writer.WriteValue(new Guid(a[1])); break;
                     case "unique-id": writer.WriteValue(new UniqueId(a[1])); break;
-                    case "bytes": byte[] bytes = FromWord(a[1]); writer.WriteBase64(bytes, 0, bytes.Length); break;
+                    case "bytes": byte[] bytes = Lines.FromWord(a[1]); writer.WriteBase64(bytes, 0, bytes.Length); break;
                     case "comment": writer.WriteComment(a[1]); break;
                     case "end": writer.WriteEndElement(); break;
                     default: throw new ArgumentException("no such call: " + a[0]);
@@ -330,7 +312,7 @@ static class Peer
 
     // Bytes.
 
-    static byte[][] One(byte[] bytes) { return new[] { bytes }; }
+    static byte[][] One(byte[] bytes) { return Lines.One(bytes); }
 
     static byte[] Part(byte[] bytes, int start, int length)
     {
@@ -344,19 +326,5 @@ static class Peer
     static byte[] BigEndian(int number)
     {
         return new[] { (byte)(number >> 24), (byte)(number >> 16), (byte)(number >> 8), (byte)number };
-    }
-
-    static byte[] FromWord(string word)
-    {
-        var bytes = new byte[(word.Length - 1) / 2];
-        for (int at = 0; at < bytes.Length; at++) bytes[at] = Convert.ToByte(word.Substring(1 + 2 * at, 2), 16);
-        return bytes;
-    }
-
-    static string ToWord(byte[] bytes)
-    {
-        var word = new StringBuilder("x", 1 + 2 * bytes.Length);
-        foreach (byte b in bytes) word.Append(b.ToString("x2"));
-        return word.ToString();
     }
 }
