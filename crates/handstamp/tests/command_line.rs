@@ -1,7 +1,8 @@
 //! The program from outside: what it prints, and how it exits.
 
+use std::io::{Read, Write};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 fn run(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
     let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_handstamp"))
@@ -12,6 +13,32 @@ fn run(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
         .expect("the program starts");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
     (status.code().expect("an exit code"), text(stdout), text(stderr))
+}
+
+/// The same at a terminal, where somebody types a line at each prompt; all that is seen there.
+fn run_at_a_terminal(folder: &Path, arguments: &str, typed: &[&str]) -> (i32, String) {
+    let command = format!("{} {arguments}", env!("CARGO_BIN_EXE_handstamp"));
+    let mut terminal = Command::new("script")
+        .args(["--quiet", "--return", "--echo", "never", "--command", &command, "/dev/null"])
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("script, of Debian's bsdutils");
+    let (mut keyboard, mut screen) = (terminal.stdin.take().expect("piped"), terminal.stdout.take().expect("piped"));
+    let mut seen = Vec::new();
+    for line in typed {
+        let mut byte = [0];
+        while !seen.ends_with(b": ") && screen.read(&mut byte).expect("readable") == 1 {
+            seen.push(byte[0]);
+        }
+        seen.push(b'|');
+        keyboard.write_all(format!("{line}\n").as_bytes()).expect("typed");
+    }
+    screen.read_to_end(&mut seen).expect("readable");
+    drop(keyboard);
+    let code = terminal.wait().expect("it ends").code().expect("an exit code");
+    (code, String::from_utf8(seen).expect("UTF-8").replace('\r', ""))
 }
 
 fn folder() -> tempfile::TempDir {
@@ -110,6 +137,19 @@ fn a_key_ring_that_others_can_read_is_refused() {
     let (code, _, err) = run(folder.path(), &["keys", "list", "--ring", "ring.json"]);
     assert_eq!(code, 3);
     assert!(err.starts_with("HST-KEYS-FILE-EXPOSED: ") && err.contains("chmod"), "{err}");
+}
+
+#[test]
+fn a_new_password_is_typed_twice_and_does_not_show() {
+    let folder = folder();
+    let add = "account add alice --accounts accounts.db";
+    let (code, seen) = run_at_a_terminal(folder.path(), add, &["correct horse battery", "correct horse batery"]);
+    assert_eq!(code, 1, "{seen}");
+    let prompts = "Password: |\nThe same again: |\n";
+    assert_eq!(seen, format!("{prompts}HST-INPUT-PASSWORD: the two passwords differ\n"));
+    let (code, seen) = run_at_a_terminal(folder.path(), add, &["correct horse battery"; 2]);
+    assert_eq!(code, 0, "{seen}");
+    assert!(seen.starts_with(prompts) && !seen.contains("horse"), "{seen}");
 }
 
 #[test]

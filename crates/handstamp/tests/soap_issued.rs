@@ -98,6 +98,7 @@ fn token_service(folder: &Path, ledger: &str, port: u16) -> Server {
         password_cost: CHEAP,
         limiter: Arc::default(),
         replays: Arc::new(MemoryReplayCache::new(100)),
+        addresses: Arc::default(),
         logout_channel: None,
     };
     let service = SecurityTokenService::open(&config.sts.unwrap(), &surroundings).unwrap();

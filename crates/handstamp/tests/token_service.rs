@@ -256,6 +256,7 @@ fn open(folder: &Path, clock: &Arc<VirtualClock>, keys: &Arc<KeyRing>) -> Securi
         password_cost: CHEAP,
         limiter: Arc::default(),
         replays: Arc::new(MemoryReplayCache::new(100)),
+        addresses: Arc::default(),
         logout_channel: None,
     };
     SecurityTokenService::open(&config.sts.unwrap(), &surroundings).unwrap()

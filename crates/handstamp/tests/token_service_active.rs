@@ -148,6 +148,7 @@ fn open(folder: &Path, active: bool, clock: &Arc<VirtualClock>) -> SecurityToken
         password_cost: CHEAP,
         limiter: Arc::default(),
         replays: Arc::new(MemoryReplayCache::new(100)),
+        addresses: Arc::default(),
         logout_channel: None,
     };
     SecurityTokenService::open(&config.sts.unwrap(), &surroundings).unwrap()

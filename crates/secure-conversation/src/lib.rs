@@ -6,7 +6,7 @@
 //! | [`SecureConversationClient`] | obtains a session, uses it, keeps its key young, ends it |
 //! | [`NativeCookies`], [`WcfStateCookies`] | what makes a session survive its service: it travels in its token |
 //! | [`Contract`] | the operations of a service, and how their messages are protected |
-//! | [`AddressLimits`] | what one client address may ask for, and how often it may be refused |
+//! | [`AddressLimits`], [`AddressUse`] | what one client address may ask for, and how often it may be refused; what it has had of that |
 //! | [`ClaimsTransformation`], [`Authorization`], [`IssuedTokens`] | what the application decides |
 //! | [`PasswordFile`] | names and passwords in a file of Apache's htpasswd |
 //! | [`SamlTokens`] | accepts SAML assertions of token services, with the key that their holder proves to have |
@@ -175,8 +175,8 @@ pub use hooks::{Authorization, ClaimsTransformation, IssuedTokens};
 pub use password_file::PasswordFile;
 pub use saml_tokens::SamlTokens;
 pub use service::{
-    AddressLimits, Allowance, Answer, ApplicationRequest, Event, Handled, Incoming, SecureConversationService,
-    SecureConversationServiceBuilder,
+    AddressLimits, AddressUse, Allowance, Answer, ApplicationRequest, Event, Handled, Incoming,
+    SecureConversationService, SecureConversationServiceBuilder,
 };
 pub use token_client::{ObtainedToken, TokenClient, TokenClientBuilder, TokenExchange};
 pub use token_service::{

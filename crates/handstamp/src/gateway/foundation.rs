@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use handstamp_keys::{KeyRing, SystemRandom};
+use handstamp_secure_conversation::AddressUse;
 use handstamp_session_store::{SessionDirectory, follow_revocations};
 use handstamp_session_token::{
     Error as TokenError, ReplayCache, ReplicatedRevocations, RevocationList, RevocationStore, SessionTokenCache,
@@ -13,7 +14,7 @@ use handstamp_session_token::{
 use handstamp_time::{Clock, SystemClock};
 use handstamp_ws_security::MemoryReplayCache;
 
-use super::logout_channel::LogoutNotices;
+use super::logout_channel::{LogoutNotices, LogoutTokens};
 use super::measured_store::MeasuredStore;
 use super::metadata::IssuerDocuments;
 use crate::admin::{Metrics, Readiness};
@@ -32,8 +33,10 @@ pub(crate) struct Foundation {
     audit: AuditLog,
     documents: IssuerDocuments,
     sign_in_limiter: Arc<SignInLimiter>,
-    /// Messages to the token service.
+    /// Messages to the token service, and who sent how many.
     token_request_replays: Arc<MemoryReplayCache>,
+    token_request_addresses: Arc<AddressUse>,
+    logout_tokens: Arc<LogoutTokens>,
 }
 
 /// The parts of the store, each behind its own trait.
@@ -68,6 +71,8 @@ impl Foundation {
             documents: IssuerDocuments::default(),
             sign_in_limiter: Arc::default(),
             token_request_replays: Arc::new(MemoryReplayCache::new(MAX_TOKEN_REQUESTS)),
+            token_request_addresses: Arc::default(),
+            logout_tokens: Arc::default(),
         })
     }
 
@@ -94,6 +99,11 @@ impl Foundation {
         &self.audit
     }
 
+    /// Logout tokens of the token service on their way.
+    pub(crate) fn logout_tokens(&self) -> &LogoutTokens {
+        &self.logout_tokens
+    }
+
     /// Sets the built-in security token service up.
     ///
     /// # Errors
@@ -107,7 +117,8 @@ impl Foundation {
             password_cost: PasswordCost::default(),
             limiter: Arc::clone(&self.sign_in_limiter),
             replays: Arc::clone(&self.token_request_replays) as _,
-            logout_channel: LogoutNotices::open(settings, metrics)?.map(|notices| notices as _),
+            addresses: Arc::clone(&self.token_request_addresses),
+            logout_channel: LogoutNotices::open(settings, metrics, &self.logout_tokens)?.map(|notices| notices as _),
         };
         Ok(SecurityTokenService::open(settings, &surroundings)?)
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 use tokio::sync::Semaphore;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::recipient::Recipient;
 use crate::Error;
@@ -18,8 +18,28 @@ use crate::sts::LogoutChannel;
 /// The ways to the relying parties that want to be told.
 pub(super) struct LogoutNotices {
     parties: BTreeMap<String, Arc<Party>>,
-    /// Tokens under way; what is more is dropped.
+    tokens: Arc<LogoutTokens>,
+}
+
+/// Tokens on their way, whichever configuration sent them off; what is too much is dropped.
+pub(crate) struct LogoutTokens {
     room: Arc<Semaphore>,
+}
+
+impl Default for LogoutTokens {
+    fn default() -> Self {
+        Self { room: Arc::new(Semaphore::new(MOST as usize)) }
+    }
+}
+
+impl LogoutTokens {
+    /// Waits until all have arrived, or have had the time that they get.
+    pub(crate) async fn arrive(&self) {
+        if timeout(LAST_TOKENS, self.room.acquire_many(MOST)).await.is_err() {
+            let lost = MOST as usize - self.room.available_permits();
+            tracing::warn!(lost, "relying parties could not be told of sign-outs before the end");
+        }
+    }
 }
 
 struct Party {
@@ -28,7 +48,9 @@ struct Party {
 }
 
 /// Tokens under way at once, at most.
-const MOST: usize = 1000;
+const MOST: u32 = 1000;
+/// How long they may take when the program ends: two further attempts.
+const LAST_TOKENS: Duration = Duration::from_secs(10);
 /// How long to wait before each further attempt: a token is good for two minutes.
 const AGAIN_AFTER: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(20)];
 
@@ -37,7 +59,11 @@ impl LogoutNotices {
     ///
     /// # Errors
     /// A certificate or a key that cannot be used.
-    pub(super) fn open(settings: &Sts, metrics: &Metrics) -> Result<Option<Arc<Self>>, Error> {
+    pub(super) fn open(
+        settings: &Sts,
+        metrics: &Metrics,
+        tokens: &Arc<LogoutTokens>,
+    ) -> Result<Option<Arc<Self>>, Error> {
         let mut parties = BTreeMap::new();
         for (name, party) in &settings.relying_party {
             let Some(servers) = &party.back_channel_logout else { continue };
@@ -46,15 +72,14 @@ impl LogoutNotices {
             let party = Party { name: name.clone(), recipient };
             parties.insert(name.clone(), Arc::new(party));
         }
-        let room = Arc::new(Semaphore::new(MOST));
-        Ok((!parties.is_empty()).then(|| Arc::new(Self { parties, room })))
+        Ok((!parties.is_empty()).then(|| Arc::new(Self { parties, tokens: Arc::clone(tokens) })))
     }
 }
 
 impl LogoutChannel for LogoutNotices {
     fn deliver(&self, relying_party: &str, token: String) {
         let Some(party) = self.parties.get(relying_party).cloned() else { return };
-        let Ok(place) = Arc::clone(&self.room).try_acquire_owned() else {
+        let Ok(place) = Arc::clone(&self.tokens.room).try_acquire_owned() else {
             tracing::warn!(party = party.name, "too many logout tokens are under way: one is dropped");
             return;
         };

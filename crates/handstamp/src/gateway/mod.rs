@@ -245,6 +245,9 @@ impl Gateway {
         }
         let kept = running.foundation.clone();
         running.end().await;
+        if let Some(foundation) = &kept {
+            foundation.logout_tokens().arrive().await;
+        }
         if let Some(exporting) = exporting {
             // The last spans, if the collector is quick.
             let _ = tokio::time::timeout(LAST_SPANS, exporting).await;

@@ -7,7 +7,7 @@ use crate::claim_rules::release_claims;
 use handstamp_claims::ClaimsIdentity;
 use handstamp_keys::SigningIdentity;
 use handstamp_secure_conversation::{
-    Answer, Event, Incoming, Requestor, TokenGrant, TokenHandled, TokenRefusal, TokenService, TokenTask,
+    AddressUse, Answer, Event, Incoming, Requestor, TokenGrant, TokenHandled, TokenRefusal, TokenService, TokenTask,
 };
 use handstamp_web_session::Transport;
 use handstamp_ws_security::soap::SoapVersion;
@@ -27,11 +27,12 @@ pub(super) struct ActiveEndpoints {
 
 impl ActiveEndpoints {
     /// Under the names of AD FS: `mixed` is a password under TLS, the others encrypt the message for the signing certificate.
-    /// They share a memory of messages.
+    /// They share a memory of messages, and what addresses have had.
     pub(super) fn new(
         issuer: &str,
         signing: &Arc<SigningIdentity>,
         replays: &Arc<dyn ReplayCache>,
+        addresses: &Arc<AddressUse>,
     ) -> Result<Self, Error> {
         let (old, new) = (MessageSecurityVersion::WSS11_FEBRUARY2005, MessageSecurityVersion::WSS11_13);
         let by_message = |version| SecurityBinding::user_name_for_certificate(version);
@@ -45,7 +46,8 @@ impl ActiveEndpoints {
             .into_iter()
             .map(|(path, binding)| {
                 let service = TokenService::builder(binding, issuer, Arc::clone(signing));
-                Ok((path, service.replay_cache(Arc::clone(replays)).build()?))
+                let service = service.replay_cache(Arc::clone(replays)).address_use(Arc::clone(addresses));
+                Ok((path, service.build()?))
             })
             .collect::<Result<_, Error>>()?;
         Ok(Self { services })

@@ -12,6 +12,7 @@ use crate::config::{EncryptionForm, HttpUrl, Sts, StsRelyingParty, TokenForm};
 use handstamp_claims::{ArcStr, claim_types};
 use handstamp_keys::{Certificate, KeyPolicy, KeyRing, SecureRandom};
 use handstamp_saml::{TokenEncryption, Version};
+use handstamp_secure_conversation::AddressUse;
 use handstamp_session_token::native::NativeFormat;
 use handstamp_session_token::{Carrier, ReplicatedRevocations, SessionSecurityTokenHandler};
 use handstamp_time::Clock;
@@ -41,6 +42,8 @@ pub struct Surroundings {
     pub limiter: Arc<SignInLimiter>,
     /// The messages that the active endpoints accepted, as each counts once: one memory for as long as the program runs.
     pub replays: Arc<dyn ReplayCache>,
+    /// What addresses have had of the active endpoints: one memory for as long as the program runs.
+    pub addresses: Arc<AddressUse>,
     /// How relying parties are told that somebody signed out; only by browsers when absent.
     pub logout_channel: Option<Arc<dyn LogoutChannel>>,
 }
@@ -51,8 +54,17 @@ impl SecurityTokenService {
     /// # Errors
     /// A file that cannot be used, or settings that fit nothing.
     pub fn open(settings: &Sts, surroundings: &Surroundings) -> Result<Self, Error> {
-        let Surroundings { keys, clock, random, revocations, password_cost, limiter, replays, logout_channel } =
-            surroundings;
+        let Surroundings {
+            keys,
+            clock,
+            random,
+            revocations,
+            password_cost,
+            limiter,
+            replays,
+            addresses,
+            logout_channel,
+        } = surroundings;
         let signing =
             load_or_create_signing_identity(&settings.signing_key, &settings.display_name, clock.now(), &**random)?;
         let base = settings.path.as_str().trim_end_matches('/').to_owned();
@@ -62,7 +74,7 @@ impl SecurityTokenService {
         let cookie = |suffix: &str| format!("{}{suffix}", settings.cookie_name);
         let signing = Arc::new(signing);
         let active = match settings.active {
-            true => Some(ActiveEndpoints::new(&settings.entity_id, &signing, replays)?),
+            true => Some(ActiveEndpoints::new(&settings.entity_id, &signing, replays, addresses)?),
             false => None,
         };
         let back_channel = BackChannel::new(&signing, logout_channel.clone());

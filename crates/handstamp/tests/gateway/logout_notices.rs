@@ -130,9 +130,8 @@ async fn a_sign_out_at_the_token_service_ends_what_began_in_that_session() {
     }
 }
 
-#[tokio::test]
-async fn a_relying_party_that_cannot_answer_is_told_again_and_the_token_says_who() {
-    let setting = Setting::new(Bootstrap::Certificate, true).await;
+/// A relying party that has no time for the first token, its token service, and somebody who signed in there and got a form.
+async fn with_a_busy_party(setting: &Setting) -> (Application, Running, Person, Parameters) {
     let asked = AtomicUsize::new(0);
     let party = Application::answering(move |_| {
         let status = if asked.fetch_add(1, Ordering::Relaxed) == 0 { 503 } else { 200 };
@@ -140,10 +139,27 @@ async fn a_relying_party_that_cannot_answer_is_told_again_and_the_token_says_who
     })
     .await;
     let channel = format!("claims = [\"name\"]\nback_channel_logout = \"http://{}/bye?from=sts\"", party.address);
-    let sts = Running::from_file(&token_service(&setting, "saml-2.0", &channel)).await;
+    let sts = Running::from_file(&token_service(setting, "saml-2.0", &channel)).await;
     let mut person = Person::default();
     let request = format!("/sts/wsfed?wa=wsignin1.0&wtrealm={}", REALM.replace(':', "%3A").replace('/', "%2F"));
     let form = person.token(&sts, &request).await;
+    (party, sts, person, form)
+}
+
+#[tokio::test]
+async fn tokens_under_way_arrive_before_the_token_service_ends() {
+    let setting = Setting::new(Bootstrap::Certificate, true).await;
+    let (party, sts, mut person, _) = with_a_busy_party(&setting).await;
+    person.sign_out(&sts).await;
+    sts.trigger.pull();
+    sts.served.await.expect("no panic");
+    assert_eq!(party.received().len(), 2, "the first was refused");
+}
+
+#[tokio::test]
+async fn a_relying_party_that_cannot_answer_is_told_again_and_the_token_says_who() {
+    let setting = Setting::new(Bootstrap::Certificate, true).await;
+    let (party, sts, mut person, form) = with_a_busy_party(&setting).await;
     person.sign_out(&sts).await;
     person.sign_out(&sts).await;
 

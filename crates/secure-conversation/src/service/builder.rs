@@ -1,6 +1,6 @@
 //! Putting a service together. What would surprise somebody later is refused here (SC 10.6, 14.9).
 
-use super::limits::{AddressLimits, AddressMeter};
+use super::limits::{AddressLimits, AddressUse};
 use super::negotiate::Negotiations;
 use super::{Contexts, Credentials, Earliest, SecureConversationService};
 use crate::contexts::{StatefulContexts, StatelessContexts};
@@ -33,7 +33,7 @@ pub struct SecureConversationServiceBuilder {
     receive_timeout: Duration,
     max_message_size: usize,
     start: Option<Timestamp>,
-    address_limits: AddressLimits,
+    addresses: Arc<AddressUse>,
     max_sessions: usize,
     before: Option<Arc<StatelessContexts>>,
     negotiated_before: Option<Arc<StatefulContexts>>,
@@ -53,7 +53,7 @@ impl SecureConversationServiceBuilder {
             receive_timeout: Duration::from_secs(600),
             max_message_size: 65_536,
             start: None,
-            address_limits: AddressLimits::default(),
+            addresses: Arc::default(),
             max_sessions: 65_536,
             before: None,
             negotiated_before: None,
@@ -147,8 +147,13 @@ impl SecureConversationServiceBuilder {
     }
 
     /// What one address gets. It acts on messages whose [address is told](crate::Incoming::from_address).
-    pub fn address_limits(mut self, limits: AddressLimits) -> Self {
-        self.address_limits = limits;
+    pub fn address_limits(self, limits: AddressLimits) -> Self {
+        self.address_use(Arc::new(AddressUse::new(limits)))
+    }
+
+    /// The same, with what addresses have had of it already, for instance at a service whose place this one takes.
+    pub fn address_use(mut self, addresses: Arc<AddressUse>) -> Self {
+        self.addresses = addresses;
         self
     }
 
@@ -265,8 +270,7 @@ impl SecureConversationServiceBuilder {
             contract: self.contract,
             parse_options: ParseOptions::default().with_limits(limits),
             earliest: self.start.map(|start| Earliest { start, window }),
-            token_requests: AddressMeter::new(self.address_limits.token_requests),
-            refusals: AddressMeter::new(self.address_limits.refusals),
+            addresses: self.addresses,
             is_closing: AtomicBool::new(false),
             max_message_size: self.max_message_size,
             outer: self.binding,

@@ -37,7 +37,30 @@ impl Default for AddressLimits {
     }
 }
 
-/// Counts what addresses do, in bounded memory.
+/// What addresses have had of their [limits](AddressLimits), in bounded memory.
+///
+/// Services that are given the same count together, and one that takes the place of another goes on where that left off.
+#[derive(Debug)]
+pub struct AddressUse {
+    pub(crate) token_requests: AddressMeter,
+    pub(crate) refusals: AddressMeter,
+}
+
+impl AddressUse {
+    /// Nobody has had anything yet.
+    pub fn new(limits: AddressLimits) -> Self {
+        let AddressLimits { token_requests, refusals } = limits;
+        Self { token_requests: AddressMeter::new(token_requests), refusals: AddressMeter::new(refusals) }
+    }
+}
+
+impl Default for AddressUse {
+    fn default() -> Self {
+        Self::new(AddressLimits::default())
+    }
+}
+
+/// Counts what addresses do.
 #[derive(Debug)]
 pub(crate) struct AddressMeter {
     allowance: Allowance,
@@ -49,7 +72,7 @@ pub(crate) struct AddressMeter {
 const CAPACITY: usize = 16_384;
 
 impl AddressMeter {
-    pub(crate) fn new(allowance: Allowance) -> Self {
+    fn new(allowance: Allowance) -> Self {
         Self { allowance, whole_at: Mutex::default() }
     }
 

@@ -12,7 +12,7 @@ mod session;
 
 pub use answer::{Answer, ApplicationRequest, Event, Handled, Incoming};
 pub use builder::SecureConversationServiceBuilder;
-pub use limits::{AddressLimits, Allowance};
+pub use limits::{AddressLimits, AddressUse, Allowance};
 
 use crate::contexts::{SessionInfo, StatefulContexts, StatelessContexts};
 use crate::contract::Contract;
@@ -27,7 +27,6 @@ use handstamp_time::Timestamp;
 use handstamp_ws_security::soap::{Envelope, SecurityFault};
 use handstamp_ws_security::{Generation, Receiver, ReplayCache, SecurityBinding, Sender, UserNameValidator};
 use handstamp_xml::ParseOptions;
-use limits::AddressMeter;
 use negotiate::Negotiations;
 use std::fmt;
 use std::sync::Arc;
@@ -86,8 +85,7 @@ pub struct SecureConversationService {
     contract: Contract,
     parse_options: ParseOptions,
     max_message_size: usize,
-    token_requests: AddressMeter,
-    refusals: AddressMeter,
+    addresses: Arc<AddressUse>,
     /// See [`SecureConversationServiceBuilder::refuse_messages_from_before`].
     earliest: Option<Earliest>,
     is_closing: AtomicBool,
@@ -131,14 +129,14 @@ impl SecureConversationService {
     /// Verifying credentials can take long (a password hash, say): run it where that does not hold up others.
     pub fn handle(&self, incoming: Incoming<'_>, now: Timestamp, random: &dyn SecureRandom) -> Handled {
         let address = incoming.address;
-        if !self.refusals.has_some(address, now) {
+        if !self.addresses.refusals.has_some(address, now) {
             return Handled::Dropped(Error::TooManyRefusals);
         }
         let handled = self.handle_counted(incoming, now, random);
         if let Handled::Answer(Answer { event: Event::Refused(error), .. }) = &handled
             && error.is_about_protection()
         {
-            self.refusals.take(address, now);
+            self.addresses.refusals.take(address, now);
         }
         handled
     }
@@ -170,14 +168,14 @@ impl SecureConversationService {
         if let Some(negotiations) = self.negotiations.as_ref().filter(|_| !head.has_security)
             && let Some(leg) = head.action.as_deref().and_then(|action| Leg::of_action(action, self.generation))
         {
-            if leg == Leg::First && !self.token_requests.take(head.address, now) {
+            if leg == Leg::First && !self.addresses.token_requests.take(head.address, now) {
                 return self.refuse(&head, SecurityFault::ServerTooBusy, Error::TooManyTokenRequests);
             }
             return self.negotiate(negotiations, (leg, &document), &head, now, random);
         }
         let exchange = head.action.as_deref().and_then(|action| TrustAction::of_request(action, self.generation));
         let is_token_request = matches!(exchange, Some(TrustAction::Issue | TrustAction::Renew));
-        if is_token_request && head.has_security && !self.token_requests.take(head.address, now) {
+        if is_token_request && head.has_security && !self.addresses.token_requests.take(head.address, now) {
             return self.refuse(&head, SecurityFault::ServerTooBusy, Error::TooManyTokenRequests);
         }
         match (&self.contexts, exchange) {

@@ -3,8 +3,7 @@
 use super::TokenService;
 use crate::error::Error;
 use crate::requirements::Requirements;
-use crate::service::AddressLimits;
-use crate::service::limits::AddressMeter;
+use crate::service::{AddressLimits, AddressUse};
 use handstamp_keys::{CertificateTrust, KeyPolicy, SigningIdentity};
 use handstamp_ws_security::{
     MemoryReplayCache, ReplayCache, SecurityBinding, TokenInclusion, TokenKind, TokenParameters, TokenRole,
@@ -21,7 +20,7 @@ pub struct TokenServiceBuilder {
     trust: Option<CertificateTrust>,
     replays: Option<Arc<dyn ReplayCache>>,
     key_policy: KeyPolicy,
-    address_limits: AddressLimits,
+    addresses: Arc<AddressUse>,
 }
 
 impl TokenServiceBuilder {
@@ -33,7 +32,7 @@ impl TokenServiceBuilder {
             trust: None,
             replays: None,
             key_policy: KeyPolicy::default(),
-            address_limits: AddressLimits::default(),
+            addresses: Arc::default(),
         }
     }
 
@@ -57,8 +56,13 @@ impl TokenServiceBuilder {
 
     /// What one address gets, of requests and of refusals; wrong passwords are refusals. It acts on messages whose [address is
     /// told](crate::Incoming::from_address).
-    pub fn address_limits(mut self, limits: AddressLimits) -> Self {
-        self.address_limits = limits;
+    pub fn address_limits(self, limits: AddressLimits) -> Self {
+        self.address_use(Arc::new(AddressUse::new(limits)))
+    }
+
+    /// The same, with what addresses have had of it already, for instance at a service whose place this one takes.
+    pub fn address_use(mut self, addresses: Arc<AddressUse>) -> Self {
+        self.addresses = addresses;
         self
     }
 
@@ -89,8 +93,7 @@ impl TokenServiceBuilder {
             trust: self.trust,
             replays: replays.unwrap_or_else(|| Arc::new(MemoryReplayCache::new(size))),
             key_policy: self.key_policy,
-            token_requests: AddressMeter::new(self.address_limits.token_requests),
-            refusals: AddressMeter::new(self.address_limits.refusals),
+            addresses: self.addresses,
         })
     }
 }

@@ -7,8 +7,8 @@ pub use builder::TokenServiceBuilder;
 pub use refusal::TokenRefusal;
 
 use crate::error::Error;
+use crate::service::AddressUse;
 use crate::service::faults::{Head, fault_message, unsecured};
-use crate::service::limits::AddressMeter;
 use crate::service::{Answer, Event, Incoming};
 use crate::trust::{AskedLifetime, Lifetime, ServiceEntropy, TokenRequest, TokenResponse, UseKey};
 use handstamp_claims::ClaimsIdentity;
@@ -48,8 +48,7 @@ pub struct TokenService {
     trust: Option<CertificateTrust>,
     replays: Arc<dyn ReplayCache>,
     key_policy: KeyPolicy,
-    token_requests: AddressMeter,
-    refusals: AddressMeter,
+    addresses: Arc<AddressUse>,
 }
 
 /// What became of a message.
@@ -130,7 +129,7 @@ impl TokenService {
     /// Opens a request. Costs a private-key operation under message security, and nothing more than parsing over transport.
     pub fn receive(&self, incoming: Incoming<'_>, now: Timestamp) -> TokenHandled {
         let address = incoming.address;
-        if !self.refusals.has_some(address, now) {
+        if !self.addresses.refusals.has_some(address, now) {
             return TokenHandled::Dropped(Error::TooManyRefusals);
         }
         if incoming.bytes.len() > MAX_REQUEST {
@@ -148,7 +147,7 @@ impl TokenService {
             Ok(envelope) => Head { address, ..Head::of(&envelope, incoming.protected_channel) },
             Err(error) => return TokenHandled::Unreadable(error.into()),
         };
-        if !self.token_requests.take(address, now) {
+        if !self.addresses.token_requests.take(address, now) {
             let fault = SecurityFault::ServerTooBusy.to_fault();
             return unsecured(&head, fault, Error::TooManyTokenRequests).into();
         }
@@ -158,7 +157,7 @@ impl TokenService {
             }
             Err(error) => {
                 if error.is_about_protection() {
-                    self.refusals.take(address, now);
+                    self.addresses.refusals.take(address, now);
                 }
                 let fault = match &error {
                     Error::Trust { .. } => TrustFault::InvalidRequest.to_fault(self.binding.version.generation),
@@ -243,7 +242,7 @@ impl TokenService {
         random: &dyn SecureRandom,
     ) -> TokenHandled {
         if refusal == TokenRefusal::FailedAuthentication {
-            self.refusals.take(task.head.address, now);
+            self.addresses.refusals.take(task.head.address, now);
         }
         let error = handstamp_ws_security::Error::TokenRejected { token: "request", reason: reason.into() };
         self.answer_with(task, refusal.to_fault(task.request.generation), error.into(), now, random)

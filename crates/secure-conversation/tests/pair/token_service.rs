@@ -9,8 +9,9 @@ use handstamp_saml::{
     IssuerNameRegistry, SamlTokenHandler, TokenDecryption, TokenEncryption, TrustedIssuer, ValidationSettings, Version,
 };
 use handstamp_secure_conversation::{
-    AddressLimits, Allowance, Answer, Error, Event, Incoming, ObtainedToken, Requestor, SamlTokens, TokenClient,
-    TokenClientBuilder, TokenExchange, TokenGrant, TokenHandled, TokenRefusal, TokenService, TokenServiceBuilder,
+    AddressLimits, AddressUse, Allowance, Answer, Error, Event, Incoming, ObtainedToken, Requestor, SamlTokens,
+    TokenClient, TokenClientBuilder, TokenExchange, TokenGrant, TokenHandled, TokenRefusal, TokenService,
+    TokenServiceBuilder,
 };
 use handstamp_time::Timestamp;
 use handstamp_ws_security::soap::{Fault, FaultCode};
@@ -538,6 +539,13 @@ fn sc_19_13_one_address_gets_its_share_of_tokens_and_of_refusals() {
     assert!(matches!(receive(&sts, &good, 2, start()), TokenHandled::Request(_)));
     let later = start().saturating_add(minutes(1));
     assert!(matches!(receive(&sts, &good, 1, later), TokenHandled::Request(_)));
+
+    // A service that takes the place of another goes on where that left off.
+    let addresses = Arc::new(AddressUse::new(AddressLimits { token_requests: allowance(1), refusals: allowance(1) }));
+    let next =
+        || Sts { service: builder(&of_sts).address_use(Arc::clone(&addresses)).build().unwrap(), ..Sts::new(&of_sts) };
+    assert!(matches!(receive(&next(), &good, 1, start()), TokenHandled::Request(_)));
+    assert!(matches!(receive(&next(), &good, 1, start()), TokenHandled::Answer(_)));
 
     // Messages that are not as they should be, and wrong passwords.
     let sts = limited(100, 2);
