@@ -3,7 +3,7 @@
 //! Writing never holds a request up: lines go through a bounded queue to a thread that writes them. Lines that do not fit, or cannot be
 //! written, are counted, and the program is not ready meanwhile. The file may be moved away at any time; the next line makes a new one.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -20,6 +20,7 @@ use crate::Error;
 use crate::admin::{Counter, Readiness};
 use crate::config::Audit;
 use crate::gateway::request_id::RequestId;
+use crate::private_file;
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -233,11 +234,7 @@ struct LogFile {
 
 impl LogFile {
     fn open(path: PathBuf) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        options.append(true).create(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&path)?;
+        let file = private_file::options().append(true).create(true).open(&path)?;
         Ok(Self { path, file })
     }
 

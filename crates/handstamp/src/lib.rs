@@ -37,6 +37,7 @@ pub mod gateway;
 pub mod logging;
 pub mod pages;
 mod password_file;
+mod private_file;
 mod session_desk;
 pub mod shutdown;
 pub mod soap;

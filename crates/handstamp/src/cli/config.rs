@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::print;
 use crate::config::import::{Import, Outcome};
-use crate::{Error, config, gateway};
+use crate::{Error, config, gateway, private_file};
 
 /// Check a configuration, list what can be configured, or make one from a web.config.
 #[derive(Debug, Subcommand)]
@@ -100,11 +100,8 @@ impl ImportFile {
 
 /// Writes a file that must not exist: nobody loses a configuration by importing twice. Only its owner may read it.
 fn write_new(file: &Path, text: &str) -> Result<(), Error> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
+    private_file::options()
+        .create_new(true)
         .open(file)
         .and_then(|mut new| new.write_all(text.as_bytes()))
         .map_err(|error| Error::system(format!("cannot write {}", file.display()), error))

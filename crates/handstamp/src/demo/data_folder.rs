@@ -3,6 +3,7 @@
 use super::ports::Ports;
 use crate::Error;
 use crate::config::{Config, Sts};
+use crate::private_file;
 use crate::sts::{
     AccountStore, NewAccount, PasswordCost, PasswordHasher, PasswordText, UserName, load_or_create_signing_identity,
 };
@@ -11,8 +12,7 @@ use handstamp_claims::claim_types;
 use handstamp_keys::{KeyRing, RotationPolicy, SecureRandom, SystemRandom};
 use handstamp_time::{Clock as _, SystemClock};
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write as _};
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 /// The folder, locked for this process.
@@ -53,13 +53,9 @@ impl DataFolder {
             })?,
         };
         let failed = |source| Error::system(format!("cannot use the data folder {}", path.display()), source);
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&path).map_err(failed)?;
+        private_file::create_folder(&path).map_err(failed)?;
         let path = fs::canonicalize(&path).map_err(failed)?;
-        let lock = private().open(path.join("lock")).map_err(failed)?;
+        let lock = private_file::options().create(true).open(path.join("lock")).map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -90,7 +86,7 @@ impl DataFolder {
     /// Writes one of the files that the demo makes at each start, and gives its path.
     pub(super) fn write(&self, name: &str, text: &str) -> Result<PathBuf, Error> {
         let path = self.path.join(name);
-        self.replace(&path, text.as_bytes())?;
+        replace(&path, text.as_bytes())?;
         Ok(path)
     }
 
@@ -121,21 +117,14 @@ impl DataFolder {
         };
         self.record = Record { ports: Some(ports), password: Some(password.clone()) };
         let json = serde_json::to_vec_pretty(&self.record).unwrap_or_default();
-        self.replace(&self.path.join(RECORD), &json)?;
+        replace(&self.path.join(RECORD), &json)?;
         Ok(User { name: USER_NAME.to_owned(), password })
     }
+}
 
-    /// Replaces a file as a whole: whoever kills us finds the old or the new one.
-    fn replace(&self, path: &Path, content: &[u8]) -> Result<(), Error> {
-        let temporary = path.with_extension("tmp");
-        let written = || -> io::Result<()> {
-            let mut file = private().truncate(true).open(&temporary)?;
-            file.write_all(content)?;
-            file.sync_all()?;
-            fs::rename(&temporary, path)
-        };
-        written().map_err(|source| Error::system(format!("cannot write {}", path.display()), source))
-    }
+fn replace(path: &Path, content: &[u8]) -> Result<(), Error> {
+    private_file::replace(path, content)
+        .map_err(|source| Error::system(format!("cannot write {}", path.display()), source))
 }
 
 /// What the demo's user is known for: as much as a person in a company has.
@@ -181,14 +170,6 @@ fn state_folder() -> Option<PathBuf> {
         variable("HOME")?.join(".local/state")
     };
     Some(base.join("handstamp").join("demo"))
-}
-
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
 }
 
 const RECORD: &str = "demo.json";

@@ -1,13 +1,13 @@
 //! Where `soap call` keeps sessions between runs: one private file each in the user's cache folder.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::fs;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use handstamp_keys::sha256;
 use zeroize::Zeroizing;
 
-use crate::Error;
+use crate::{Error, private_file};
 
 /// The file of one session: of one user with one service under one binding.
 #[derive(Debug)]
@@ -72,29 +72,9 @@ impl SessionFile {
     /// # Errors
     /// It cannot be written.
     pub fn save(&self, session: &str) -> Result<(), Error> {
-        let temporary = self.path.with_extension(format!("{}.tmp", std::process::id()));
-        let written = || -> io::Result<()> {
-            if let Some(folder) = self.path.parent() {
-                let mut builder = fs::DirBuilder::new();
-                builder.recursive(true);
-                #[cfg(unix)]
-                std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-                builder.create(folder)?;
-            }
-            let mut options = OpenOptions::new();
-            options.write(true).create_new(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            let mut file = options.open(&temporary)?;
-            file.write_all(session.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&temporary, &self.path)
-        };
-        written().map_err(|source| {
-            // What is left behind is private, and no session.
-            let _ = fs::remove_file(&temporary);
-            Error::system(format!("cannot write {}", self.path.display()), source)
-        })
+        let folder = self.path.parent().map_or(Ok(()), private_file::create_folder);
+        let written = folder.and_then(|()| private_file::replace(&self.path, session.as_bytes()));
+        written.map_err(|source| Error::system(format!("cannot write {}", self.path.display()), source))
     }
 
     /// Forgets the saved session.

@@ -1,6 +1,7 @@
 //! Accounts in SQLite: who may sign in, and what is known about them.
 
 use super::{Error, UserName};
+use crate::private_file;
 use handstamp_claims::{ArcStr, Claim, claim_types};
 use handstamp_time::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -61,7 +62,8 @@ impl AccountStore {
     /// # Errors
     /// The file cannot be opened or is no database, or a newer program wrote it.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        create_private(path);
+        // Password hashes are for the owner alone. The files beside the database (`-wal`, `-shm`) take over its mode.
+        private_file::prepare(path);
         Self::from_connection(Connection::open(path)?)
     }
 
@@ -255,17 +257,6 @@ fn insert_claims(connection: &Connection, account: i64, claims: &[(String, Strin
         statement.execute(params![account, position, claim_type, value])?;
     }
     Ok(())
-}
-
-/// SQLite makes files by the process's umask; password hashes are for the owner alone. The files beside the database
-/// (`-wal`, `-shm`) take over its mode.
-fn create_private(path: &Path) {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    // It may be there already; and what keeps it from being made keeps SQLite from opening it, which then says so.
-    let _ = options.open(path);
 }
 
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,10 +1,11 @@
 //! The key that signs tokens, made on first start.
 
 use super::Error;
+use crate::private_file;
 use handstamp_keys::{KeyKind, KeyPolicy, SecureRandom, SigningIdentity};
 use handstamp_time::Timestamp;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -34,7 +35,7 @@ pub fn load_or_create_signing_identity(
             let valid_to = now.saturating_add(VALIDITY);
             let identity =
                 SigningIdentity::self_signed(common_name, KeyKind::Rsa { bits: 2048 }, valid_from, valid_to, random)?;
-            write_private(path, identity.to_pem()?.as_bytes()).map_err(failed)?;
+            private_file::replace(path, identity.to_pem()?.as_bytes()).map_err(failed)?;
             fs::write(certificate_path(path), identity.certificate().to_pem()).map_err(failed)?;
             Ok(identity)
         }
@@ -48,19 +49,6 @@ pub fn certificate_path(path: &Path) -> PathBuf {
 }
 
 const VALIDITY: Duration = Duration::from_secs(10 * 365 * 86_400);
-
-/// Writes a new file that only its owner reads, whole or not at all.
-fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
-    let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&temporary)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    fs::rename(&temporary, path)
-}
 
 #[cfg(unix)]
 fn refuse_if_shared(path: &Path) -> Result<(), Error> {
@@ -108,7 +96,7 @@ mod tests {
     fn what_is_no_key_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sts.pem");
-        write_private(&path, b"not a key").unwrap();
+        private_file::replace(&path, b"not a key").unwrap();
         assert!(load(&path).is_err());
         assert_eq!(fs::read(&path).unwrap(), b"not a key");
     }

@@ -1,9 +1,9 @@
 //! The ledger's book: who has how much, and every transfer.
 
+use crate::private_file;
 use handstamp_time::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use std::fmt;
-use std::fs::OpenOptions;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -36,12 +36,7 @@ const MAX_NAME: usize = 64;
 
 impl Book {
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        // Where it cannot be made, the database says so better.
-        drop(options.open(path));
+        private_file::prepare(path);
         Self::of(Connection::open(path)?)
     }
 

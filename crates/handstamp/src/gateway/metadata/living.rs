@@ -1,7 +1,7 @@
 //! A document that somebody publishes, kept up to date: the last good one stays until there is a better one.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -13,6 +13,7 @@ use super::fetch::Fetcher;
 use crate::Error;
 use crate::admin::PublishedMetrics;
 use crate::config::HttpUrl;
+use crate::private_file;
 
 /// A kind of document, and what has to hold of one.
 pub(crate) trait Published: Send + Sync + Sized + 'static {
@@ -243,7 +244,7 @@ impl<D: Published> Living<D> {
     async fn write_cache(&self, bytes: &[u8]) {
         let Some(path) = self.place.cache.clone() else { return };
         let bytes = bytes.to_vec();
-        let written = tokio::task::spawn_blocking(move || replace(&path, &bytes)).await;
+        let written = tokio::task::spawn_blocking(move || private_file::replace(&path, &bytes)).await;
         let problem = match written {
             Ok(Ok(())) => return,
             Ok(Err(error)) => error.to_string(),
@@ -256,13 +257,6 @@ impl<D: Published> Living<D> {
             "it cannot be kept: the next start has to fetch it"
         );
     }
-}
-
-/// Writes beside the file and puts it in its place, so that a crash leaves one or the other.
-fn replace(path: &Path, content: &[u8]) -> std::io::Result<()> {
-    let beside = path.with_extension("new");
-    std::fs::write(&beside, content)?;
-    std::fs::rename(&beside, path)
 }
 
 /// Up to a tenth earlier, so that many nodes do not all come at once.
