@@ -47,7 +47,17 @@ impl Tokenizer<'_> {
             at = self.skip_white(at);
             canonical = false;
         }
-        let value = self.attribute_value(at)?;
+        let quote = self.byte(at);
+        if quote != b'"' && quote != b'\'' {
+            return fail(at, if at >= self.bytes.len() { Syntax::UnexpectedEnd } else { Syntax::Attribute });
+        }
+        at += 1;
+        let mark = self.scratch.marks.next(at);
+        let value = if self.byte(mark) == quote {
+            Value { span: Span::source(at, mark), canonical: quote == b'"', end: mark }
+        } else {
+            self.marked_value(quote, at, mark)?
+        };
         canonical &= value.canonical;
         if let Some(declared) = self.declared(name) {
             let prefix = match declared.len() {
@@ -72,21 +82,7 @@ impl Tokenizer<'_> {
         Ok((value.end + 1, canonical))
     }
 
-    #[inline]
-    fn attribute_value(&mut self, open: usize) -> Result<Value, Failure> {
-        let quote = self.byte(open);
-        if quote != b'"' && quote != b'\'' {
-            return fail(open, if open >= self.bytes.len() { Syntax::UnexpectedEnd } else { Syntax::Attribute });
-        }
-        let start = open + 1;
-        let mark = self.scratch.marks.next(start);
-        if self.byte(mark) == quote {
-            return Ok(Value { span: Span::source(start, mark), canonical: quote == b'"', end: mark });
-        }
-        self.marked_value(quote, start, mark)
-    }
-
-    /// The same for a value with something in it that may need a closer look, first at `at`.
+    /// Reads a value with something in it that may need a closer look, first at `at`.
     fn marked_value(&mut self, quote: u8, start: usize, mut at: usize) -> Result<Value, Failure> {
         let mut canonical = quote == b'"';
         let mut decoding = Decoding::default();

@@ -30,7 +30,7 @@ impl Tokenizer<'_> {
             return fail(end, if end + 2 >= self.bytes.len() { Syntax::UnexpectedEnd } else { Syntax::Comment });
         }
         let record = self.verbatim(Kind::Comment, start, inside..end, end + 3);
-        self.push(record)?;
+        self.push(record, false)?;
         Ok(end + 3)
     }
 
@@ -43,7 +43,7 @@ impl Tokenizer<'_> {
             return fail(self.bytes.len(), Syntax::UnexpectedEnd);
         };
         let record = self.verbatim(Kind::CData, start, inside..end, end + 3);
-        self.push(NodeRecord { flags: 0, ..record })?;
+        self.push(NodeRecord { flags: 0, ..record }, false)?;
         Ok(end + 3)
     }
 
@@ -73,12 +73,13 @@ impl Tokenizer<'_> {
         let spaced =
             if data == end { data == target_end } else { data == target_end + 1 && self.byte(target_end) == b' ' };
         let record = self.verbatim(Kind::ProcessingInstruction, start, data..end, end + 2);
-        self.push(NodeRecord {
+        let record = NodeRecord {
             flags: if spaced { record.flags } else { 0 },
             local: target as u32,
             local_length: (target_end - target) as u16,
             ..record
-        })?;
+        };
+        self.push(record, false)?;
         Ok(end + 2)
     }
 
@@ -88,7 +89,6 @@ impl Tokenizer<'_> {
 
     /// A node whose value holds no references.
     fn verbatim(&mut self, kind: Kind, start: usize, inside: Range<usize>, end: usize) -> NodeRecord {
-        self.not_plain();
         let mut decoding = Decoding::default();
         let mut at = inside.start;
         while let Some(offset) = memchr::memchr(b'\r', self.bytes.get(at..inside.end).unwrap_or_default()) {

@@ -184,7 +184,9 @@ impl Tokenizer<'_> {
         while at < self.bytes.len() {
             if self.byte(at) != b'<' {
                 at = self.text(at)?;
-                continue;
+                if at >= self.bytes.len() {
+                    break;
+                }
             }
             at = match self.byte(at + 1) {
                 b'/' => self.end_tag(at)?,
@@ -223,15 +225,16 @@ impl Tokenizer<'_> {
         self.scratch.open.len() == 1
     }
 
-    /// Adds a node as the last child of the open one.
+    /// Adds a node as the last child of the open one; `plain` says whether that may stay as [`flags::PLAIN`] says.
     #[inline(always)]
-    fn push(&mut self, mut record: NodeRecord) -> Result<(), Failure> {
+    fn push(&mut self, mut record: NodeRecord, plain: bool) -> Result<(), Failure> {
         let id = NodeId(self.tables.nodes.len() as u32);
         if self.tables.nodes.len() > self.limits.nodes {
             return exceeds(record.start as usize, LimitKind::Nodes, self.limits.nodes);
         }
         if let Some(open) = self.scratch.open.last_mut() {
             record.parent = open.node;
+            open.plain &= plain && (record.kind != Kind::Element || record.prefix == open.prefix);
             if open.last_child == NodeId::NONE {
                 if let Some(record) = self.tables.nodes.get_mut(open.node.index()) {
                     record.first_child = id;
@@ -243,14 +246,6 @@ impl Tokenizer<'_> {
         }
         self.tables.nodes.push(record);
         Ok(())
-    }
-
-    /// Says that something in the open element is not as [`flags::PLAIN`] says.
-    #[inline]
-    fn not_plain(&mut self) {
-        if let Some(open) = self.scratch.open.last_mut() {
-            open.plain = false;
-        }
     }
 
     /// Reads text up to the next `<` or the end.
@@ -272,10 +267,8 @@ impl Tokenizer<'_> {
         record.set_value(text.span);
         if text.canonical {
             record.flags = flags::CANONICAL;
-        } else {
-            self.not_plain();
         }
-        self.push(record)?;
+        self.push(record, text.canonical)?;
         Ok(text.end)
     }
 

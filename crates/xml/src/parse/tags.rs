@@ -36,8 +36,8 @@ impl Tokenizer<'_> {
         record.end = (at + 1) as u32;
         if plain {
             record.flags |= flags::PLAIN;
-        } else {
-            self.not_plain();
+        } else if let Some(around) = self.scratch.open.last_mut() {
+            around.plain = false;
         }
         self.restore_bindings(open.undo);
         Ok(at + 1)
@@ -76,10 +76,7 @@ impl Tokenizer<'_> {
         };
         let prefix = self.prefix_of(name)?;
         let namespace = self.binding(prefix, name.start)?;
-        if let Some(parent) = self.scratch.open.last_mut() {
-            parent.plain &= tag.plain && prefix == parent.prefix;
-        }
-        self.push(NodeRecord {
+        let record = NodeRecord {
             flags: tag.flags,
             namespace,
             prefix,
@@ -90,7 +87,8 @@ impl Tokenizer<'_> {
             declarations: declarations as u32,
             declaration_count: tag.declarations,
             ..NodeRecord::new(Kind::Element, NodeId::NONE, start, tag.end)
-        })?;
+        };
+        self.push(record, tag.plain)?;
         if tag.flags & flags::EMPTY_TAG == 0 {
             self.scratch.open.push(Open { node: id, last_child: NodeId::NONE, undo, prefix, plain: true });
         } else {
