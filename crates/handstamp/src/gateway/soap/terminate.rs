@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use handstamp_claims::ClaimsPrincipal;
 use handstamp_keys::{KeyRing, SystemRandom};
 use handstamp_secure_conversation::{
-    AddressLimits, Allowance, Answer, ApplicationRequest, Event, Handled, Incoming, NativeCookies,
+    AddressLimits, AddressUse, Allowance, Answer, ApplicationRequest, Event, Handled, Incoming, NativeCookies,
     SecureConversationService, SecureConversationServiceBuilder, SessionInfo,
 };
 use handstamp_session_token::{ContextId, ReplayCache as StoredReplays, RevocationList};
@@ -31,7 +31,7 @@ use super::{Post, StreamedPost};
 use crate::Error;
 use crate::admin::{Metrics, SoapMetrics};
 use crate::application_token::SessionFacts;
-use crate::config::{Config, Issuer, RateLimit, ReplayMemory, SoapDialect, SoapRoute};
+use crate::config::{Config, Issuer, ReplayMemory, SoapDialect, SoapRoute};
 use crate::gateway::Visit;
 use crate::gateway::application_headers::TokenHeader;
 use crate::gateway::body::{Body, BodyError};
@@ -46,6 +46,7 @@ pub(crate) struct TerminateSessions {
     terms: String,
     basis: Basis,
     replays: Arc<dyn ReplayCache>,
+    addresses: Arc<AddressUse>,
 }
 
 /// What the service of a route is made of: while it stays the same, that service goes on.
@@ -57,7 +58,8 @@ struct Basis {
     audiences: Vec<String>,
     max_message_size: usize,
     session_timeout: Duration,
-    limits: (u32, Option<RateLimit>, Option<RateLimit>),
+    max_sessions: u32,
+    address_limits: AddressLimits,
     replay_memory: ReplayMemory,
 }
 
@@ -122,7 +124,13 @@ impl TerminateSessions {
             (None, ReplayMemory::Node) => Arc::new(MemoryReplayCache::new(size)) as Arc<dyn ReplayCache>,
             (None, ReplayMemory::Store) => Arc::new(SharedReplays::new(size, Arc::clone(&ground.replays), name)),
         };
-        let mut builder = Self::builder(name, route, terms, &ground.seals)?.replay_cache(Arc::clone(&replays));
+        let addresses = match before.filter(|before| before.basis.address_limits == basis.address_limits) {
+            Some(before) => Arc::clone(&before.addresses),
+            None => Arc::new(AddressUse::new(basis.address_limits)),
+        };
+        let mut builder = Self::builder(name, route, terms, &ground.seals)?
+            .replay_cache(Arc::clone(&replays))
+            .address_use(Arc::clone(&addresses));
         if let Some(file) = &route.accounts {
             let users = Arc::new(Users::open(file, format!("urn:handstamp:soap:{name}"))?);
             builder = builder.user_names(Arc::clone(&users) as Arc<_>).claims_transformation(users);
@@ -136,7 +144,7 @@ impl TerminateSessions {
             builder = builder.going_on_with(&before.service);
         }
         let service = Self::build(name, builder)?;
-        Ok(Arc::new(Self { service: Arc::new(service), terms: of_terms, basis, replays }))
+        Ok(Arc::new(Self { service: Arc::new(service), terms: of_terms, basis, replays, addresses }))
     }
 
     /// The sessions that there are: all that are remembered, or those whose cookies were opened lately.
@@ -167,7 +175,6 @@ impl TerminateSessions {
             .revocations(Arc::clone(&seals.revocations))
             .contract(terms.contract(name))
             .max_sessions(route.max_sessions as usize)
-            .address_limits(address_limits(route))
             .max_message_size(route.max_message_size.in_memory());
         if let Some(timeout) = terms.receive_timeout {
             builder = builder.receive_timeout(timeout);
@@ -241,7 +248,8 @@ impl Basis {
             audiences: audiences.collect(),
             max_message_size: route.max_message_size.in_memory(),
             session_timeout: route.session_timeout,
-            limits: (route.max_sessions, route.session_requests.clone(), route.refusals.clone()),
+            max_sessions: route.max_sessions,
+            address_limits: address_limits(route),
             replay_memory: route.replay_memory,
         })
     }

@@ -118,6 +118,14 @@ async fn sc_19_4_one_address_may_ask_for_so_many_sessions() {
     ] {
         assert!(metrics.lines().any(|there| there == line), "{line} is not in\n{metrics}");
     }
+
+    // Another service takes over, with the same limits.
+    let path = setting.path("terminate.toml");
+    let text = fs::read_to_string(&path).expect("readable");
+    let text = text.replace("[soap.ledger]", "[soap.ledger]\nmax_sessions = 7");
+    let config = handstamp::config::Config::parse(&text, &path).expect("a good configuration");
+    secured.reloader.reload(config).await.expect("taken over");
+    assert_eq!(status(&call("bob").await), 500, "it is still the same address");
 }
 
 #[tokio::test]
