@@ -22,11 +22,12 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tower::Service as _;
@@ -39,7 +40,8 @@ struct Server(Option<Runtime>);
 impl Drop for Server {
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
+            // Its port is free again when this returns.
+            runtime.shutdown_timeout(PATIENCE);
         }
     }
 }
@@ -51,7 +53,7 @@ where
     R: Future<Output = Response<Full<Bytes>>> + Send + 'static,
 {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, port))).unwrap();
+    let listener = runtime.block_on(bind(port));
     runtime.spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let serve = serve.clone();
@@ -64,6 +66,21 @@ where
     });
     Server(Some(runtime))
 }
+
+/// A port that was free may be that of somebody's connection for a moment.
+async fn bind(port: u16) -> TcpListener {
+    let since = Instant::now();
+    loop {
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
+            Err(error) if error.kind() == ErrorKind::AddrInUse && since.elapsed() < PATIENCE => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            bound => return bound.unwrap(),
+        }
+    }
+}
+
+const PATIENCE: Duration = Duration::from_secs(10);
 
 fn free_port() -> u16 {
     std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
