@@ -1,8 +1,7 @@
 //! The program from outside: what it prints, and how it exits.
 
-use std::io::{Read, Write};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 fn run(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
     let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_handstamp"))
@@ -15,12 +14,16 @@ fn run(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
     (status.code().expect("an exit code"), text(stdout), text(stderr))
 }
 
-/// The same at a terminal, where somebody types a line at each prompt; all that is seen there.
+/// The same at a terminal, where somebody types a line at each prompt; all that is seen there. Elsewhere `script` has other options.
+#[cfg(target_os = "linux")]
 fn run_at_a_terminal(folder: &Path, arguments: &str, typed: &[&str]) -> (i32, String) {
-    let command = format!("{} {arguments}", env!("CARGO_BIN_EXE_handstamp"));
+    use std::io::{Read, Write};
+    use std::process::Stdio;
+    let command = format!("'{}' {arguments}", env!("CARGO_BIN_EXE_handstamp"));
     let mut terminal = Command::new("script")
         .args(["--quiet", "--return", "--echo", "never", "--command", &command, "/dev/null"])
         .current_dir(folder)
+        .env_remove("HANDSTAMP_LOG")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -139,6 +142,7 @@ fn a_key_ring_that_others_can_read_is_refused() {
     assert!(err.starts_with("HST-KEYS-FILE-EXPOSED: ") && err.contains("chmod"), "{err}");
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_new_password_is_typed_twice_and_does_not_show() {
     let folder = folder();

@@ -1,7 +1,7 @@
 //! Messages to and from the Windows Communication Foundation of Mono (`interop/mono/Messages.cs`): both ends are given the same
 //! binding, in the words of its configuration. Says so and stops where Mono is not installed (`cargo xtask test` installs it).
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use handstamp_keys::{Certificate, KeyKind, SigningIdentity, SystemRandom};
 use handstamp_security_policy::CustomBinding;
