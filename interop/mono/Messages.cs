@@ -35,6 +35,9 @@ class Password : UserNamePasswordValidator
 
 static class Messages
 {
+    // What Mono makes of one private key in fifty or so.
+    const string UnreadableKey = "no private key";
+
     static X509Certificate2 service;
 
     static void Main() { Lines.Answer(Answer); }
@@ -48,6 +51,7 @@ static class Messages
             // The service's certificate, and its key in PKCS #8.
             case "identity":
                 service = Identity(given[0], given[1]);
+                if (!service.HasPrivateKey) throw new ArgumentException(UnreadableKey);
                 return Lines.One(new byte[0]);
             // An address, and mode, version, suite, order, derivation of the binding.
             case "host":
