@@ -5,6 +5,7 @@
 //! | [`vectors`] | the golden data in the repository |
 //! | [`principals`] | people who sign in |
 //! | [`mono`] | Mono as a peer, where it is installed |
+//! | [`ports`] | ports that stay a test's own |
 //! | `program` | a process under test, started, killed and started again (feature `program`) |
 //! | `agent` | an HTTP user agent with a cookie jar, for what a browser is too slow for (feature `program`) |
 //! | `browser` | a real Chromium (feature `program`) |
@@ -17,6 +18,7 @@ pub mod browser;
 #[cfg(feature = "program")]
 pub mod form;
 pub mod mono;
+pub mod ports;
 pub mod principals;
 #[cfg(feature = "program")]
 pub mod program;

@@ -1,7 +1,8 @@
 //! Servers that stores keep their data in: each in a folder and on a port of its own, gone when it is dropped.
 
+use crate::ports::ReservedPort;
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use tempfile::TempDir;
 #[derive(Debug)]
 pub struct RedisServer {
     process: Option<Child>,
-    port: u16,
+    port: ReservedPort,
     folder: TempDir,
     tls: bool,
 }
@@ -35,7 +36,7 @@ impl RedisServer {
 
     fn start_with(identity: Option<&str>) -> Option<Self> {
         let program = installed("redis-server", &["/usr/bin"])?;
-        let mut server = Self { process: None, port: free_port(), folder: folder(), tls: identity.is_some() };
+        let mut server = Self { process: None, port: ReservedPort::new(), folder: folder(), tls: identity.is_some() };
         if let Some(identity) = identity {
             fs::write(server.folder.path().join(IDENTITY), identity).expect("written");
         }
@@ -46,8 +47,8 @@ impl RedisServer {
     /// Its address.
     pub fn url(&self) -> String {
         match self.tls {
-            true => format!("rediss://localhost:{}/0", self.port),
-            false => format!("redis://127.0.0.1:{}/0", self.port),
+            true => format!("rediss://localhost:{}/0", self.port.number()),
+            false => format!("redis://127.0.0.1:{}/0", self.port.number()),
         }
     }
 
@@ -66,7 +67,7 @@ impl RedisServer {
     fn run(&mut self, program: &Path) {
         let mut command = Command::new(program);
         command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
-        let port = self.port.to_string();
+        let port = self.port.number().to_string();
         match self.tls {
             true => {
                 command.args(["--port", "0", "--tls-auth-clients", "no", "--tls-port", &port]);
@@ -77,7 +78,7 @@ impl RedisServer {
             false => drop(command.args(["--port", &port])),
         }
         command.arg("--dir").arg(self.folder.path());
-        self.process = Some(started(command, self.port));
+        self.process = Some(started(command, &self.port));
     }
 }
 
@@ -91,7 +92,7 @@ impl Drop for RedisServer {
 #[derive(Debug)]
 pub struct PostgresServer {
     process: Option<Child>,
-    port: u16,
+    port: ReservedPort,
     folder: TempDir,
     tls: bool,
 }
@@ -139,7 +140,7 @@ impl PostgresServer {
                 succeed(Command::new("chown").arg("postgres").arg(&file));
             }
         }
-        let mut server = Self { process: None, port: free_port(), folder, tls: identity.is_some() };
+        let mut server = Self { process: None, port: ReservedPort::new(), folder, tls: identity.is_some() };
         server.run();
         server.administer("CREATE DATABASE handstamp", "postgres");
         Some(server)
@@ -148,8 +149,8 @@ impl PostgresServer {
     /// Its address.
     pub fn url(&self) -> String {
         match self.tls {
-            true => format!("postgresql://handstamp@localhost:{}/handstamp?sslmode=require", self.port),
-            false => format!("postgresql://handstamp@127.0.0.1:{}/handstamp", self.port),
+            true => format!("postgresql://handstamp@localhost:{}/handstamp?sslmode=require", self.port.number()),
+            false => format!("postgresql://handstamp@127.0.0.1:{}/handstamp", self.port.number()),
         }
     }
 
@@ -182,7 +183,7 @@ impl PostgresServer {
         let sockets = format!("unix_socket_directories={}", self.folder.path().display());
         let mut command = unprivileged(&program);
         command.args(["-c", "listen_addresses=127.0.0.1", "-c", &sockets, "-c", "fsync=off", "-p"]);
-        command.arg(self.port.to_string()).arg("-D").arg(self.folder.path().join("data"));
+        command.arg(self.port.number().to_string()).arg("-D").arg(self.folder.path().join("data"));
         if self.tls {
             let identity = self.folder.path().join(IDENTITY);
             command.args(["-c", "ssl=on"]);
@@ -190,7 +191,7 @@ impl PostgresServer {
                 command.arg("-c").arg(format!("{option}={}", identity.display()));
             }
         }
-        self.process = Some(started(command, self.port));
+        self.process = Some(started(command, &self.port));
         self.wait();
     }
 
@@ -209,7 +210,18 @@ impl PostgresServer {
 
     fn psql(&self, sql: &str, database: &str) -> Command {
         let mut command = Command::new(Self::program("psql").unwrap_or_else(|| "psql".into()));
-        command.args(["-q", "-h", "127.0.0.1", "-U", "handstamp", "-c", sql, "-p", &self.port.to_string(), database]);
+        command.args([
+            "-q",
+            "-h",
+            "127.0.0.1",
+            "-U",
+            "handstamp",
+            "-c",
+            sql,
+            "-p",
+            &self.port.number().to_string(),
+            database,
+        ]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command
     }
@@ -238,12 +250,6 @@ fn installed(name: &str, folders: &[&str]) -> Option<PathBuf> {
     folders.map(|folder| folder.join(name)).find(|program| program.is_file())
 }
 
-/// A port that was free a moment ago.
-fn free_port() -> u16 {
-    let socket = TcpListener::bind("127.0.0.1:0").expect("a port");
-    socket.local_addr().expect("an address").port()
-}
-
 fn is_root() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
@@ -259,11 +265,11 @@ fn unprivileged(program: &Path) -> Command {
     command
 }
 
-fn started(mut command: Command, port: u16) -> Child {
+fn started(mut command: Command, port: &ReservedPort) -> Child {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut process = command.spawn().expect("the server starts");
     let since = Instant::now();
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+    while TcpStream::connect(port.address()).is_err() {
         let ended = process.try_wait().expect("the server can be asked");
         assert!(ended.is_none() && since.elapsed() < PATIENCE, "the server does not listen: {ended:?}, {command:?}");
         std::thread::sleep(PAUSE);

@@ -13,6 +13,7 @@ use handstamp_saml::{IssuerNameRegistry, SamlTokenHandler, TokenDecryption, Trus
 use handstamp_secure_conversation::http::{Reply, SoapService};
 use handstamp_secure_conversation::{ApplicationRequest, NativeCookies, SamlTokens, SecureConversationService};
 use handstamp_security_policy::CustomBinding;
+use handstamp_testkit::ports::ReservedPort;
 use handstamp_time::{Clock as _, SystemClock};
 use handstamp_ws_security::{Body, MemoryReplayCache};
 use http::{Request, Response};
@@ -22,17 +23,19 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
-use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tower::Service as _;
 
 const PASSWORD: &str = "correct horse";
+
+/// How long tasks may take to end.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Something that listens, in a runtime of its own: dropped like a process that is killed, with all its connections.
 struct Server(Option<Runtime>);
@@ -53,7 +56,7 @@ where
     R: Future<Output = Response<Full<Bytes>>> + Send + 'static,
 {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let listener = runtime.block_on(bind(port));
+    let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, port))).unwrap();
     runtime.spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let serve = serve.clone();
@@ -65,25 +68,6 @@ where
         }
     });
     Server(Some(runtime))
-}
-
-/// A port that was free may be that of somebody's connection for a moment.
-async fn bind(port: u16) -> TcpListener {
-    let since = Instant::now();
-    loop {
-        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
-            Err(error) if error.kind() == ErrorKind::AddrInUse && since.elapsed() < PATIENCE => {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-            bound => return bound.unwrap(),
-        }
-    }
-}
-
-const PATIENCE: Duration = Duration::from_secs(10);
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 
 /// The token service of a folder, for the ledger alone.
@@ -213,7 +197,8 @@ fn wst_4_a_session_opened_with_a_token_outlives_the_token_service_and_a_restart_
         claims: Vec::new(),
     };
     AccountStore::open(&folder.path().join("accounts.db")).unwrap().create(&account, now).unwrap();
-    let (of_ledger, of_sts) = (free_port(), free_port());
+    let ports = ReservedPort::in_a_row::<2>();
+    let [of_ledger, of_sts] = ports.each_ref().map(ReservedPort::number);
     let address = format!("http://127.0.0.1:{of_ledger}/");
     let issuer = format!("http://127.0.0.1:{of_sts}/trust/13/username");
     let world = World { folder, address, issuer };

@@ -8,6 +8,7 @@ use handstamp_secure_conversation::http::{CallError, Reply, SecureSession, SoapS
 use handstamp_secure_conversation::{
     ApplicationRequest, Error, NativeCookies, SecureConversationClient, SecureConversationService,
 };
+use handstamp_testkit::ports::ReservedPort;
 use handstamp_time::{Clock as _, SystemClock, Timestamp};
 use handstamp_ws_security::soap::QualifiedName;
 use handstamp_ws_security::{
@@ -52,10 +53,10 @@ fn main() {
 /// SC-22: only the connections of the instant break; nobody authenticates again.
 async fn a_killed_stateful_service_loses_no_session() {
     let folder = tempfile::tempdir().unwrap();
-    let mut service = Process::start(folder.path(), "stateful", "0");
+    let port = ReservedPort::new();
+    let mut service = Process::start(folder.path(), "stateful", port.number());
     let sessions = sessions(&service.address, folder.path(), false).await;
     let contexts: Vec<_> = sessions.iter().map(|session| context_id(session)).collect();
-    let address = service.address.clone();
     let (restarted, is_restarted) = watch::channel(false);
     let broken = Arc::new(AtomicUsize::new(0));
     let answered = Arc::new(AtomicUsize::new(0));
@@ -89,7 +90,7 @@ async fn a_killed_stateful_service_loses_no_session() {
         tokio::task::yield_now().await;
     }
     service.kill();
-    service = Process::start(folder.path(), "stateful", port_of(&address));
+    service = Process::start(folder.path(), "stateful", port.number());
     restarted.send(true).unwrap();
     for caller in callers {
         caller.await.unwrap();
@@ -108,11 +109,11 @@ async fn a_killed_stateful_service_loses_no_session() {
 /// SC-36: every one is told so, in the namespace of the endpoint.
 async fn a_killed_stateless_service_loses_every_session() {
     let folder = tempfile::tempdir().unwrap();
-    let mut service = Process::start(folder.path(), "stateless", "0");
+    let port = ReservedPort::new();
+    let mut service = Process::start(folder.path(), "stateless", port.number());
     let sessions = sessions(&service.address, folder.path(), true).await;
-    let address = service.address.clone();
     service.kill();
-    service = Process::start(folder.path(), "stateless", port_of(&address));
+    service = Process::start(folder.path(), "stateless", port.number());
     let expected = QualifiedName::new(Generation::V13.conversation(), "BadContextToken");
     for session in &sessions {
         let error = loop {
@@ -138,7 +139,7 @@ async fn a_killed_stateless_service_loses_every_session() {
 /// SC-26: each message of a session reaches the other node.
 async fn two_nodes_share_nothing_but_keys() {
     let folder = tempfile::tempdir().unwrap();
-    let mut nodes = [Process::start(folder.path(), "stateful", "0"), Process::start(folder.path(), "stateful", "0")];
+    let mut nodes = [Process::start(folder.path(), "stateful", 0), Process::start(folder.path(), "stateful", 0)];
     let http = RoundRobin {
         http: Client::builder(TokioExecutor::new()).build_http(),
         nodes: nodes.iter().map(|node| node.address.parse().unwrap()).collect(),
@@ -224,11 +225,6 @@ fn binding(remembered: bool) -> SecurityBinding {
     binding
 }
 
-/// The port of an address that this test made.
-fn port_of(address: &str) -> &str {
-    address.trim_end_matches('/').rsplit(':').next().unwrap()
-}
-
 /// A service in a process of its own.
 struct Process {
     child: Child,
@@ -237,9 +233,9 @@ struct Process {
 
 impl Process {
     /// Starts a service and waits for it to say its address.
-    fn start(folder: &Path, engine: &str, port: &str) -> Self {
+    fn start(folder: &Path, engine: &str, port: u16) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["serve", folder.to_str().unwrap(), engine, port])
+            .args(["serve", folder.to_str().unwrap(), engine, &port.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

@@ -6,6 +6,7 @@
 use handstamp_keys::{Certificate, KeyKind, SigningIdentity, SystemRandom};
 use handstamp_security_policy::CustomBinding;
 use handstamp_testkit::mono::{Peer, Program};
+use handstamp_testkit::ports::ReservedPort;
 use handstamp_time::{Clock, SystemClock, Timestamp};
 use handstamp_ws_security::soap::SoapVersion;
 use handstamp_ws_security::{
@@ -112,8 +113,8 @@ impl UserNameValidator for Accounts {
 fn a_service_in_mono_and_we_understand_each_other() {
     let Some(mut mono) = MESSAGES.start() else { return };
     let identity = identity_for(&mut mono);
-    // Nobody else takes it in this moment.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let reserved = ReservedPort::new();
+    let port = reserved.number();
     for (number, case) in Case::all().enumerate() {
         let address = format!("http://localhost:{port}/{number}");
         mono.get("host", &case.words(&address));

@@ -4,6 +4,7 @@ use handstamp::config::Config;
 use handstamp::gateway::Gateway;
 use handstamp::shutdown::{self, Trigger};
 use handstamp_testkit::browser::{Browser, Screen};
+use handstamp_testkit::ports::ReservedPort;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;
@@ -37,11 +38,8 @@ impl Town {
             }
         });
         // Every end has to know the others' addresses before they are bound.
-        let ports: Vec<u16> = {
-            let sockets: Vec<_> = (0..3).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-            sockets.iter().map(|socket| socket.local_addr().unwrap().port()).collect()
-        };
-        let [sts, shop, wiki] = [0, 1, 2].map(|index| format!("http://localhost:{}", ports[index]));
+        let ports = ReservedPort::in_a_row::<3>();
+        let [sts, shop, wiki] = ports.each_ref().map(|port| format!("http://localhost:{}", port.number()));
         let mut toml = format!(
             r#"
             [keys]
@@ -70,7 +68,7 @@ impl Town {
             "00".repeat(32)
         );
         for (index, (name, site)) in [("sts", &sts), ("shop", &shop), ("wiki", &wiki)].into_iter().enumerate() {
-            toml.push_str(&format!("[listener.{name}]\naddress = \"127.0.0.1:{}\"\n", ports[index]));
+            toml.push_str(&format!("[listener.{name}]\naddress = \"127.0.0.1:{}\"\n", ports[index].number()));
             if name == "sts" {
                 continue;
             }

@@ -1,6 +1,7 @@
 //! A demo, a browser, and the steps of a person.
 
 use handstamp_testkit::browser::{Browser, Screen};
+use handstamp_testkit::ports::ReservedPort;
 use handstamp_testkit::program::Program;
 use std::path::PathBuf;
 use tempfile::TempDir;
@@ -19,29 +20,32 @@ pub(crate) const REFERENCE: &[&str] = &["--reference-mode"];
 pub(crate) struct Demo {
     program: Program,
     folder: TempDir,
+    ports: [ReservedPort; 4],
     options: &'static [&'static str],
 }
 
 impl Demo {
     pub(crate) async fn start(options: &'static [&'static str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the demo");
-        let program = Self::run(&folder, options).await;
-        Self { program, folder, options }
+        let ports = ReservedPort::in_a_row();
+        let program = Self::run(&folder, &ports, options).await;
+        Self { program, folder, ports, options }
     }
 
     /// SIGKILL, and the same command again. The browser finds it where it was.
     pub(crate) async fn kill_and_restart(self) -> Self {
-        let Self { program, folder, options } = self;
+        let Self { program, folder, ports, options } = self;
         let before = program.ready("web").to_owned();
         program.kill().await;
-        let program = Self::run(&folder, options).await;
+        let program = Self::run(&folder, &ports, options).await;
         assert_eq!(program.ready("web"), before, "the demo comes back where it was");
-        Self { program, folder, options }
+        Self { program, folder, ports, options }
     }
 
-    async fn run(folder: &TempDir, options: &[&str]) -> Program {
+    async fn run(folder: &TempDir, ports: &[ReservedPort; 4], options: &[&str]) -> Program {
         let data = folder.path().to_str().expect("a path of text");
-        let arguments = ["demo", "--data", data, "--port", "0", "--json"];
+        let port = ports[0].number().to_string();
+        let arguments = ["demo", "--data", data, "--port", &port, "--json"];
         Program::start(env!("CARGO_BIN_EXE_handstamp"), arguments.iter().chain(options)).await
     }
 

@@ -1,6 +1,6 @@
 //! `kill -9` in the middle of load: no session is lost.
 
-use crate::support::{COOKIE, Demo, is_in, run};
+use crate::support::{COOKIE, Demo, is_in};
 use handstamp_testkit::agent::Agent;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -45,7 +45,7 @@ async fn no_session_is_lost_when_the_program_is_killed_twenty_times_under_load()
         })
         .collect();
 
-    let Demo { mut program, folder } = demo;
+    let Demo { mut program, place } = demo;
     for _ in 0..KILLS {
         let before = served.load(Ordering::Relaxed);
         // Load is running before every kill.
@@ -54,7 +54,7 @@ async fn no_session_is_lost_when_the_program_is_killed_twenty_times_under_load()
         }
         let rest = program.kill().await;
         assert_eq!(rest, Vec::<String>::new(), "one line on standard output, and no more");
-        program = run(&folder, &[]).await;
+        program = place.run(&[]).await;
     }
     stop.store(true, Ordering::Relaxed);
     for user in users {

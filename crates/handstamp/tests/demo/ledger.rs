@@ -1,6 +1,6 @@
 //! The ledger, called from the command line.
 
-use crate::support::{Demo, run};
+use crate::support::Demo;
 use handstamp_testkit::agent::Agent;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -27,7 +27,7 @@ impl Caller {
         let ready = |name| demo.program.ready(name);
         Self {
             cache: tempfile::tempdir().expect("a folder for sessions"),
-            data: demo.folder.path().to_owned(),
+            data: demo.place.folder.path().to_owned(),
             address: ready("soap").to_owned(),
             user: format!("{}:{}", ready("username"), ready("password")),
         }
@@ -79,11 +79,11 @@ async fn sc_10_a_session_goes_on_when_the_service_was_killed() {
     let paid = caller.call(TRANSFER, &[]);
     assert!(paid.out.contains("<Number>1</Number>") && paid.out.contains("987.50"), "{} {}", paid.out, paid.err);
 
-    let Demo { program, folder } = demo;
+    let Demo { program, place } = demo;
     program.kill().await;
     let down = caller.call(BALANCE, &[]);
     assert!(down.code == 1 && down.err.contains("refused"), "{}", down.err);
-    let demo = Demo { program: run(&folder, &[]).await, folder };
+    let demo = Demo { program: place.run(&[]).await, place };
     let after = caller.call(BALANCE, &["-v"]);
     assert!(after.out.contains("987.50"), "{} {}", after.out, after.err);
     assert!(after.err.contains("goes on") && !after.err.contains("/RST/SCT"), "{}", after.err);
@@ -104,9 +104,7 @@ async fn sc_36_a_remembered_session_is_unknown_after_a_restart_and_the_next_call
     let again = caller.call_remembered(BALANCE, &["-v"]);
     assert!(again.err.contains("goes on") && again.out.contains("1000.00"), "{}", again.err);
 
-    let Demo { program, folder } = demo;
-    program.kill().await;
-    let demo = Demo { program: run(&folder, &[]).await, folder };
+    let demo = demo.kill_and_restart(&[]).await;
     let lost = caller.call_remembered(BALANCE, &["-v"]);
     assert_eq!(lost.code, 1);
     assert!(lost.err.contains("goes on") && lost.err.contains("BadContextToken"), "{}", lost.err);

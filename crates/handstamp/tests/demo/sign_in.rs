@@ -1,6 +1,6 @@
 //! Signing in and out, step by step.
 
-use crate::support::{COOKIE, Demo, is_in, run};
+use crate::support::{COOKIE, Demo, is_in};
 use handstamp_testkit::agent::Agent;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,10 +101,7 @@ async fn signing_out_ends_copies_of_the_cookie_too_also_after_a_restart() {
         let stolen = thief.cookie("localhost", COOKIE).expect("still there").to_owned();
         assert!(!is_in(&thief.get(&demo.web()).await), "the copy still works");
 
-        let Demo { program, folder } = demo;
-        program.kill().await;
-        let program = run(&folder, options).await;
-        let demo = Demo { program, folder };
+        let demo = demo.kill_and_restart(options).await;
         thief.set_cookie("localhost", COOKIE, &stolen);
         assert!(!is_in(&thief.get(&demo.web()).await), "the copy works again after a restart");
         demo.open(&mut agent).await;
@@ -126,7 +123,7 @@ async fn a_second_demo_in_the_same_folder_is_refused() {
     let demo = Demo::start(&[]).await;
     let second = tokio::process::Command::new(env!("CARGO_BIN_EXE_handstamp"))
         .args(["demo", "--port", "0", "--json", "--data"])
-        .arg(demo.folder.path())
+        .arg(demo.place.folder.path())
         .output()
         .await
         .expect("the program starts");

@@ -1,23 +1,52 @@
 //! A demo, and a user agent that signs in.
 
 use handstamp_testkit::agent::{Agent, Answer};
+use handstamp_testkit::ports::ReservedPort;
 use handstamp_testkit::program::Program;
 use tempfile::TempDir;
 
 /// The name of the demo's session cookie.
 pub(crate) const COOKIE: &str = "handstamp-demo";
 
-/// A running demo with a folder of its own.
+/// A running demo with a place of its own.
 pub(crate) struct Demo {
     pub(crate) program: Program,
+    pub(crate) place: Place,
+}
+
+/// What outlives the process.
+pub(crate) struct Place {
     pub(crate) folder: TempDir,
+    ports: [ReservedPort; 4],
+}
+
+impl Place {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().expect("a folder for the demo"), ports: ReservedPort::in_a_row() }
+    }
+
+    /// Starts the demo there, the first time or again.
+    pub(crate) async fn run(&self, options: &[&str]) -> Program {
+        let data = self.folder.path().to_str().expect("a path of text");
+        let port = self.ports[0].number().to_string();
+        let arguments = ["demo", "--data", data, "--port", &port, "--json"];
+        Program::start(env!("CARGO_BIN_EXE_handstamp"), arguments.iter().chain(options)).await
+    }
 }
 
 impl Demo {
     pub(crate) async fn start(options: &[&str]) -> Self {
-        let folder = tempfile::tempdir().expect("a folder for the demo");
-        let program = run(&folder, options).await;
-        Self { program, folder }
+        let place = Place::new();
+        let program = place.run(options).await;
+        Self { program, place }
+    }
+
+    /// SIGKILL, and the same command again.
+    pub(crate) async fn kill_and_restart(self, options: &[&str]) -> Self {
+        let Self { program, place } = self;
+        program.kill().await;
+        let program = place.run(options).await;
+        Self { program, place }
     }
 
     pub(crate) fn web(&self) -> String {
@@ -45,13 +74,6 @@ impl Demo {
         assert!(is_in(&application), "not signed in: {} {}", application.status, application.body);
         application
     }
-}
-
-/// Starts the demo in a folder.
-pub(crate) async fn run(folder: &TempDir, options: &[&str]) -> Program {
-    let data = folder.path().to_str().expect("a path of text");
-    let arguments = ["demo", "--data", data, "--port", "0", "--json"];
-    Program::start(env!("CARGO_BIN_EXE_handstamp"), arguments.iter().chain(options)).await
 }
 
 /// Whether a page is the application's, for its signed-in user.

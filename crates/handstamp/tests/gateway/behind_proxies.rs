@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use handstamp_keys::tls::ClientSettings;
+use handstamp_testkit::ports::ReservedPort;
 use http::Request;
 use tempfile::TempDir;
 use tokio::io::{AsyncWriteExt, copy_bidirectional};
@@ -219,7 +220,7 @@ async fn people_choose_behind_a_proxy(start: fn(SocketAddr, SocketAddr) -> Optio
 /// Another proxy in front, as a process of the test's own.
 struct Front {
     process: Child,
-    address: SocketAddr,
+    port: ReservedPort,
     _folder: TempDir,
     /// Its certificate, where it speaks TLS.
     certificate: Option<PathBuf>,
@@ -227,10 +228,10 @@ struct Front {
 
 impl Front {
     fn nginx(gateway: SocketAddr, application: SocketAddr) -> Option<Self> {
-        let (folder, address) = (tempfile::tempdir().expect("a folder"), free_address());
+        let (folder, port) = (tempfile::tempdir().expect("a folder"), ReservedPort::new());
         let path = folder.path().display();
         let server: String = documented("nginx", gateway, application)
-            .replace("listen 443 ssl;", &format!("listen {address};"))
+            .replace("listen 443 ssl;", &format!("listen {};", port.address()))
             .replace("$scheme", "https")
             .lines()
             .filter(|line| !line.contains("ssl_certificate"))
@@ -244,14 +245,14 @@ impl Front {
             "daemon off; master_process off; pid {path}/pid; error_log {path}/error.log;\nevents {{}}\nhttp {{ access_log off;\n{folders}{server}\n}}\n"
         );
         let arguments = ["-p", ".", "-e", "error.log", "-c", "configuration"];
-        Self::start("/usr/sbin/nginx", &arguments, ("configuration", &configuration), (folder, address))
+        Self::start("/usr/sbin/nginx", &arguments, ("configuration", &configuration), (folder, port))
     }
 
     fn caddy(gateway: SocketAddr, application: SocketAddr) -> Option<Self> {
-        let (folder, address) = (tempfile::tempdir().expect("a folder"), free_address());
+        let (folder, port) = (tempfile::tempdir().expect("a folder"), ReservedPort::new());
         // Without a certificate there is no https here; what matters behind it is told by a header.
         let site = documented("caddy", gateway, application)
-            .replace("shop.example {", &format!("http://shop.example:{} {{", address.port()))
+            .replace("shop.example {", &format!("http://shop.example:{} {{", port.number()))
             .replace("header_up X-Forwarded-Uri", "header_up X-Forwarded-Proto https\nheader_up X-Forwarded-Uri")
             .replace("X-Roles", "X-Jwt")
             .replace("X_Roles", "X_Jwt")
@@ -261,21 +262,23 @@ impl Front {
             );
         let configuration = format!("{{\nadmin off\nauto_https off\n}}\n{site}");
         let arguments = ["run", "--adapter", "caddyfile", "--config", "configuration"];
-        Self::start("/usr/bin/caddy", &arguments, ("configuration", &configuration), (folder, address))
+        Self::start("/usr/bin/caddy", &arguments, ("configuration", &configuration), (folder, port))
     }
 
     /// With TLS, as it is without a proxy before it: it believes no header about that.
     fn traefik(gateway: SocketAddr, application: SocketAddr) -> Option<Self> {
-        let (folder, address) = (tempfile::tempdir().expect("a folder"), free_address());
+        let (folder, port) = (tempfile::tempdir().expect("a folder"), ReservedPort::new());
         let shop = certificate(folder.path(), "shop.pem", "shop.example");
         let pem = shop.display();
         let routes = documented("yaml", gateway, application).replace("X-Roles", "X-Jwt").replace("X_Roles", "X_Jwt");
         let configuration = format!(
             "{routes}\ntls:\n  stores:\n    default:\n      defaultCertificate: {{ certFile: {pem}, keyFile: {pem} }}\n"
         );
-        let arguments =
-            [&format!("--entryPoints.websecure.address={address}"), "--providers.file.filename=configuration.yaml"];
-        let mut front = Self::start("traefik", &arguments, ("configuration.yaml", &configuration), (folder, address))?;
+        let arguments = [
+            &format!("--entryPoints.websecure.address={}", port.address()),
+            "--providers.file.filename=configuration.yaml",
+        ];
+        let mut front = Self::start("traefik", &arguments, ("configuration.yaml", &configuration), (folder, port))?;
         front.certificate = Some(shop);
         Some(front)
     }
@@ -284,7 +287,7 @@ impl Front {
         program: &str,
         arguments: &[&str],
         (file, configuration): (&str, &str),
-        (folder, address): (TempDir, SocketAddr),
+        (folder, port): (TempDir, ReservedPort),
     ) -> Option<Self> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let Some(program) = std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
@@ -301,8 +304,8 @@ impl Front {
             .stderr(Stdio::null())
             .spawn()
             .expect("it starts");
-        let mut front = Self { process, address, _folder: folder, certificate: None };
-        while TcpStream::connect(address).is_err() {
+        let mut front = Self { process, port, _folder: folder, certificate: None };
+        while TcpStream::connect(front.port.address()).is_err() {
             assert!(front.process.try_wait().expect("a child").is_none(), "it does not run with\n{configuration}");
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -312,8 +315,8 @@ impl Front {
     /// Where it answers in plain HTTP, once it has read its routes and certificates: Traefik listens before.
     async fn ready(&self) -> SocketAddr {
         let address = match &self.certificate {
-            Some(certificate) => without_tls(self.address, client(certificate)).await,
-            None => self.address,
+            Some(certificate) => without_tls(self.port.address(), client(certificate)).await,
+            None => self.port.address(),
         };
         let question = "GET /assets/logo.svg HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n";
         loop {
@@ -352,10 +355,4 @@ fn documented(language: &str, gateway: SocketAddr, application: SocketAddr) -> S
     let (_, block) = page.split_once(&format!("```{language}\n")).expect("it is shown");
     let (block, _) = block.split_once("```").expect("a whole block");
     block.replace("127.0.0.1:8080", &gateway.to_string()).replace("127.0.0.1:3000", &application.to_string())
-}
-
-/// An address that was free a moment ago, for a program that cannot be given a socket.
-fn free_address() -> SocketAddr {
-    let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    socket.local_addr().expect("an address")
 }

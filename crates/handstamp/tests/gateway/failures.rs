@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use handstamp_testkit::ports::ReservedPort;
 use handstamp_time::{Clock, SystemClock};
 
 use super::browser::{Browser, Options, Site};
@@ -199,8 +200,10 @@ async fn an_application_that_is_slow_or_gone_is_a_page_a_code_and_a_metric() {
         read_to_end(&mut stream).await;
     })
     .await;
-    let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address");
-    for (application, expected, code) in [(silent, 504, "HST-GATEWAY-TIMEOUT"), (gone, 502, "HST-GATEWAY-CONNECT")] {
+    let gone = ReservedPort::new();
+    for (application, expected, code) in
+        [(silent, 504, "HST-GATEWAY-TIMEOUT"), (gone.address(), 502, "HST-GATEWAY-CONNECT")]
+    {
         let gateway = Running::with(application, "", "response_timeout = \"50ms\"", ADMIN).await;
         let page = gateway.get("/", "Accept: text/html\r\n").await;
         assert_eq!(status(&page), expected);

@@ -1,5 +1,6 @@
 //! Limits of size and time, and what is said when one is reached.
 
+use handstamp_testkit::ports::ReservedPort;
 use tokio::io::AsyncWriteExt;
 
 use super::support::{Application, Running, raw_application, read_to_end, read_until, status};
@@ -108,10 +109,8 @@ async fn an_answer_that_stands_still_is_cut_off() {
 
 #[tokio::test]
 async fn an_application_that_is_not_there_is_502() {
-    let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = gone.local_addr().expect("an address");
-    drop(gone);
-    let gateway = Running::before(address).await;
+    let gone = ReservedPort::new();
+    let gateway = Running::before(gone.address()).await;
     let answer = gateway.get("/", "").await;
     assert_eq!(status(&answer), 502);
     assert!(answer.contains("application/problem+json"), "{answer}");

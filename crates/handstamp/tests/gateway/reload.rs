@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use handstamp::Error;
 use handstamp::config::Config;
+use handstamp_testkit::ports::ReservedPort;
 use http::Response;
 use tokio::io::AsyncWriteExt;
 
@@ -124,8 +125,8 @@ async fn connections_to_an_application_go_on_unless_something_about_it_changed()
 #[tokio::test]
 async fn listeners_come_and_go() {
     let application = Application::hello().await;
-    let free = || std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port");
-    let (kept, gone, new) = (free(), free(), free());
+    let ports = ReservedPort::in_a_row::<3>();
+    let [kept, gone, new] = ports.each_ref().map(ReservedPort::address);
     let toml = |other: std::net::SocketAddr| {
         format!(
             "[listener.public]\naddress = \"{kept}\"\n[listener.other]\naddress = \"{other}\"\n\

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use handstamp_testkit::ports::ReservedPort;
 use http::{Response, StatusCode};
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpListener;
 
 use super::support::{Application, Running, raw_application, read_until, status};
 
@@ -23,11 +23,6 @@ async fn before(servers: &[SocketAddr], rest: &str) -> Running {
 
 async fn named(name: &'static str) -> Application {
     Application::answering(move |_| Response::new(name.to_owned())).await
-}
-
-/// An address at which nobody listens.
-async fn nobody() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address")
 }
 
 /// Reads a request, counts it, and closes the connection without an answer.
@@ -75,7 +70,8 @@ async fn a_client_stays_with_its_server_where_that_is_asked_for() {
 
 #[tokio::test]
 async fn a_request_that_reached_nobody_goes_to_another_server_whatever_its_method() {
-    let (alive, dead) = (named("alive").await, nobody().await);
+    let (alive, nobody) = (named("alive").await, ReservedPort::new());
+    let dead = nobody.address();
     let gateway = before(&[dead, alive.address], "").await;
     for _ in 0..10 {
         let answer = gateway.exchange(POST).await;

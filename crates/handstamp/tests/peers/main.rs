@@ -6,6 +6,7 @@
 
 use handstamp_keys::{KeyKind, SigningIdentity, SystemRandom};
 use handstamp_testkit::agent::Agent;
+use handstamp_testkit::ports::ReservedPort;
 use handstamp_testkit::program::Program;
 use handstamp_time::{Clock as _, SystemClock};
 use serde_json::{Value, json};
@@ -109,7 +110,8 @@ impl Site {
         identity(&file("issuer.pem"));
         identity(&file("decryption.pem"));
         // Both ends have to know each other's address before either starts.
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let reserved = ReservedPort::new();
+        let port = reserved.number();
         let gateway = format!("http://127.0.0.1:{port}");
         let settings = json!({
             "issuerKey": file("issuer.pem"),

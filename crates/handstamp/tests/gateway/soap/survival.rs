@@ -1,11 +1,12 @@
 //! `kill -9` of one of two gateways, while clients keep calling: no session is lost, nothing is delivered twice.
 
 use std::collections::{HashMap, HashSet};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use handstamp_testkit::ports::ReservedPort;
 use http::Request;
 
 use super::setting::{AS_ADA, Bootstrap, SOAP_12, Setting, plain_ledger, request};
@@ -15,11 +16,6 @@ const WORKERS: usize = 6;
 const KILLS: usize = 3;
 /// Answers that are waited for between one kill and the next.
 const ANSWERS: usize = 40;
-
-/// An address that was free a moment ago.
-fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port")
-}
 
 /// Clients that call without end, each request with a number of its own.
 #[derive(Default)]
@@ -119,7 +115,8 @@ async fn run(setting: &Setting, file: &str, nodes: [SocketAddr; 2], asked: Vec<S
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sessions_outlive_the_gateway_that_ends_them() {
     let (setting, service) = (Setting::new(Bootstrap::Certificate, true).await, plain_ledger().await);
-    let nodes = [free_address(), free_address()];
+    let ports = ReservedPort::in_a_row::<2>();
+    let nodes = ports.each_ref().map(ReservedPort::address);
     setting.write_terminate(service.address, "", "jwt_header = \"X-Token\"\n[jwt]\nissuer = \"urn:test\"");
     let servers = format!("[\"http://{}/ledger\", \"http://{}/ledger\"]", nodes[0], nodes[1]);
     let route = format!("{AS_ADA}\nlost_session = \"repeat\"\nbalance = {{ eject_for = \"100ms\" }}");
@@ -135,7 +132,8 @@ async fn sessions_outlive_the_gateway_that_ends_them() {
 async fn a_gateway_that_begins_sessions_can_be_killed() {
     let (setting, service) = (Setting::new(Bootstrap::Certificate, true).await, plain_ledger().await);
     let secured = setting.terminate(service.address, "", "").await;
-    let nodes = [free_address(), free_address()];
+    let ports = ReservedPort::in_a_row::<2>();
+    let nodes = ports.each_ref().map(ReservedPort::address);
     let route = format!("{AS_ADA}\nlost_session = \"repeat\"");
     setting.write_initiate(&format!("\"http://{}/ledger\"", secured.address), &route);
     let load = run(&setting, "initiate.toml", nodes, nodes.to_vec()).await;
