@@ -1,8 +1,6 @@
 //! Why a command ends early.
 
-use std::net::SocketAddr;
-
-use crate::config::Findings;
+use crate::config::{Findings, ListenAddress};
 
 /// How the program ends; part of its interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +43,7 @@ pub enum Error {
     #[error("HST-LISTEN: cannot listen on {address}: {source}; choose another address or stop what uses it")]
     Listen {
         /// The address.
-        address: SocketAddr,
+        address: ListenAddress,
         /// What the system said.
         source: std::io::Error,
     },

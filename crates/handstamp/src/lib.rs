@@ -38,6 +38,7 @@ pub mod logging;
 pub mod pages;
 mod password_file;
 mod private_file;
+pub mod service_manager;
 mod session_desk;
 pub mod shutdown;
 pub mod soap;

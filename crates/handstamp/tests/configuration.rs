@@ -57,7 +57,7 @@ drain = 30
 "#,
         &[
             "/etc/handstamp.toml:3:1: HST-CONFIG-VALUE log.level: must be one of `error` `warn` `info` `debug` `trace`",
-            "/etc/handstamp.toml:6:1: HST-CONFIG-VALUE listener.public.address: must be an address and port such as \"127.0.0.1:8080\" or \"[::1]:8080\"",
+            "/etc/handstamp.toml:6:1: HST-CONFIG-VALUE listener.public.address: must be an address and port such as \"127.0.0.1:8080\" or \"[::1]:8080\", or \"unix:\" and the path of a socket",
             "/etc/handstamp.toml:7:1: HST-CONFIG-VALUE listener.public.header_timeout: must be a duration such as \"30s\", \"15m\", \"1h30m\" or \"7d\"",
             "/etc/handstamp.toml:8:1: HST-CONFIG-VALUE listener.public.max_header_size: must be a size such as \"64KiB\" or \"1MiB\"",
             "/etc/handstamp.toml:9:20: HST-CONFIG-VALUE listener.public.trusted_proxies[0]: must be an address or a network such as \"10.0.0.0/8\" or \"fd00::/8\"",

@@ -7,6 +7,7 @@ use clap::Args;
 use super::block_on;
 use crate::config::Config;
 use crate::gateway::Gateway;
+use crate::service_manager::ServiceManager;
 use crate::{Error, logging, shutdown};
 
 /// Run the gateway.
@@ -25,9 +26,10 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) fn run(self) -> Result<(), Error> {
         let config = Config::load(&self.config)?;
+        let manager = ServiceManager::of_environment()?;
         logging::start(&config.log);
         block_on(async move {
-            let gateway = Gateway::bind(&config).await?.from_file(&self.config);
+            let gateway = Gateway::bind_under(&config, manager).await?.from_file(&self.config);
             gateway.reloader().on_hangup()?;
             shutdown::on_signal(|shutdown| gateway.serve(shutdown)).await
         })

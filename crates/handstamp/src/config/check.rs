@@ -82,8 +82,8 @@ impl Config {
         let mut seen = BTreeMap::new();
         for (name, listener) in &self.listener {
             let path = format!("listener.{name}");
-            if listener.address.port() != 0
-                && let Some(other) = seen.insert(listener.address, name)
+            if !listener.address.is_any_port()
+                && let Some(other) = seen.insert(&listener.address, name)
             {
                 let message = format!("is also the address of listener.{other}; choose another port");
                 reader.report(FindingKind::Conflict, &format!("{path}.address"), message);

@@ -1,18 +1,20 @@
 //! Options of an address on which requests are accepted.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::address::{ListenAddress, SocketMode};
 use super::schema::{choice, section};
 use super::values::{ByteSize, Network};
 
 section! {
     /// An address on which requests are accepted.
     pub struct Listener {
-        /// Address and port.
-        address: SocketAddr,
+        /// Address and port, or `unix:` and the path of a Unix domain socket. Whoever connects by that counts as `127.0.0.1`.
+        address: ListenAddress,
+        /// Who may connect to a Unix domain socket, as permissions of its file in octal: writing counts.
+        socket_mode: SocketMode = "0660",
         /// Answer every request by sending the client to the same address with https. For a listener without TLS beside one with.
         redirect_to_https: bool = false,
         /// The port that clients are sent to.

@@ -19,6 +19,7 @@
 //! # Ok::<(), handstamp::config::Findings>(())
 //! ```
 
+mod address;
 mod check;
 mod cookie;
 mod explain;
@@ -44,6 +45,7 @@ mod wif;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+pub use address::{ListenAddress, SocketMode};
 pub use federation::{
     BackChannel, Challenge, ChallengeMode, ClaimTypeName, Cookie, Federation, Issuer, IssuerNames, LogoutScope,
     LogoutTokens, OnUnreadable, PublishedMetadata, SameSite, Session, SessionFormat, SessionMode, TokenAlgorithm,

@@ -1,9 +1,9 @@
 //! Options of the program as a whole.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::address::ListenAddress;
 use super::schema::{choice, section};
 
 section! {
@@ -101,8 +101,8 @@ choice! {
 section! {
     /// The admin listener: `/healthz`, `/readyz`, `/metrics`, `/reload`, and a page for people.
     pub struct Admin {
-        /// Where it listens. Health and metrics have no sign-in: keep it private.
-        address: SocketAddr = "127.0.0.1:9090",
+        /// Where it listens: as with `listener.NAME.address`. Health and metrics have no sign-in: keep it private.
+        address: ListenAddress = "127.0.0.1:9090",
         /// The relying party by which operators sign in to the page, with `public_url` the address of this listener as their
         /// browsers see it; no page when absent.
         federation: Option<String>,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::address::UNIX;
 use super::findings::{FindingKind, Reader, child_path};
 use super::schema::{Value, choice, read_field, refuse_unknown_keys, section, wrong_type};
 use super::values::{HttpUrl, PathPrefix};
@@ -21,6 +22,8 @@ pub struct Upstreams(Vec<UpstreamServer>);
 pub struct UpstreamServer {
     /// Scheme, host and port.
     pub url: HttpUrl,
+    /// The Unix domain socket that connections go to in place of host and port.
+    pub socket: Option<PathBuf>,
     /// Its share, relative to those of the others; at least 1.
     pub weight: u32,
 }
@@ -36,7 +39,7 @@ impl fmt::Display for Upstreams {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, server) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { ", " };
-            write!(f, "{separator}{}", server.url)?;
+            write!(f, "{separator}{server}")?;
         }
         Ok(())
     }
@@ -44,7 +47,7 @@ impl fmt::Display for Upstreams {
 
 impl Value for Upstreams {
     fn kind() -> Cow<'static, str> {
-        Cow::Borrowed("URL, or list of URLs or { url, weight }")
+        Cow::Borrowed("URL or `unix:` and a path, or list of these or { url, socket, weight }")
     }
 
     fn read(value: &Spanned<DeValue<'_>>, path: &str, reader: &mut Reader) -> Option<Self> {
@@ -69,21 +72,38 @@ impl Value for Upstreams {
     }
 }
 
+impl fmt::Display for UpstreamServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.socket {
+            Some(socket) if self.url == HttpUrl::localhost() => write!(f, "{UNIX}{}", socket.display()),
+            Some(socket) => write!(f, "{} at {UNIX}{}", self.url, socket.display()),
+            None => self.url.fmt(f),
+        }
+    }
+}
+
 /// Most servers of one application.
 const MAX_SERVERS: usize = 64;
 
 impl UpstreamServer {
     fn read(value: &Spanned<DeValue<'_>>, path: &str, reader: &mut Reader) -> Option<Self> {
-        let (url, weight) = match value.get_ref() {
-            DeValue::String(_) => (HttpUrl::read(value, path, reader)?, 1),
+        let (url, socket, weight) = match value.get_ref() {
+            DeValue::String(text) => match text.strip_prefix(UNIX) {
+                Some(file) => (HttpUrl::localhost(), Some(reader.resolve(file)), 1),
+                None => (HttpUrl::read(value, path, reader)?, None, 1),
+            },
             DeValue::Table(table) => {
-                refuse_unknown_keys(table, &["url", "weight"], path, reader);
-                let url: Option<HttpUrl> = read_field(table, "url", None, path, reader);
+                refuse_unknown_keys(table, &["url", "socket", "weight"], path, reader);
+                let socket: Option<Option<PathBuf>> = read_field(table, "socket", None, path, reader);
+                let url = match table.contains_key("socket") && !table.contains_key("url") {
+                    true => Some(HttpUrl::localhost()),
+                    false => read_field(table, "url", None, path, reader),
+                };
                 let weight: Option<u32> = read_field(table, "weight", Some("1"), path, reader);
-                (url?, weight?)
+                (url?, socket?, weight?)
             }
             other => {
-                wrong_type("a URL or { url, weight }", other, path, reader);
+                wrong_type("a URL, `unix:` and a path, or { url, socket, weight }", other, path, reader);
                 return None;
             }
         };
@@ -91,7 +111,7 @@ impl UpstreamServer {
             reader.report(FindingKind::Value, &child_path(path, "weight"), "must be from 1 to 1000");
             return None;
         }
-        Some(Self { url, weight })
+        Some(Self { url, socket, weight })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -189,17 +189,6 @@ impl Value for PathBuf {
     }
 }
 
-impl Value for SocketAddr {
-    fn kind() -> Cow<'static, str> {
-        Cow::Borrowed("address")
-    }
-
-    fn read(value: &Spanned<DeValue<'_>>, path: &str, reader: &mut Reader) -> Option<Self> {
-        let parsed = text_of(value).and_then(|text| text.parse().ok());
-        or_report(parsed, "must be an address and port such as \"127.0.0.1:8080\" or \"[::1]:8080\"", path, reader)
-    }
-}
-
 /// A network in CIDR notation, or one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network {
@@ -255,6 +244,12 @@ pub struct HttpUrl {
 }
 
 impl HttpUrl {
+    /// `http://localhost`, which is what servers are that are found without a host.
+    pub fn localhost() -> Self {
+        let text = "http://localhost";
+        Self { text: text.to_owned(), uri: Uri::from_static(text) }
+    }
+
     /// Reads an absolute address; none when it is not one.
     pub fn parse(text: &str) -> Option<Self> {
         let uri: Uri = text.parse().ok()?;
@@ -426,14 +421,14 @@ impl Value for HostPattern {
     }
 }
 
-fn text_of<'v>(value: &'v Spanned<DeValue<'_>>) -> Option<&'v str> {
+pub(super) fn text_of<'v>(value: &'v Spanned<DeValue<'_>>) -> Option<&'v str> {
     match value.get_ref() {
         DeValue::String(text) => Some(text),
         _ => None,
     }
 }
 
-fn or_report<T>(value: Option<T>, message: &str, path: &str, reader: &mut Reader) -> Option<T> {
+pub(super) fn or_report<T>(value: Option<T>, message: &str, path: &str, reader: &mut Reader) -> Option<T> {
     if value.is_none() {
         reader.report(FindingKind::Value, path, message);
     }

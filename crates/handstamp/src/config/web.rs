@@ -24,7 +24,7 @@ section! {
         hosts: Vec<HostPattern> = [],
         /// Path it answers for, with everything below.
         path: PathPrefix = "/",
-        /// The application: scheme, host and port, or a list of those of several servers. The request's path and query are
+        /// The application: scheme, host and port, or `unix:` and the path of its Unix domain socket, or a list of several servers. The request's path and query are
         /// kept.
         upstream: Upstreams,
         /// Which HTTP the application speaks.

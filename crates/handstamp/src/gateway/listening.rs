@@ -1,6 +1,5 @@
 //! The listeners of a gateway that serves: begun, changed and ended as the configuration says.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -9,20 +8,21 @@ use arc_swap::ArcSwap;
 use handstamp_keys::tls::{self, ServerSettings, TlsIdentity};
 use http::{Request, Response};
 use hyper::body::Incoming;
-use tokio::net::TcpListener;
 
 use super::body::Body;
 use super::server::{Connection, Handler, Limits, Reception};
 use super::site::Site;
+use super::sockets::Socket;
 use crate::Error;
-use crate::config::{ClientCertificates, Config, Federation, Issuer, Listener, ListenerTls, SoapRoute};
+use crate::config::{ClientCertificates, Config, Federation, Issuer, ListenAddress, Listener, ListenerTls, SoapRoute};
+use crate::service_manager::ServiceManager;
 use crate::shutdown::Trigger;
 
 /// A listener whose address is bound.
 pub(super) struct Front {
     pub(super) name: String,
-    pub(super) socket: TcpListener,
-    pub(super) address: SocketAddr,
+    pub(super) socket: Socket,
+    pub(super) address: ListenAddress,
     pub(super) place: Place,
 }
 
@@ -31,7 +31,7 @@ pub(super) struct Front {
 pub(super) struct Place {
     pub(super) name: String,
     /// As configured: with port 0, the system chose another.
-    pub(super) address: SocketAddr,
+    pub(super) address: ListenAddress,
     pub(super) reception: Arc<ArcSwap<Reception>>,
     pub(super) site: Arc<LiveSite>,
 }
@@ -45,17 +45,24 @@ pub(super) struct Listening {
 impl Listening {
     /// Whether this is the listener that the configuration calls `name`: the socket counts, not the name.
     pub(super) fn is(&self, name: &str, settings: &Listener) -> bool {
-        let same_name = self.place.name == name || settings.address.port() != 0;
+        let same_name = self.place.name == name || !settings.address.is_any_port();
         self.place.address == settings.address && same_name
     }
 }
 
 impl Front {
-    pub(super) async fn bind(name: &str, settings: &Listener, reception: Reception, site: Site) -> Result<Self, Error> {
-        let (socket, address) = bind(settings.address).await?;
+    pub(super) async fn bind(
+        name: &str,
+        settings: &Listener,
+        reception: Reception,
+        site: Site,
+        manager: &ServiceManager,
+    ) -> Result<Self, Error> {
+        let socket = Socket::listen(&settings.address, settings.socket_mode, manager).await?;
+        let address = socket.address(&settings.address);
         let place = Place {
             name: name.to_owned(),
-            address: settings.address,
+            address: settings.address.clone(),
             reception: Arc::new(ArcSwap::from_pointee(reception)),
             site: LiveSite::new(site),
         };
@@ -135,11 +142,4 @@ pub(super) fn route_file_times(config: &Config) -> Vec<Option<(SystemTime, u64)>
     let issuers = config.issuer.values().flat_map(Issuer::files);
     let federations = config.federation.values().flat_map(Federation::files);
     soap.chain(issuers).chain(federations).map(file_time).collect()
-}
-
-pub(super) async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
-    let listen = |source| Error::Listen { address, source };
-    let socket = TcpListener::bind(address).await.map_err(listen)?;
-    let address = socket.local_addr().map_err(listen)?;
-    Ok((socket, address))
 }

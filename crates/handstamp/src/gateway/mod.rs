@@ -44,6 +44,7 @@ mod session_life;
 mod sign_in_link;
 mod site;
 pub(crate) mod soap;
+mod sockets;
 mod telemetry;
 pub(crate) mod upstream;
 mod websocket;
@@ -55,14 +56,14 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use http::Response;
-use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::Error;
 use crate::admin::{Admin, History, Metrics, Readiness};
 use crate::application_token::ApplicationTokens;
-use crate::config::{Config, Pages, SoapMode};
+use crate::config::{Config, ListenAddress, Pages, SoapMode, SocketMode};
+use crate::service_manager::{ServiceManager, State};
 use crate::shutdown::{self, Shutdown};
 use body::Body;
 use foundation::Foundation;
@@ -78,6 +79,7 @@ pub use reload::Reloader;
 use request_id::RequestId;
 use server::{Limits, Reception, Server};
 use site::{SiteBuilder, Sites};
+use sockets::Socket;
 use telemetry::{Exporter, RequestTrace, Telemetry};
 
 /// A gateway whose addresses are bound: connections wait in the system's queue until
@@ -92,11 +94,15 @@ pub struct Gateway {
     reloader: Reloader,
     orders: mpsc::Receiver<Order>,
     telemetry: Option<(Arc<Telemetry>, Exporter)>,
+    manager: ServiceManager,
 }
 
+/// Who may connect to a Unix domain socket of the admin listener: its owner and its group.
+const ADMIN_SOCKET_MODE: SocketMode = SocketMode(0o660);
+
 struct AdminFront {
-    socket: TcpListener,
-    address: SocketAddr,
+    socket: Socket,
+    address: ListenAddress,
     page: Option<Arc<LiveSite>>,
 }
 
@@ -106,6 +112,16 @@ impl Gateway {
     /// # Errors
     /// A file that cannot be used, settings that fit nothing, an address that cannot be listened on.
     pub async fn bind(config: &Config) -> Result<Self, Error> {
+        Self::bind_under(config, ServiceManager::none()).await
+    }
+
+    /// The same under a service manager: with the sockets that it has, and telling it what it wants to know.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind); a socket that no listener is for.
+    pub async fn bind_under(config: &Config, manager: ServiceManager) -> Result<Self, Error> {
+        let admin = config.admin.iter().map(|admin| &admin.address);
+        manager.check_used(config.listener.values().map(|listener| &listener.address).chain(admin))?;
         let metrics = Arc::new(Metrics::default());
         let foundation = open_foundation(config, &metrics).await?;
         let telemetry = config.telemetry.as_ref().map(|settings| Telemetry::open(settings, &metrics)).transpose()?;
@@ -113,11 +129,12 @@ impl Gateway {
         let sites = build_sites(config, foundation.as_deref(), &Lasting::default(), &metrics, tracing)?;
         let mut fronts = Vec::with_capacity(sites.listeners.len());
         for ((name, settings), site) in config.listener.iter().zip(sites.listeners) {
-            fronts.push(Front::bind(name, settings, Reception::of(settings)?, site).await?);
+            fronts.push(Front::bind(name, settings, Reception::of(settings)?, site, &manager).await?);
         }
         let admin = match &config.admin {
             Some(admin) => {
-                let (socket, address) = listening::bind(admin.address).await?;
+                let socket = Socket::listen(&admin.address, ADMIN_SOCKET_MODE, &manager).await?;
+                let address = socket.address(&admin.address);
                 Some(AdminFront { socket, address, page: sites.admin.map(LiveSite::new) })
             }
             None => None,
@@ -133,6 +150,7 @@ impl Gateway {
             reloader,
             orders,
             telemetry,
+            manager,
         })
     }
 
@@ -148,14 +166,14 @@ impl Gateway {
         self.reloader.clone()
     }
 
-    /// The address a listener is bound to, by its name.
+    /// The address a listener is bound to, by its name; none for a Unix domain socket.
     pub fn address(&self, listener: &str) -> Option<SocketAddr> {
-        self.fronts.iter().find(|front| front.name == listener).map(|front| front.address)
+        self.fronts.iter().find(|front| front.name == listener).and_then(|front| front.address.tcp())
     }
 
-    /// The address of the admin listener.
+    /// The address of the admin listener; none for a Unix domain socket.
     pub fn admin_address(&self) -> Option<SocketAddr> {
-        self.admin.as_ref().map(|admin| admin.address)
+        self.admin.as_ref().and_then(|admin| admin.address.tcp())
     }
 
     /// What is counted while it serves.
@@ -171,7 +189,8 @@ impl Gateway {
     /// Serves until the end is asked for and running requests are done or out of time. The admin listener answers until then.
     pub async fn serve(self, mut shutdown: Shutdown) {
         let (done, admin_shutdown) = shutdown::channel();
-        let Self { config, fronts, admin, metrics, foundation, lasting, reloader, mut orders, telemetry } = self;
+        let Self { config, fronts, admin, metrics, foundation, lasting, reloader, mut orders, telemetry, manager } =
+            self;
         let admin_page = admin.as_ref().and_then(|front| front.page.clone());
         let admin = admin.map(|front| {
             tracing::info!(address = %front.address, "admin is listening");
@@ -205,6 +224,7 @@ impl Gateway {
             admin_page,
             serving: JoinSet::new(),
             upkeep: JoinSet::new(),
+            manager,
         };
         running.upkeep.spawn(keep_history(Arc::clone(&running.metrics)));
         if let Some(foundation) = foundation {
@@ -216,11 +236,15 @@ impl Gateway {
         let mut file_times = listening::tls_file_times(&running.config);
         let mut route_file_times = listening::route_file_times(&running.config);
         let mut look_at_files = tokio::time::interval(LOOK_AT_FILES);
+        let mut alive = running.manager.watchdog().map(|longest| tokio::time::interval(longest / 2));
+        running.manager.tell(State::Ready);
         loop {
             tokio::select! {
                 () = shutdown.asked() => break,
                 Some(order) = orders.recv() => {
+                    running.manager.tell(State::Reloading);
                     let result = running.take_over(*order.config).await;
+                    running.manager.tell(State::Ready);
                     running.report(&result);
                     let _ = order.done.send(result);
                     file_times = listening::tls_file_times(&running.config);
@@ -241,8 +265,10 @@ impl Gateway {
                     }
                 }
                 _ = running.serving.join_next(), if !running.serving.is_empty() => {}
+                () = tick(&mut alive) => running.manager.tell(State::Alive),
             }
         }
+        running.manager.tell(State::Stopping);
         let kept = running.foundation.clone();
         running.end().await;
         if let Some(foundation) = &kept {
@@ -262,6 +288,14 @@ impl Gateway {
         {
             tracing::error!(%error, "the admin listener failed");
         }
+    }
+}
+
+/// Waits for the next tick; for ever where there are none.
+async fn tick(ticks: &mut Option<tokio::time::Interval>) {
+    match ticks {
+        Some(ticks) => drop(ticks.tick().await),
+        None => std::future::pending().await,
     }
 }
 
@@ -322,6 +356,7 @@ struct Running {
     serving: JoinSet<()>,
     /// Ends with the last request, because it is dropped with this.
     upkeep: JoinSet<()>,
+    manager: ServiceManager,
 }
 
 impl Running {
@@ -360,7 +395,7 @@ impl Running {
             let reception = Reception::of(settings)?;
             match self.listening.iter().position(|listening| listening.is(name, settings)) {
                 Some(at) => kept.push((at, reception, site)),
-                None => new.push(Front::bind(name, settings, reception, site).await?),
+                None => new.push(Front::bind(name, settings, reception, site, &self.manager).await?),
             }
         }
 

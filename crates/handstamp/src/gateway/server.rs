@@ -14,13 +14,13 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use rustls_pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 
 use super::body::{Body, IdleTimer};
 use super::origin::is_trusted;
 use super::proxy_protocol::ProxyHeader;
+use super::sockets::{Socket, Stream};
 use crate::admin::{Gauge, Metrics};
 use crate::config::{Listener, Network};
 use crate::shutdown::Shutdown;
@@ -38,7 +38,7 @@ pub(crate) trait Handler: Send + Sync + 'static {
 /// What requests have in common that come by one connection.
 #[derive(Debug, Clone)]
 pub(crate) struct Connection {
-    /// The other end: that of the connection, or what the PROXY protocol says.
+    /// The other end: that of the connection, this machine for a Unix domain socket, or what the PROXY protocol says.
     pub(crate) peer: SocketAddr,
     /// Whether it is protected by TLS.
     pub(crate) tls: bool,
@@ -135,7 +135,7 @@ const MAX_STREAMS: u32 = 128;
 
 /// A socket that connections come to.
 pub(crate) struct Server<H> {
-    pub(crate) socket: TcpListener,
+    pub(crate) socket: Socket,
     pub(crate) reception: Arc<ArcSwap<Reception>>,
     pub(crate) handler: Arc<H>,
     pub(crate) open: Arc<Gauge>,
@@ -189,13 +189,10 @@ impl<H: Handler> Server<H> {
 
 /// The next connection. Errors of accepting are those of one connection or of a system short of
 /// something; either way the next attempt may go well.
-async fn accept(socket: &TcpListener) -> (TcpStream, SocketAddr) {
+async fn accept(socket: &Socket) -> (Stream, SocketAddr) {
     loop {
         match socket.accept().await {
-            Ok((stream, peer)) => {
-                let _ = stream.set_nodelay(true);
-                return (stream, peer);
-            }
+            Ok(accepted) => return accepted,
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -206,7 +203,7 @@ async fn accept(socket: &TcpListener) -> (TcpStream, SocketAddr) {
 
 /// Serves one connection to its end. The code of what was wrong with it, if it never came to a request that was answered.
 async fn receive<H: Handler>(
-    stream: TcpStream,
+    stream: Stream,
     peer: SocketAddr,
     reception: &Reception,
     hold: Hold,

@@ -153,8 +153,14 @@ pub(crate) struct Process {
 impl Process {
     /// Serves `config`, which is in `folder` and logs JSON.
     pub(crate) async fn start(folder: &Path, config: &str) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_handstamp"))
-            .args(["serve", "--config", config])
+        let mut command = Command::new(env!("CARGO_BIN_EXE_handstamp"));
+        command.args(["serve", "--config", config]);
+        Self::start_by(command, folder).await
+    }
+
+    /// The same by another command.
+    pub(crate) async fn start_by(mut command: Command, folder: &Path) -> Self {
+        let mut child = command
             .current_dir(folder)
             .env_remove("HANDSTAMP_LOG")
             .stderr(Stdio::piped())
@@ -178,6 +184,11 @@ impl Process {
             }
         });
         Self { child, address, log }
+    }
+
+    /// The number of the process.
+    pub(crate) fn id(&self) -> String {
+        self.child.id().expect("it runs").to_string()
     }
 
     /// `kill -9`.

@@ -230,7 +230,7 @@ impl RetryBudget {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{HttpUrl, UpstreamProtocol};
+    use crate::config::{HttpUrl, UpstreamProtocol, UpstreamServer};
 
     fn servers(strategy: &str, weights: &[usize]) -> Servers {
         let text = format!(
@@ -241,8 +241,9 @@ mod tests {
         let route = &config.web["a"];
         let server = |(index, weight): (usize, &usize)| {
             let url = HttpUrl::parse(&format!("http://server{index}")).expect("a URL");
+            let server = UpstreamServer { url, socket: None, weight: 1 };
             let connections =
-                Connections::open(&url, UpstreamProtocol::Auto, &route.upstream_tls, Duration::from_secs(1));
+                Connections::open(&server, UpstreamProtocol::Auto, &route.upstream_tls, Duration::from_secs(1));
             Server {
                 connections: Arc::new(connections.expect("connections")),
                 host: http::HeaderValue::try_from(format!("server{index}")).expect("a value"),

@@ -18,14 +18,14 @@ use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
 use crate::Error;
-use crate::config::{HttpUrl, UpstreamProtocol, UpstreamTls};
+use crate::config::{UpstreamProtocol, UpstreamServer, UpstreamTls};
 use crate::gateway::body::Body;
+use crate::gateway::sockets::Stream;
 
 /// The connections to one server.
 #[derive(Debug)]
 pub(super) struct Connections {
-    host: String,
-    port: u16,
+    way: Way,
     tls: Option<Tls>,
     protocol: UpstreamProtocol,
     connect_timeout: Duration,
@@ -34,6 +34,17 @@ pub(super) struct Connections {
     shared: Mutex<Option<http2::SendRequest<Body>>>,
     /// Who is about to make it.
     sharing: tokio::sync::Mutex<()>,
+}
+
+/// How the server is reached.
+#[derive(Debug)]
+enum Way {
+    Tcp {
+        host: String,
+        port: u16,
+    },
+    #[cfg(unix)]
+    Unix(std::path::PathBuf),
 }
 
 struct Tls {
@@ -98,24 +109,30 @@ impl Connections {
     /// Reads what TLS needs; connects to nothing yet.
     ///
     /// # Errors
-    /// A certificate or a key that cannot be used, an address without host.
+    /// A certificate or a key that cannot be used, an address without host, a Unix domain socket where there are none.
     pub(super) fn open(
-        url: &HttpUrl,
+        server: &UpstreamServer,
         protocol: UpstreamProtocol,
         tls: &UpstreamTls,
         connect_timeout: Duration,
     ) -> Result<Self, Error> {
+        let url = &server.url;
         let setup = |message: String| Error::Setup { code: "HST-CONFIG-VALUE", message: format!("{url}: {message}") };
         let authority = url.authority().ok_or_else(|| setup("names no host".to_owned()))?;
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        let port = authority.port_u16().unwrap_or(if url.is_https() { 443 } else { 80 });
         let tls = match url.is_https() {
             true => Some(Tls::open(&host, protocol, tls, setup)?),
             false => None,
         };
+        let way = match &server.socket {
+            #[cfg(unix)]
+            Some(socket) => Way::Unix(socket.clone()),
+            #[cfg(not(unix))]
+            Some(_) => return Err(setup("there are no Unix domain sockets here".to_owned())),
+            None => Way::Tcp { host, port: authority.port_u16().unwrap_or(if url.is_https() { 443 } else { 80 }) },
+        };
         Ok(Self {
-            host,
-            port,
+            way,
             tls,
             protocol,
             connect_timeout,
@@ -195,8 +212,7 @@ impl Connections {
 
     async fn connect(&self, http1_only: bool) -> io::Result<Sender> {
         let connected = async {
-            let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
-            stream.set_nodelay(true)?;
+            let stream = self.way.connect().await?;
             let Some(tls) = &self.tls else {
                 return match self.protocol {
                     UpstreamProtocol::Http2 if !http1_only => self.begin_http2(stream).await,
@@ -289,6 +305,20 @@ impl Connections {
 
     fn unused(&self) -> MutexGuard<'_, Vec<Unused>> {
         self.unused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Way {
+    async fn connect(&self) -> io::Result<Stream> {
+        match self {
+            Self::Tcp { host, port } => {
+                let stream = TcpStream::connect((host.as_str(), *port)).await?;
+                stream.set_nodelay(true)?;
+                Ok(Stream::Tcp(stream))
+            }
+            #[cfg(unix)]
+            Self::Unix(path) => tokio::net::UnixStream::connect(path).await.map(Stream::Unix),
+        }
     }
 }
 

@@ -95,14 +95,13 @@ impl Upstream {
     pub(crate) fn open(settings: &UpstreamSettings<'_>, metrics: &Metrics) -> Result<Self, Error> {
         let mut servers = Vec::new();
         for server in settings.servers.servers() {
-            let connections =
-                Connections::open(&server.url, settings.protocol, settings.tls, settings.connect_timeout)?;
+            let connections = Connections::open(server, settings.protocol, settings.tls, settings.connect_timeout)?;
             let host = server.url.authority().map_or("", |authority| authority.as_str());
             servers.push(Server {
                 connections: connections.into(),
                 // An authority is a header value.
                 host: HeaderValue::from_str(host).unwrap_or(HeaderValue::from_static("localhost")),
-                metrics: metrics.upstream(settings.name, server.url.as_str()),
+                metrics: metrics.upstream(settings.name, &server.to_string()),
                 weight: server.weight as usize,
                 requests: AtomicUsize::new(0),
                 unwell: AtomicBool::new(false),
