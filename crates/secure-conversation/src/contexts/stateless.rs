@@ -24,7 +24,7 @@ struct Limits {
     max_sessions: usize,
     max_pending: usize,
     inactivity_timeout: Duration,
-    receive_timeout: Duration,
+    receive_timeout: Option<Duration>,
     rollover_interval: Duration,
 }
 
@@ -92,7 +92,7 @@ const MAX_PENDING_KEYS: usize = 5;
 const MAX_FAILURES: u32 = 256;
 
 impl StatelessContexts {
-    pub(crate) fn new(settings: &LocalServiceSettings, receive_timeout: Duration, max_sessions: usize) -> Self {
+    pub(crate) fn new(settings: &LocalServiceSettings, receive_timeout: Option<Duration>, max_sessions: usize) -> Self {
         let limits = Limits {
             max_sessions,
             max_pending: settings.max_pending_sessions,
@@ -290,11 +290,11 @@ impl Table {
 
 impl Session {
     /// A pending session is gone after twice `inactivityTimeout` (WCF: after one to two of them), an active one when nothing
-    /// came for `receiveTimeout` (SC 11.1).
+    /// came for `receiveTimeout`, which may be infinite (SC 11.1).
     fn has_timed_out(&self, limits: &Limits, now: Timestamp) -> bool {
         match self.last_message {
             None => self.token.valid_from().saturating_add(limits.inactivity_timeout.saturating_mul(2)) <= now,
-            Some(last) => last.saturating_add(limits.receive_timeout) <= now,
+            Some(last) => limits.receive_timeout.is_some_and(|timeout| last.saturating_add(timeout) <= now),
         }
     }
 

@@ -30,7 +30,7 @@ pub struct SecureConversationServiceBuilder {
     transformation: Option<Arc<dyn ClaimsTransformation>>,
     authorization: Option<Arc<dyn Authorization>>,
     contract: Contract,
-    receive_timeout: Duration,
+    receive_timeout: Option<Duration>,
     max_message_size: usize,
     start: Option<Timestamp>,
     addresses: Arc<AddressUse>,
@@ -50,7 +50,7 @@ impl SecureConversationServiceBuilder {
             transformation: None,
             authorization: None,
             contract: Contract::default(),
-            receive_timeout: Duration::from_secs(600),
+            receive_timeout: Some(Duration::from_secs(600)),
             max_message_size: 65_536,
             start: None,
             addresses: Arc::default(),
@@ -133,10 +133,10 @@ impl SecureConversationServiceBuilder {
         self
     }
 
-    /// How long an active session that the service remembers lasts without a message (`receiveTimeout` of the binding).
-    /// Default 10 minutes.
-    pub fn receive_timeout(mut self, timeout: Duration) -> Self {
-        self.receive_timeout = timeout;
+    /// How long an active session that the service remembers lasts without a message (`receiveTimeout` of the binding); none is
+    /// until it is cancelled. Default 10 minutes.
+    pub fn receive_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.receive_timeout = timeout.into();
         self
     }
 

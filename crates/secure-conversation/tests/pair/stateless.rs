@@ -180,6 +180,18 @@ fn sc_43_an_active_session_ends_when_nothing_comes_for_the_receive_timeout() {
     assert_eq!(pair.deliver(request.envelope()).code(), bad_context(Generation::February2005));
 }
 
+/// `receiveTimeout="Infinite"` (SC 14.1).
+#[test]
+fn sc_43_without_a_receive_timeout_only_a_cancel_ends_an_active_session() {
+    let service = service_builder(&binding()).receive_timeout(None).build().unwrap();
+    let mut pair = Pair::of(service, client(&binding()));
+    pair.works();
+    pair.pass(hours(8));
+    pair.works();
+    assert!(matches!(pair.close().unwrap(), Outcome::Closed { was_cancelled: true }));
+    assert!(pair.service.sessions(pair.now).is_empty());
+}
+
 #[test]
 fn sc_40_the_client_renews_at_three_fifths_of_the_key_or_its_own_interval() {
     let mut pair = patient(&binding());

@@ -175,10 +175,8 @@ impl TerminateSessions {
             .revocations(Arc::clone(&seals.revocations))
             .contract(terms.contract(name))
             .max_sessions(route.max_sessions as usize)
-            .max_message_size(route.max_message_size.in_memory());
-        if let Some(timeout) = terms.receive_timeout {
-            builder = builder.receive_timeout(timeout);
-        }
+            .max_message_size(route.max_message_size.in_memory())
+            .receive_timeout(terms.receive_timeout);
         if let Some(file) = &route.identity {
             builder = builder.identity(read_identity(file)?);
         }

@@ -21,7 +21,7 @@ pub(super) struct Terms {
     pub(super) security: SecurityBinding,
     pub(super) version: MessageVersion,
     pub(super) encoding: Encoding,
-    /// How long an active session that the service remembers may be idle.
+    /// How long an active session that the service remembers may be idle; none is forever.
     pub(super) receive_timeout: Option<Duration>,
     pub(super) description: Option<Description>,
     /// Headers that are encrypted whatever the WSDL says.
