@@ -103,13 +103,14 @@ impl StatelessContexts {
         Self { limits, table: Mutex::default() }
     }
 
-    /// Whether one more session may wait for its first message: of one address they may be half of all.
+    /// Whether one more session may wait for its first message: of one address they may be half of all, and two at least.
     pub(crate) fn has_room(&self, address: Option<IpAddr>, now: Timestamp) -> bool {
         let mut table = self.table();
-        if table.is_full(&self.limits) {
+        if !table.has_room(&self.limits, address) {
+            // What has timed out takes room until it is thrown out.
             table.sweep(&self.limits, now);
         }
-        !table.is_full(&self.limits) && !table.has_its_share(&self.limits, address)
+        table.has_room(&self.limits, address)
     }
 
     /// Adds a session that waits for its first message. False when too many wait already.
@@ -121,7 +122,7 @@ impl StatelessContexts {
         address: Option<IpAddr>,
     ) -> bool {
         let mut table = self.table();
-        if table.is_full(&self.limits) || table.has_its_share(&self.limits, address) {
+        if !table.has_room(&self.limits, address) {
             return false;
         }
         let identifier: Arc<str> = Arc::from(key.context.context().identifier.as_str());
@@ -244,18 +245,21 @@ impl StatelessContexts {
 }
 
 impl Table {
-    fn is_full(&self, limits: &Limits) -> bool {
-        self.pending >= limits.max_pending || self.sessions.len() >= limits.max_sessions
+    fn has_room(&self, limits: &Limits, address: Option<IpAddr>) -> bool {
+        let is_full = self.pending >= limits.max_pending || self.sessions.len() >= limits.max_sessions;
+        !is_full && !self.has_its_share(limits, address)
     }
 
-    /// Whether half of all sessions that may wait for their first message are those of one address.
+    /// Whether half of all sessions that may wait for their first message are those of one address. A limit so low that this
+    /// leaves an address less than two of them is not shared out (finding 40).
     fn has_its_share(&self, limits: &Limits, address: Option<IpAddr>) -> bool {
+        let share = (limits.max_pending / 2).max(2);
         // Not before there can be any.
-        if address.is_none() || self.pending < limits.max_pending / 2 {
+        if address.is_none() || self.pending < share {
             return false;
         }
         let waiting = self.sessions.values().filter(|session| session.last_message.is_none());
-        waiting.filter(|session| session.address == address).count() >= (limits.max_pending / 2).max(1)
+        waiting.filter(|session| session.address == address).count() >= share
     }
 
     /// A session that has not timed out.

@@ -172,3 +172,30 @@ fn sc_43_one_address_has_at_most_half_of_the_sessions_that_wait() {
     let Handled::Answer(full) = ask(None) else { panic!("answered") };
     assert_eq!(full.fault.unwrap().subcode.unwrap().local_name, "ServerTooBusy");
 }
+
+/// As WCF sweeps them: after twice `inactivityTimeout` at the latest, also when other addresses have left room.
+#[test]
+fn sc_43_what_an_address_leaves_unused_is_its_own_again_when_it_has_timed_out() {
+    let mut binding = both()[1].clone();
+    binding.local_service.max_pending_sessions = 8;
+    let mut pair = Pair::new(&binding);
+    let ask = |pair: &Pair, address| from(pair, &asking(pair, &binding).1, address);
+    for _ in 0..4 {
+        assert!(is_issued(&ask(&pair, one())));
+    }
+    assert!(is_too_busy(&ask(&pair, one())));
+    pair.pass(minutes(4).checked_sub(Duration::from_millis(1)).unwrap());
+    assert!(is_too_busy(&ask(&pair, one())));
+    pair.pass(Duration::from_millis(1));
+    assert!(is_issued(&ask(&pair, one())));
+}
+
+/// Finding 40.
+#[test]
+fn sc_43_of_two_sessions_that_may_wait_one_address_has_both() {
+    let mut binding = both()[1].clone();
+    binding.local_service.max_pending_sessions = 2;
+    let pair = Pair::new(&binding);
+    let ask = || from(&pair, &asking(&pair, &binding).1, one());
+    assert!(is_issued(&ask()) && is_issued(&ask()) && is_too_busy(&ask()));
+}
