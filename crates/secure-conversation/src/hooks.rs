@@ -54,6 +54,10 @@ pub trait Authorization: Send + Sync {
 pub trait IssuedTokens: IssuedTokenValidator {
     /// The identity that an assertion describes. It was validated before.
     ///
+    /// Whoever renews the key of a session is the same caller when the name identifiers are the same, with their issuer, or in an
+    /// identity without any the names. Claims of which `LOCAL AUTHORITY` is the issuer do not count for that: an identity that has no
+    /// other name has to be the same in all claims.
+    ///
     /// # Errors
     /// Why it describes nobody, for the log; the client is told `FailedAuthentication`.
     fn identity(&self, assertion: Element<'_>, now: Timestamp) -> Result<ClaimsIdentity, String>;

@@ -1,6 +1,7 @@
 //! Contexts that the service alone remembers: pending and active sessions, their keys, and when they end (SC §11).
 
 use crate::contexts::SessionInfo;
+use crate::identity;
 use handstamp_claims::ClaimsIdentity;
 use handstamp_keys::SymmetricKey;
 use handstamp_session_token::SessionSecurityToken;
@@ -313,7 +314,7 @@ impl Session {
             Err(RenewalProblem::NotActive)
         } else if self.current.context.context() != context {
             Err(RenewalProblem::NotCurrent)
-        } else if *self.bootstrap != *bootstrap {
+        } else if !is_same_caller(&self.bootstrap, bootstrap) {
             Err(RenewalProblem::AnotherCaller)
         } else if self.pending.len() >= MAX_PENDING_KEYS {
             Err(RenewalProblem::TooManyPendingKeys)
@@ -321,6 +322,12 @@ impl Session {
             Ok(())
         }
     }
+}
+
+/// Of credentials that are shown together each has to be that of the same caller.
+fn is_same_caller(first: &[ClaimsIdentity], second: &[ClaimsIdentity]) -> bool {
+    first.len() == second.len()
+        && first.iter().zip(second).all(|(first, second)| identity::is_same_caller(first, second))
 }
 
 impl RenewalProblem {

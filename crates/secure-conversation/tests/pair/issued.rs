@@ -3,7 +3,7 @@
 use crate::support::{
     PARTIES, Pair, VERSIONS, client_builder, hours, minutes, sender, service_builder, start, stateful, stateless,
 };
-use handstamp_claims::{Claim, ClaimsIdentity, claim_types};
+use handstamp_claims::{Claim, ClaimsIdentity, authentication_methods, claim_types, value_types};
 use handstamp_keys::{CertificateTrust, Curve, DeterministicRandom, KeyKind, KeyPolicy, SigningIdentity, SymmetricKey};
 use handstamp_saml::{
     Assertion, IssuerNameRegistry, SamlTokenHandler, TokenDecryption, TokenDescriptor, TokenEncryption, TrustedIssuer,
@@ -35,6 +35,8 @@ struct Said<'i> {
     audience: &'static str,
     issued_at: Timestamp,
     by: &'i SigningIdentity,
+    subject: &'static str,
+    role: &'static str,
     /// The key that the issuer puts into the assertion, and the one that the client uses.
     keys: [SymmetricKey; 2],
 }
@@ -48,13 +50,15 @@ impl Default for Said<'_> {
             audience: AUDIENCE,
             issued_at: start(),
             by: &ISSUER,
+            subject: "alice",
+            role: "teller",
             keys: [key.clone(), key],
         }
     }
 }
 
 impl Said<'_> {
-    /// A token for Alice, for an hour.
+    /// A token for the subject, for an hour.
     fn token(&self) -> IssuedToken {
         let (assertion, proof) = self.assertion();
         held_by(&assertion, proof)
@@ -62,7 +66,14 @@ impl Said<'_> {
 
     /// The assertion, and what its holder has.
     fn assertion(&self) -> (String, IssuedProof) {
-        let alice = ClaimsIdentity::new("Password").with_claim(Claim::new(claim_types::NAME, "alice"));
+        let subject = ClaimsIdentity::new("Password")
+            .with_claim(Claim::new(claim_types::NAME, self.subject))
+            .with_claim(Claim::new(claim_types::ROLE, self.role))
+            .with_claim(Claim::new(claim_types::AUTHENTICATION_METHOD, authentication_methods::PASSWORD))
+            .with_claim(
+                Claim::new(claim_types::AUTHENTICATION_INSTANT, self.issued_at.to_string())
+                    .with_value_type(value_types::DATE_TIME),
+            );
         let descriptor = TokenDescriptor {
             version: self.version,
             issuer: "urn:sts".into(),
@@ -72,7 +83,7 @@ impl Said<'_> {
             not_on_or_after: self.issued_at.saturating_add(hours(1)),
             recipient: None,
         };
-        let assertion = Assertion::from_identity(&alice, &descriptor, &DeterministicRandom::new(4)).unwrap();
+        let assertion = Assertion::from_identity(&subject, &descriptor, &DeterministicRandom::new(4)).unwrap();
         let (assertion, proof) = match self.key_type {
             IssuedKeyType::Symmetric => {
                 let recipient = PARTIES.service.certificate().clone();
@@ -180,6 +191,27 @@ fn sc_4_3_the_key_of_a_session_is_renewed_under_the_token() {
         }
         assert!(pair.service.sessions(pair.now)[0].renewals > 0);
         pair.close().unwrap();
+    }
+}
+
+/// A token obtained anew says of its subject that it signed in later, and may say other things of it.
+#[test]
+fn sc_39_a_key_is_renewed_under_a_new_token_of_the_same_subject_and_of_no_other() {
+    for (bootstrap, key_type) in bootstraps(MessageSecurityVersion::default()) {
+        for version in [Version::Saml11, Version::Saml20] {
+            let first = Said { version, key_type, ..Said::default() };
+            let mut pair = pair(&stateless(bootstrap.clone()), &first);
+            pair.works();
+            pair.pass(minutes(5));
+            let later = Said { issued_at: pair.now, role: "auditor", ..first };
+            pair.client.replace_issued_token(later.token());
+            pair.establish().unwrap();
+            pair.works();
+            assert_eq!(pair.service.sessions(pair.now)[0].renewals, 1);
+            pair.client.replace_issued_token(Said { subject: "mallory", ..later }.token());
+            let renewal = pair.client.establish(pair.now, &pair.random).unwrap();
+            assert!(pair.deliver(renewal.envelope()).refusal().contains("caller"), "{key_type:?}");
+        }
     }
 }
 
