@@ -5,8 +5,9 @@ use handstamp_time::Timestamp;
 use handstamp_ws_security::IssuedTokenValidator;
 use handstamp_xml::Element;
 
-/// Turns what a credential says about a caller into what the application wants to know. Asked once for a session, when it
-/// is issued: the result is the principal of all its messages. (Without sessions, for each message: it shows credentials of its own.)
+/// Turns what a credential says about a caller into what the application wants to know. Asked when a session is issued, and when
+/// its key is renewed, since that shows the credential again: the result is the principal of all messages from then on. (Without
+/// sessions, for each message: it shows credentials of its own.)
 ///
 /// ```
 /// use handstamp_claims::{Claim, ClaimsIdentity, ClaimsPrincipal, claim_types};
@@ -36,7 +37,7 @@ pub trait ClaimsTransformation: Send + Sync {
     /// The principal of the session.
     ///
     /// # Errors
-    /// Why the caller gets no session, for the log; the client is told `FailedAuthentication`.
+    /// Why the caller gets no session, or no new key for it, for the log; the client is told `FailedAuthentication`.
     fn transform(&self, principal: ClaimsPrincipal, now: Timestamp) -> Result<ClaimsPrincipal, String>;
 }
 

@@ -38,7 +38,7 @@ struct Table {
 
 #[derive(Debug)]
 struct Session {
-    token: Arc<SessionSecurityToken>,
+    issued: Timestamp,
     /// Who the bootstrap said it was, before claims were transformed: whoever renews has to be the same.
     bootstrap: Arc<[ClaimsIdentity]>,
     /// The last message; none while the session is pending.
@@ -59,6 +59,8 @@ struct Session {
 #[derive(Debug)]
 pub(crate) struct SessionKey {
     pub(crate) context: ContextKey,
+    /// The session as whoever obtained the key opened it, or went on with it: the principal is made anew with each key.
+    pub(crate) session: Arc<SessionSecurityToken>,
     pub(crate) expires: Timestamp,
 }
 
@@ -115,25 +117,18 @@ impl StatelessContexts {
     }
 
     /// Adds a session that waits for its first message. False when too many wait already.
-    pub(crate) fn issue(
-        &self,
-        token: Arc<SessionSecurityToken>,
-        bootstrap: Arc<[ClaimsIdentity]>,
-        key: SessionKey,
-        address: Option<IpAddr>,
-    ) -> bool {
+    pub(crate) fn issue(&self, bootstrap: Arc<[ClaimsIdentity]>, key: SessionKey, address: Option<IpAddr>) -> bool {
         let mut table = self.table();
         if !table.has_room(&self.limits, address) {
             return false;
         }
         let identifier: Arc<str> = Arc::from(key.context.context().identifier.as_str());
-        let current = Arc::new(key);
         let session = Session {
-            token,
+            issued: key.session.valid_from(),
             bootstrap,
             address,
             last_message: None,
-            current,
+            current: Arc::new(key),
             previous: None,
             pending: Vec::new(),
             renewals: 0,
@@ -170,7 +165,7 @@ impl StatelessContexts {
             session.renewals += 1;
         }
         // By the service's clock, without skew (SC 11.2).
-        Some(Admission { token: Arc::clone(&session.token), is_expired: key.expires < now, key })
+        Some(Admission { token: Arc::clone(&session.current.session), is_expired: key.expires < now, key })
     }
 
     /// The key for a reply: the current one, which may be younger than the request's (finding 16).
@@ -178,16 +173,17 @@ impl StatelessContexts {
         self.table().sessions.get(identifier).map(|session| Arc::clone(&session.current))
     }
 
-    /// Whether this caller may renew the key of this context now (SC 4.3).
+    /// The session whose key this caller may renew now (SC 4.3).
     pub(crate) fn check_renewal(
         &self,
         context: &ContextReference,
         bootstrap: &[ClaimsIdentity],
         now: Timestamp,
-    ) -> Result<(), RenewalProblem> {
+    ) -> Result<Arc<SessionSecurityToken>, RenewalProblem> {
         let mut table = self.table();
         let session = table.live(&context.identifier, &self.limits, now).ok_or(RenewalProblem::NoSession)?;
-        session.check_renewal(context, bootstrap)
+        session.check_renewal(context, bootstrap)?;
+        Ok(Arc::clone(&session.current.session))
     }
 
     /// Adds a renewed key.
@@ -229,8 +225,8 @@ impl StatelessContexts {
         sessions
             .map(|(context_id, session)| SessionInfo {
                 context_id: Arc::clone(context_id),
-                caller: session.token.principal().name().map(str::to_owned),
-                issued: session.token.valid_from(),
+                caller: session.current.session.principal().name().map(str::to_owned),
+                issued: session.issued,
                 expires: session.current.expires,
                 last_message: session.last_message,
                 renewals: session.renewals,
@@ -298,7 +294,7 @@ impl Session {
     /// came for `receiveTimeout`, which may be infinite (SC 11.1).
     fn has_timed_out(&self, limits: &Limits, now: Timestamp) -> bool {
         match self.last_message {
-            None => self.token.valid_from().saturating_add(limits.inactivity_timeout.saturating_mul(2)) <= now,
+            None => self.issued.saturating_add(limits.inactivity_timeout.saturating_mul(2)) <= now,
             Some(last) => limits.receive_timeout.is_some_and(|timeout| last.saturating_add(timeout) <= now),
         }
     }

@@ -180,7 +180,7 @@ impl ApplicationRequest {
         self.message.body()
     }
 
-    /// Who asks: the principal that was made when the session was issued, or, where a negotiated context protects messages that show
+    /// Who asks: the principal that was made when the session was issued or its key was renewed, or, where a negotiated context protects messages that show
     /// credentials each, that of this message. It is the portable identity; there is no native one of the operating system, in no
     /// kind of session (SC 10.6).
     pub fn principal(&self) -> &ClaimsPrincipal {

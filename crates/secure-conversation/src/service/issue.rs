@@ -200,8 +200,8 @@ impl SecureConversationService {
         let token = SecurityContextToken { id: Some(ids.token()), context, cookie };
         let response = self.response(&request, &token, &entropy, lifetime, message)?;
         if let Contexts::Stateless(contexts) = &self.contexts {
-            let key = self.session_key(token, entropy.key, lifetime, random)?;
-            if !contexts.issue(Arc::new(session), bootstrap, key, head.address) {
+            let key = self.session_key(token, (Arc::new(session), entropy.key), lifetime, random)?;
+            if !contexts.issue(bootstrap, key, head.address) {
                 return Err(Refusal::too_busy("SC 11.1", PENDING));
             }
         }
@@ -229,7 +229,9 @@ impl SecureConversationService {
             return Err(refused("it is not the context that endorses the request"));
         }
         let bootstrap = self.identities(message, bootstrap, now)?;
-        contexts.check_renewal(current, &bootstrap, now).map_err(|problem| refused(problem.text()))?;
+        let session = contexts.check_renewal(current, &bootstrap, now).map_err(|problem| refused(problem.text()))?;
+        // What was withdrawn from the caller since does not last as long as the session is renewed.
+        let principal = self.principal(bootstrap.to_vec(), now)?;
         let ids = Ids::draw(random).map_err(Refusal::invalid)?;
         let instance = UniqueId::generate(random).map_err(Refusal::invalid)?;
         let entropy = self.entropy(&request, &ids, random)?;
@@ -238,7 +240,11 @@ impl SecureConversationService {
         let event = Event::Renewed { context_id: context.identifier.clone() };
         let token = SecurityContextToken { id: Some(ids.token()), context, cookie: None };
         let response = self.response(&request, &token, &entropy, lifetime, message)?;
-        let key = self.session_key(token, entropy.key, lifetime, random)?;
+        let (opened, ends) = (session.valid_from(), session.valid_to());
+        let session = session.reissue().principal(principal).id(ids.token()).context_id(session.context_id().clone());
+        let session = session.key(entropy.key.clone()).key_generation(instance.into());
+        let session = session.valid_from(opened).valid_to(ends).build(now, random).map_err(Refusal::invalid)?;
+        let key = self.session_key(token, (Arc::new(session), entropy.key), lifetime, random)?;
         contexts.renew(current, &bootstrap, key, now).map_err(|problem| refused(problem.text()))?;
         Ok(Grant { response, event })
     }
@@ -370,7 +376,7 @@ impl SecureConversationService {
     fn session_key(
         &self,
         token: SecurityContextToken,
-        key: SymmetricKey,
+        (session, key): (Arc<SessionSecurityToken>, SymmetricKey),
         lifetime: Lifetime,
         random: &dyn SecureRandom,
     ) -> Result<SessionKey, Refusal> {
@@ -381,7 +387,7 @@ impl SecureConversationService {
             let reused = context.reuse_derived_keys(&self.outer.suite, random);
             context = reused.map_err(Refusal::invalid)?;
         }
-        Ok(SessionKey { context, expires: lifetime.expires })
+        Ok(SessionKey { context, session, expires: lifetime.expires })
     }
 }
 

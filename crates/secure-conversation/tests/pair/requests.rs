@@ -1,8 +1,8 @@
 //! What a service makes of requests for contexts and of messages that are not what they should be.
 
 use crate::support::{
-    ADDRESS, ECHO, PARTIES, Pair, T05, VERSIONS, Wire, client_builder, echo, invalid_security, sender, service,
-    service_builder, stateful, stateless, user_name, with_role,
+    ADDRESS, ECHO, PARTIES, Pair, T05, VERSIONS, Wire, client_builder, echo, invalid_security, minutes, sender,
+    service, service_builder, stateful, stateless, user_name, with_role,
 };
 use handstamp_claims::ClaimsPrincipal;
 use handstamp_secure_conversation::trust::{RequestSecurityTokenResponse, TrustAction};
@@ -17,6 +17,7 @@ use handstamp_ws_security::{
 };
 use handstamp_xml::{Document, ParseOptions, names};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A message under bootstrap security with any action and body.
 fn under_bootstrap(pair: &Pair, action: &str, body: &str) -> Protected {
@@ -362,6 +363,37 @@ impl Authorization for Rules {
     }
 }
 
+/// Tellers until somebody thinks otherwise.
+#[derive(Default)]
+struct Staff {
+    are_dismissed: AtomicBool,
+}
+
+impl ClaimsTransformation for Staff {
+    fn transform(&self, principal: ClaimsPrincipal, _now: Timestamp) -> Result<ClaimsPrincipal, String> {
+        Ok(if self.are_dismissed.load(Ordering::Relaxed) { principal } else { with_role(principal, "teller") })
+    }
+}
+
+/// The token of a renewed key carries what the renewing bootstrap says (SC 4.3).
+#[test]
+fn sc_38_a_role_that_was_withdrawn_is_gone_with_the_renewed_key() {
+    let binding = stateless(user_name(MessageSecurityVersion::default()));
+    let staff = Arc::new(Staff::default());
+    let builder = service_builder(&binding).claims_transformation(Arc::clone(&staff) as Arc<_>);
+    let mut pair = Pair::new(&binding);
+    pair.service = builder.authorization(Arc::new(Rules)).build().unwrap();
+    pair.works();
+    staff.are_dismissed.store(true, Ordering::Relaxed);
+    pair.works();
+    let issued = pair.service.sessions(pair.now)[0].issued;
+    pair.pass(minutes(1));
+    pair.establish().unwrap();
+    let error = pair.client.request(ECHO, echo("x"), pair.now, &pair.random).map(|exchange| pair.exchange(exchange));
+    assert!(matches!(error, Ok(Ok(Outcome::Fault { .. }))), "{error:?}");
+    assert_eq!(pair.service.sessions(pair.now)[0].issued, issued);
+}
+
 #[test]
 fn sc_31_the_application_sees_the_transformed_caller_and_decides() {
     for binding in [
@@ -503,7 +535,7 @@ fn sc_82_a_full_replay_cache_refuses() {
     pair.works();
     let request = pair.request("hello");
     assert_eq!(pair.deliver(request.envelope()).code(), invalid_security());
-    pair.pass(crate::support::minutes(16));
+    pair.pass(minutes(16));
     pair.works();
 }
 
