@@ -31,7 +31,9 @@ impl Head {
     pub(crate) fn of(envelope: &Envelope<'_>, protected_channel: bool) -> Self {
         let header = envelope.header();
         let text = |name| header.and_then(|header| unverified_header(header, name)).map(std::borrow::Cow::into_owned);
-        let security = envelope.header_blocks().find(|block| block.is(names::WSSE, "Security"));
+        // Of two that are for us the message is refused when it is opened.
+        let first = || envelope.header_blocks().find(|block| block.is(names::WSSE, "Security"));
+        let security = envelope.security_header().unwrap_or_else(|_| first());
         let is_context = |child: &Element<'_>| child.local_name() == "SecurityContextToken";
         let token = security.and_then(|security| security.children().find(is_context));
         Self {

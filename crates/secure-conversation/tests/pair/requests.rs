@@ -573,3 +573,35 @@ fn faults_have_the_code_of_their_soap_version() {
     );
     assert_eq!(pair.deliver(&bare).code().0, FaultCode::Sender);
 }
+
+/// What is there for somebody else on the way is not the receiver's (SC 9 step 4).
+#[test]
+fn sc_9_a_security_header_for_another_role_is_none() {
+    for version in [SoapVersion::Soap11, SoapVersion::Soap12] {
+        let role = if version == SoapVersion::Soap11 { "actor" } else { "role" };
+        let foreign = format!("<o:Security xmlns:o='{}' s:{role}='urn:other'/>", names::WSSE);
+        let with = |envelope: &str| envelope.replacen("<s:Header>", &format!("<s:Header>{foreign}"), 1);
+        for binding in [
+            stateful(user_name(MessageSecurityVersion::default())),
+            stateless(user_name(MessageSecurityVersion::default())),
+        ] {
+            let client = client_builder(&binding).message_version(version, AddressingVersion::V10).build().unwrap();
+            let mut pair = Pair::of(service(&binding), client);
+            let exchange = pair.client.establish(pair.now, &pair.random).unwrap();
+            let answer = pair.deliver(&with(exchange.envelope())).envelope.unwrap();
+            pair.client.receive(exchange, answer, pair.now).unwrap();
+            let request = pair.request("hello");
+            let message = with(request.envelope());
+            assert_ne!(message, request.envelope());
+            assert!(pair.deliver(&message).fault.is_none());
+            // With one for another role only it is as without any (finding 13).
+            let message = with(&format!(
+                "<s:Envelope xmlns:s='{}' xmlns:a='{}'><s:Header><a:Action>{ECHO}</a:Action></s:Header><s:Body/></s:Envelope>",
+                version.namespace(),
+                names::WSA,
+            ));
+            let expected = if pair.service.is_stateful() { "InvalidSecurity" } else { "BadContextToken" };
+            assert_eq!(pair.deliver(&message).code().2, expected);
+        }
+    }
+}
