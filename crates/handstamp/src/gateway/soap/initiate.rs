@@ -132,7 +132,7 @@ impl Initiate {
             Ok(session) => session.stream(message, (body, length), call).await,
             Err(error) => Err(error.into()),
         };
-        if matches!(outcome, Err(CallError::Refused(_))) {
+        if outcome.as_ref().is_err_and(is_without_session) {
             self.sessions.forget(caller.as_ref());
         }
         match outcome {
@@ -202,7 +202,7 @@ impl Initiate {
         let session = self.sessions.of(caller)?;
         let call = self.on_behalf(visit);
         let outcome = session.call(message, call, self.repeats).await;
-        if matches!(outcome, Err(CallError::Refused(_))) {
+        if outcome.as_ref().is_err_and(is_without_session) {
             self.sessions.forget(caller);
         }
         outcome
@@ -249,7 +249,8 @@ impl Initiate {
             asked.fault(headers, &PlainFault::new(FaultCode::Receiver, format!("{reason} ({code})")))
         };
         Ok(match error {
-            CallError::Refused(error) if self.per_caller && is_about_credentials(error) => {
+            // Where there is no session each message shows the credentials (SC 7).
+            CallError::Refused(error) | CallError::Session(error) if self.per_caller && is_about_credentials(error) => {
                 tracing::info!(%request, route, code = error.code(), %error, "the service does not know the caller");
                 self.metrics.fault("HST-SOAP-CALLER");
                 return Err(unknown_caller());
@@ -311,6 +312,15 @@ impl Asked {
     fn answer(&self, headers: &HeaderMap, status: StatusCode, blocks: &[String], content: &str) -> Response<Body> {
         let envelope = plain::envelope(self.soap, blocks.iter().map(String::as_str), content);
         wire::answer(headers, status, self.soap, envelope)
+    }
+}
+
+/// Whether there is nothing to keep for the caller, who may be nobody that the service knows.
+fn is_without_session(error: &CallError) -> bool {
+    match error {
+        CallError::Refused(_) => true,
+        CallError::Session(error) => is_about_credentials(error),
+        _ => false,
     }
 }
 

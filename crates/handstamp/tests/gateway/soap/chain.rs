@@ -3,6 +3,11 @@
 use super::setting::{AS_ADA, Bootstrap, SOAP_11, SOAP_12, Setting, plain_ledger, request};
 use crate::support::status;
 
+/// A header line with a name and a password.
+fn basic(credentials: &str) -> String {
+    format!("Authorization: Basic {}\r\n", base64_simd::STANDARD.encode_to_string(credentials.as_bytes()))
+}
+
 #[tokio::test]
 async fn a_plain_client_reaches_a_plain_service_through_a_session() {
     for stateful in [true, false] {
@@ -59,6 +64,36 @@ async fn sessions_whose_bootstrap_negotiates_take_several_steps() {
     }
 }
 
+/// `establishSecurityContext="false"`: each message shows the name and the password, under a context that TLS negotiated.
+#[tokio::test]
+async fn sc_7_credentials_are_in_each_message_where_there_is_no_session() {
+    for remembered in [true, false] {
+        let (setting, service) = (Setting::new(Bootstrap::Negotiated, !remembered).await, plain_ledger().await);
+        let binding = format!(
+            r#"<customBinding><binding name="ledger">
+                 <security authenticationMode="UserNameForSslNegotiated" requireSecurityContextCancellation="{remembered}"/>
+                 <textMessageEncoding/><httpTransport/>
+               </binding></customBinding>"#
+        );
+        std::fs::write(setting.path("binding.xml"), binding).expect("written");
+        let claims = "claims_to_headers = { X-User = \"name\", X-Department = \"urn:department\" }";
+        let secured = setting.terminate(service.address, "", claims).await;
+        let plain = setting.initiate(&format!("http://{}/ledger", secured.address), "callers = \"basic\"").await;
+        for (credentials, wanted) in
+            [("ada:secret of ada", 200), ("ada:secret of ada", 200), ("ada:secret of bob", 401), ("eve:secret", 401)]
+        {
+            let answer = plain.exchange(request(SOAP_12, "Balance", &basic(credentials))).await;
+            assert_eq!(status(&answer), wanted, "{credentials}: {answer}");
+        }
+        let received = service.received();
+        assert_eq!(received.len(), 2);
+        for request in received {
+            assert_eq!(request.headers()["x-user"], "ada");
+            assert_eq!(request.headers()["x-department"], "books");
+        }
+    }
+}
+
 #[tokio::test]
 async fn faults_of_the_service_arrive_with_their_details() {
     let (setting, service) = (Setting::new(Bootstrap::Certificate, true).await, plain_ledger().await);
@@ -90,9 +125,6 @@ async fn callers_sign_in_themselves_and_strangers_are_asked_to() {
     let (setting, service) = (Setting::new(Bootstrap::Certificate, true).await, plain_ledger().await);
     let secured = setting.terminate(service.address, "", "claims_to_headers = { X-User = \"name\" }").await;
     let plain = setting.initiate(&format!("http://{}/ledger", secured.address), "callers = \"basic\"").await;
-    let basic = |credentials: &str| {
-        format!("Authorization: Basic {}\r\n", base64_simd::STANDARD.encode_to_string(credentials.as_bytes()))
-    };
     for (credentials, name) in
         [("ada:secret of ada", "ada"), ("bob:secret of bob", "bob"), ("ada:secret of ada", "ada")]
     {
