@@ -407,9 +407,14 @@ impl Session {
     async fn be_ready(self: &Arc<Self>, call: Call<'_>) -> Result<(), CallError> {
         let (is_due, is_usable) = {
             let now = SystemClock.now();
-            let client = self.client();
+            let mut client = self.client();
             let is_over = client.expires().is_some_and(|end| end <= now);
-            (client.due(now).is_some(), client.has_session() && !is_over)
+            let is_usable = client.has_session() && !is_over;
+            if !is_usable && client.due(now).is_none() {
+                // Its key has ended and must not be renewed, or it ended with a fault (SC 11.2, finding 19).
+                client.forget();
+            }
+            (client.due(now).is_some(), is_usable)
         };
         match (is_due, is_usable) {
             (false, _) => Ok(()),

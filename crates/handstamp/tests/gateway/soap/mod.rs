@@ -7,6 +7,7 @@ mod doctor;
 mod formats;
 mod imported;
 mod large;
+mod lost;
 mod protection;
 pub(crate) mod setting;
 mod survival;

@@ -1,0 +1,120 @@
+//! When `initiate` gets itself another session, and when it does not.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use handstamp::soap::binding::read_binding;
+use handstamp_keys::{KeyPolicy, KeyRing, RotationPolicy, SigningIdentity, SystemRandom};
+use handstamp_secure_conversation::{Event, Handled, Incoming, NativeCookies, SecureConversationService};
+use handstamp_time::{Clock, SystemClock, Timestamp};
+use handstamp_ws_security::Body;
+use http::{Request, Response};
+
+use super::setting::{AS_ADA, Bootstrap, SOAP_12, Setting, request};
+use crate::support::{Application, Running, status};
+
+/// A service that demands sessions, and the gateway that begins them.
+struct World {
+    /// Holds the files.
+    _setting: Setting,
+    service: Arc<Service>,
+    plain: Running,
+    /// Holds the service's address.
+    _listening: Application,
+}
+
+/// The service's end, which a test meddles with.
+struct Service {
+    sessions: Mutex<Arc<SecureConversationService>>,
+    issued: AtomicUsize,
+}
+
+impl World {
+    /// `binding` holds what stands in `<security>`: its attributes, and the settings of both ends.
+    async fn new(attributes: &str, settings: &str) -> Self {
+        let setting = Setting::new(Bootstrap::Certificate, true).await;
+        let binding = format!(
+            r#"<customBinding><binding name="ledger">
+                 <security authenticationMode="SecureConversation" {attributes}>{settings}
+                   <secureConversationBootstrap authenticationMode="UserNameForCertificate"/>
+                 </security>
+                 <textMessageEncoding/><httpTransport/>
+               </binding></customBinding>"#
+        );
+        std::fs::write(setting.path("binding.xml"), binding).expect("written");
+        let sessions = Mutex::new(sessions(&setting));
+        let service = Arc::new(Service { sessions, issued: AtomicUsize::new(0) });
+        let serving = Arc::clone(&service);
+        let listening = Application::answering(move |request| serving.answer(request)).await;
+        let plain = setting.initiate(&format!("http://{}/ledger", listening.address), AS_ADA).await;
+        Self { _setting: setting, service, plain, _listening: listening }
+    }
+
+    async fn call(&self) -> String {
+        self.plain.exchange(request(SOAP_12, "Balance", "")).await
+    }
+
+    /// Calls, and it works.
+    async fn works(&self) {
+        let answer = self.call().await;
+        assert_eq!(status(&answer), 200, "{answer}");
+    }
+
+    fn issued(&self) -> usize {
+        self.service.issued.load(Ordering::Relaxed)
+    }
+}
+
+fn sessions(setting: &Setting) -> Arc<SecureConversationService> {
+    let read = |file: &str| std::fs::read(setting.path(file)).expect("readable");
+    let identity = SigningIdentity::from_pem(&read("ledger.pem"), &KeyPolicy::default()).expect("an identity");
+    let ring = KeyRing::in_memory(RotationPolicy::default(), SystemClock.now(), &SystemRandom).expect("a ring");
+    let service =
+        SecureConversationService::builder(read_binding(&read("binding.xml")).expect("good").security().clone())
+            .identity(identity)
+            .user_names(Arc::new(|_: &str, password: &str, _: Timestamp| match password {
+                "secret of ada" => Ok(()),
+                _ => Err("unknown".to_owned()),
+            }))
+            .cookies(Arc::new(NativeCookies::new(Arc::new(ring), "urn:ledger")));
+    Arc::new(service.build().expect("a service"))
+}
+
+impl Service {
+    fn answer(&self, request: &Request<bytes::Bytes>) -> Response<String> {
+        let service = Arc::clone(&self.sessions.lock().expect("no panic"));
+        let now = SystemClock.now();
+        let (status, envelope) = match service.handle(Incoming::borrowed(request.body()), now, &SystemRandom) {
+            Handled::Request(request) => {
+                let body = Body::from_xml("<BalanceResponse xmlns=\"urn:ledger\">42</BalanceResponse>").expect("XML");
+                let reply = request.reply("urn:ledger/BalanceResponse", body);
+                (200, service.protect(&request, &reply, now, &SystemRandom).expect("protected"))
+            }
+            Handled::Answer(answer) => {
+                if matches!(answer.event, Event::Issued { .. }) {
+                    self.issued.fetch_add(1, Ordering::Relaxed);
+                }
+                (if answer.fault.is_some() { 500 } else { 200 }, answer.envelope)
+            }
+            other => panic!("{other:?}"),
+        };
+        let response = Response::builder().status(status).header("content-type", "application/soap+xml; charset=utf-8");
+        response.body(envelope).expect("a response")
+    }
+}
+
+/// Finding 19: WCF refuses to send then, and the application opens another channel.
+#[tokio::test]
+async fn sc_11_2_a_key_that_must_not_be_renewed_ends_its_session() {
+    let attributes = "requireSecurityContextCancellation=\"true\" canRenewSecurityContextToken=\"false\"";
+    let settings =
+        "<localServiceSettings sessionKeyRenewalInterval=\"00:00:02\" sessionKeyRolloverInterval=\"00:00:01\"/>";
+    let world = World::new(attributes, settings).await;
+    world.works().await;
+    world.works().await;
+    assert_eq!(world.issued(), 1);
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    world.works().await;
+    assert_eq!(world.issued(), 2);
+}
