@@ -57,6 +57,11 @@ impl SecureConversationClient {
         Ok(SessionSender { settings: Arc::clone(&self.settings), credentials: Arc::clone(&self.credentials), key })
     }
 
+    /// Whether the session still goes on with the key that `sender` has: a fault about another says nothing of it (finding 17).
+    pub fn is_in_use(&self, sender: &SessionSender) -> bool {
+        self.has_session() && self.is_current(Some(&sender.key))
+    }
+
     /// What opens the answer to an exchange, other than that of a negotiation.
     pub fn opener(&self, exchange: &Exchange) -> AnswerOpener {
         let keys = match exchange.kind {

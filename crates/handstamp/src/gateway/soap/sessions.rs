@@ -8,7 +8,7 @@ use std::time::Instant;
 use handstamp_keys::{DigestAlgorithm, HmacKey, SecureRandom as _, SystemRandom};
 use handstamp_secure_conversation::trust::TrustAction;
 use handstamp_secure_conversation::{
-    Error as SessionError, Exchange, Outcome, SecureConversationClient, SecureConversationClientBuilder,
+    Error as SessionError, Exchange, Outcome, SecureConversationClient, SecureConversationClientBuilder, SessionSender,
 };
 use handstamp_session_token::UniqueId;
 use handstamp_time::{Clock as _, SystemClock};
@@ -311,15 +311,15 @@ impl Session {
         repeats: bool,
     ) -> Result<Option<Outcome>, CallError> {
         self.be_ready(call).await?;
-        let (exchange, context) = self.make(&message)?;
-        call.metrics.seen.note(&context);
+        let (exchange, sender) = self.make(&message)?;
+        call.metrics.seen.note(&sender.context_id());
         call.metrics.messages.add();
         match self.exchange(exchange, call).await {
             Err(CallError::Session(SessionError::RenewNeeded)) => {
                 self.establish(call).await?;
             }
             Err(CallError::Session(error)) if is_lost(&error) => {
-                self.lose(&context);
+                self.lose(&sender);
                 if !repeats {
                     return Err(CallError::Lost(error));
                 }
@@ -347,8 +347,8 @@ impl Session {
         call: Call<'_>,
     ) -> Result<Streamed, CallError> {
         self.be_ready(call).await?;
-        let (mut exchange, context) = self.make(&message)?;
-        call.metrics.seen.note(&context);
+        let (mut exchange, sender) = self.make(&message)?;
+        call.metrics.seen.note(&sender.context_id());
         call.metrics.messages.add();
         let envelope = exchange.take_envelope();
         let blocks = header_blocks(&envelope).map_err(SessionError::from)?;
@@ -362,7 +362,7 @@ impl Session {
         outcome.map_err(|error| match error {
             CallError::Session(error @ SessionError::RenewNeeded) => CallError::Lost(error),
             CallError::Session(error) if is_lost(&error) => {
-                self.lose(&context);
+                self.lose(&sender);
                 CallError::Lost(error)
             }
             error => error,
@@ -489,17 +489,17 @@ impl Session {
         Err(CallError::Refused(SessionError::NoSession))
     }
 
-    /// A protected message, and the session it is in.
-    fn make(&self, message: &Message) -> Result<(Exchange, String), CallError> {
+    /// A protected message, and what protected it.
+    fn make(&self, message: &Message) -> Result<(Exchange, SessionSender), CallError> {
         let now = SystemClock.now();
         let sender = self.client().session_sender(now, &SystemRandom)?;
-        Ok((sender.send(message, now, &SystemRandom)?, sender.context_id().to_owned()))
+        Ok((sender.send(message, now, &SystemRandom)?, sender))
     }
 
-    /// The service does not know this session; whoever asks next obtains one. Somebody may have, meanwhile.
-    fn lose(&self, context: &str) {
+    /// The service does not know the session; whoever asks next obtains one. Somebody may have, meanwhile, or a younger key.
+    fn lose(&self, sender: &SessionSender) {
         let mut client = self.client();
-        if client.context_id() == Some(context) || !client.has_session() {
+        if client.is_in_use(sender) || !client.has_session() {
             client.forget();
         }
     }

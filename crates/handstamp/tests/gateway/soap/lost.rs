@@ -1,6 +1,6 @@
 //! When `initiate` gets itself another session, and when it does not.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,11 +8,13 @@ use handstamp::soap::binding::read_binding;
 use handstamp_keys::{KeyPolicy, KeyRing, RotationPolicy, SigningIdentity, SystemRandom};
 use handstamp_secure_conversation::{Event, Handled, Incoming, NativeCookies, SecureConversationService};
 use handstamp_time::{Clock, SystemClock, Timestamp};
-use handstamp_ws_security::Body;
+use handstamp_ws_security::soap::{SecurityFault, SoapVersion};
+use handstamp_ws_security::{AddressingVersion, Body};
+use handstamp_xml::names;
 use http::{Request, Response};
 
 use super::setting::{AS_ADA, Bootstrap, SOAP_12, Setting, request};
-use crate::support::{Application, Running, status};
+use crate::support::{Application, Running, exchange, status};
 
 /// A service that demands sessions, and the gateway that begins them.
 struct World {
@@ -28,6 +30,10 @@ struct World {
 struct Service {
     sessions: Mutex<Arc<SecureConversationService>>,
     issued: AtomicUsize,
+    /// Whether the key was renewed.
+    is_renewed: AtomicBool,
+    /// Whether there is a message that is answered after that.
+    is_late: AtomicBool,
 }
 
 impl World {
@@ -44,7 +50,12 @@ impl World {
         );
         std::fs::write(setting.path("binding.xml"), binding).expect("written");
         let sessions = Mutex::new(sessions(&setting));
-        let service = Arc::new(Service { sessions, issued: AtomicUsize::new(0) });
+        let service = Arc::new(Service {
+            sessions,
+            issued: AtomicUsize::new(0),
+            is_renewed: AtomicBool::new(false),
+            is_late: AtomicBool::new(false),
+        });
         let serving = Arc::clone(&service);
         let listening = Application::answering(move |request| serving.answer(request)).await;
         let plain = setting.initiate(&format!("http://{}/ledger", listening.address), AS_ADA).await;
@@ -86,14 +97,26 @@ impl Service {
         let service = Arc::clone(&self.sessions.lock().expect("no panic"));
         let now = SystemClock.now();
         let (status, envelope) = match service.handle(Incoming::borrowed(request.body()), now, &SystemRandom) {
+            Handled::Request(request) if request.action().ends_with("Late") => {
+                self.is_late.store(true, Ordering::Relaxed);
+                while !self.is_renewed.load(Ordering::Relaxed) {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                let fault = SecurityFault::BadContextToken { namespace: names::WSC_2005 }.to_fault();
+                let relates_to = request.message().message_id();
+                let message = fault.to_message(SoapVersion::Soap12, AddressingVersion::V10, relates_to.as_deref());
+                (500, message.expect("a message"))
+            }
             Handled::Request(request) => {
                 let body = Body::from_xml("<BalanceResponse xmlns=\"urn:ledger\">42</BalanceResponse>").expect("XML");
                 let reply = request.reply("urn:ledger/BalanceResponse", body);
                 (200, service.protect(&request, &reply, now, &SystemRandom).expect("protected"))
             }
             Handled::Answer(answer) => {
-                if matches!(answer.event, Event::Issued { .. }) {
-                    self.issued.fetch_add(1, Ordering::Relaxed);
+                match answer.event {
+                    Event::Issued { .. } => drop(self.issued.fetch_add(1, Ordering::Relaxed)),
+                    Event::Renewed { .. } => self.is_renewed.store(true, Ordering::Relaxed),
+                    _ => {}
                 }
                 (if answer.fault.is_some() { 500 } else { 200 }, answer.envelope)
             }
@@ -117,4 +140,24 @@ async fn sc_11_2_a_key_that_must_not_be_renewed_ends_its_session() {
     tokio::time::sleep(Duration::from_millis(2500)).await;
     world.works().await;
     assert_eq!(world.issued(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sc_11_2_a_fault_about_an_old_key_leaves_the_session_alone() {
+    let attributes = "requireSecurityContextCancellation=\"true\"";
+    let settings =
+        "<localClientSettings sessionKeyRenewalInterval=\"00:00:01\" sessionKeyRolloverInterval=\"00:00:01\"/>";
+    let world = World::new(attributes, settings).await;
+    world.works().await;
+    let late = tokio::spawn(exchange(world.plain.address, request(SOAP_12, "Late", "")));
+    while !world.service.is_late.load(Ordering::Relaxed) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    while !late.is_finished() {
+        world.works().await;
+    }
+    let answer = late.await.expect("no panic").expect("connected");
+    assert!(answer.contains("HST-SOAP-LOST"), "{answer}");
+    world.works().await;
+    assert_eq!(world.issued(), 1, "finding 17: only that call fails");
 }
