@@ -318,23 +318,63 @@ fn sections_that_are_kept_elsewhere_are_listed() {
     );
 }
 
+const KEY_1: &str = "<add thumbprint='0123456789ABCDEF0123456789ABCDEF01234567'/>";
+const KEY_2: &str = "<add thumbprint='1123456789ABCDEF0123456789ABCDEF01234567'/>";
+
+fn validating(authorities: &[(&str, &[&str])]) -> String {
+    let authorities: String = authorities
+        .iter()
+        .map(|(keys, issuers)| {
+            let issuers: String = issuers.iter().map(|name| format!("<add name='{name}'/>")).collect();
+            format!(
+                "<authority name='https://sts.windows.net/t/'><keys>{keys}</keys>\n\
+                 <validIssuers>{issuers}</validIssuers></authority>\n"
+            )
+        })
+        .collect();
+    format!(
+        "<identityConfiguration><issuerNameRegistry type='System.IdentityModel.Tokens.ValidatingIssuerNameRegistry, V'>\n\
+         {authorities}</issuerNameRegistry></identityConfiguration>"
+    )
+}
+
+/// SM-44: a hub signs for all its tenants with one key; the valid issuers tell whose tokens count.
 #[test]
-fn a_validating_registry_names_the_issuer_its_tokens_name() {
-    let registry = |issuers: &str| {
-        format!(
-            "<identityConfiguration><issuerNameRegistry type='System.IdentityModel.Tokens.ValidatingIssuerNameRegistry, V'>\
-             <authority name='https://sts.windows.net/t/'><keys><add thumbprint='0123456789ABCDEF0123456789ABCDEF01234567'/>\
-             <add thumbprint='0123456789abcdef0123456789abcdef01234567'/><add symmetricKey='AAAA'/></keys>\
-             <validIssuers>{issuers}</validIssuers></authority></issuerNameRegistry></identityConfiguration>"
-        )
-    };
-    let import = Import::read(minimal(SIGN_IN, &registry("<add name='https://issuer/'/>"))).unwrap();
-    let issuer = &load(&import).issuer["sts"];
-    assert_eq!((issuer.name.as_deref(), issuer.thumbprints.len()), (Some("https://issuer/"), 1));
+fn a_validating_registry_goes_on_checking_the_issuer() {
+    let keys = format!("{KEY_1}{}<add symmetricKey='AAAA'/>{KEY_2}", KEY_1.to_lowercase());
+    let import = Import::read(minimal(SIGN_IN, &validating(&[(&keys, &["https://issuer/"])]))).unwrap();
+    let config = load(&import);
+    let issuer = &config.issuer["sts"];
+    assert_eq!(issuer.entity_id.as_deref(), Some("https://issuer/"));
+    assert_eq!((issuer.name.as_deref(), issuer.thumbprints.len()), (Some("https://issuer/"), 2));
+    assert!(matches!(entry(&import, "validIssuers/add/@name"), Outcome::Carried(key) if key == "issuer.sts.entity_id"));
     assert!(matches!(entry(&import, "keys/add"), Outcome::Unsupported(why) if why.contains("symmetric")));
-    let import = Import::read(minimal(SIGN_IN, &registry("<add name='a'/><add name='b'/>"))).unwrap();
-    assert_eq!(load(&import).issuer["sts"].name.as_deref(), Some("https://sts.windows.net/t/"));
-    assert!(matches!(entry(&import, "authority/validIssuers"), Outcome::Unsupported(_)));
+    assert_eq!(config.issuer.len(), 1);
+}
+
+#[test]
+fn several_valid_issuers_become_issuers_to_choose_from() {
+    let sign_in = SIGN_IN.replace("realm=", "homeRealm='urn:home' realm=");
+    // The second authority has the same key, for others.
+    let authorities: &[(&str, &[&str])] = &[(KEY_1, &["a", "b"]), (KEY_1, &["c"]), (KEY_2, &["b"])];
+    let import = Import::read(minimal(&sign_in, &validating(authorities))).unwrap();
+    let config = load(&import);
+    assert_eq!(config.federation["app"].issuer.as_ref().unwrap().iter().collect::<Vec<_>>(), ["sts", "sts-2", "sts-3"]);
+    for (table, name, keys) in [("sts", "a", 1), ("sts-2", "b", 2), ("sts-3", "c", 1)] {
+        let issuer = &config.issuer[table];
+        assert_eq!((issuer.name.as_deref(), issuer.entity_id.as_deref()), (Some(name), Some(name)));
+        assert_eq!(issuer.thumbprints.len(), keys, "{table}");
+        assert_eq!(issuer.home_realm.as_deref(), Some("urn:home"));
+        assert_eq!(issuer.sign_in_url.as_ref().unwrap().as_str(), "https://sts.example/");
+    }
+    assert!(import.report().steps().iter().any(|step| step.contains("display_name")));
+}
+
+#[test]
+fn an_authority_without_valid_issuers_is_no_trust() {
+    let import = Import::read(minimal(SIGN_IN, &validating(&[(KEY_1, &[])]))).unwrap();
+    assert!(import.toml().contains("# INCOMPLETE"));
+    assert!(matches!(entry(&import, "issuerNameRegistry/authority"), Outcome::Unsupported(_)));
 }
 
 /// Everything that .NET refuses to start with, each with its line.

@@ -65,7 +65,7 @@ pub(super) enum Version {
     Wif45,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Assignment {
     literal: String,
     line: Option<usize>,
@@ -93,6 +93,8 @@ pub(super) struct Draft {
     pub(super) machine_key: Option<String>,
     /// Whether there is a relying party.
     pub(super) federated: bool,
+    /// The tables of the issuers that a registry of the file trusts.
+    pub(super) issuers: Vec<String>,
     /// The names of the SOAP routes, in the order of the file.
     pub(super) soap: Vec<String>,
     /// The listeners of those.
@@ -196,7 +198,8 @@ impl Draft {
     /// Writes `key` without a line in the report. What was carried over to it before holds no longer, and the report says so.
     pub(super) fn set(&mut self, key: &str, literal: impl Into<String>, line: usize) {
         for entry in &mut self.report.entries {
-            if matches!(&entry.outcome, Outcome::Carried(carried) if carried == key) {
+            if matches!(&entry.outcome, Outcome::Carried(carried) if carried.split(", ").any(|carried| carried == key))
+            {
                 entry.outcome = Outcome::Ignored(format!("line {line} holds instead"));
             }
         }
@@ -232,6 +235,24 @@ impl Draft {
         if self.keys.contains_key(key) {
             self.set(key, "", line);
             self.keys.remove(key);
+        }
+    }
+
+    /// Writes what `from` says to `key`, too.
+    pub(super) fn repeat(&mut self, from: &str, key: &str) {
+        if let Some(assignment) = self.keys.get(from).cloned() {
+            self.keys.insert(key.to_owned(), assignment);
+        }
+    }
+
+    /// Writes what `from` says to `key` instead.
+    pub(super) fn rename(&mut self, from: &str, key: &str) {
+        self.repeat(from, key);
+        self.keys.remove(from);
+        for entry in &mut self.report.entries {
+            if matches!(&entry.outcome, Outcome::Carried(carried) if carried == from) {
+                entry.outcome = Outcome::Carried(key.to_owned());
+            }
         }
     }
 
@@ -328,7 +349,13 @@ impl Draft {
         if !comment.is_empty() {
             text.push_str("\n# The tables below are comments until that is settled.\n");
         }
-        TABLES.iter().for_each(|table| self.write_table(table, comment, &mut text));
+        for table in TABLES {
+            self.write_table(table, comment, &mut text);
+            if table == "issuer.sts" {
+                let others = self.issuers.iter().skip(1);
+                others.for_each(|issuer| self.write_table(&format!("issuer.{issuer}"), comment, &mut text));
+            }
+        }
         if self.federated {
             text.push_str(
                 "\n# A web.config does not say where the application listens. Name it here:\n\

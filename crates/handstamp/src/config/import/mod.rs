@@ -124,6 +124,7 @@ impl Import {
             }
         }
         service_model::complete_issuer(&mut draft);
+        issuers::complete(&mut draft);
         if !draft.federated && draft.soap.is_empty() && draft.problems.is_empty() {
             draft.nothing_is_left(NOTHING);
         }

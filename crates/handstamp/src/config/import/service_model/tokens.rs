@@ -93,8 +93,9 @@ pub(in crate::config::import) fn complete_issuer(draft: &mut Draft) {
     if draft.token_routes.is_empty() {
         return;
     }
+    let issuers = if draft.issuers.is_empty() { vec!["sts".to_owned()] } else { draft.issuers.clone() };
     for route in draft.token_routes.clone() {
-        draft.add(&format!("soap.{route}.issuers"), "[\"sts\"]", "");
+        draft.add(&format!("soap.{route}.issuers"), quote_list(&issuers), "");
         let (audiences, address) = (format!("soap.{route}.audiences"), format!("soap.{route}.address"));
         if draft.literal(&audiences).is_none() && draft.literal(&address).is_none() {
             let path = draft.literal(&format!("soap.{route}.path")).unwrap_or_default().trim_matches('"').to_owned();
