@@ -76,7 +76,8 @@ section! {
         response_timeout: Duration = "60s",
         /// How long a body may stand still, either way, before the connection is closed.
         idle_timeout: Duration = "60s",
-        /// How long a WebSocket, or a stream of server-sent events, may stand still. Either ends with the session it was opened in.
+        /// How long a WebSocket, or a stream of server-sent events, may stand still. Either ends with the session it was opened in,
+        /// which lasts longer with each request that makes it slide: one to the same node, or to any where sessions are in the store.
         stream_idle_timeout: Duration = "1h",
         /// Pass the certificate that the client showed on to the application, in `Client-Cert` (RFC 9440). What clients send
         /// under that name is removed on every route.

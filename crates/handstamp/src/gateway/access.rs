@@ -232,7 +232,7 @@ impl Asked {
 impl Guest<'_> {
     /// How long what is begun now may last; none when nobody is signed in.
     pub(super) fn life(&self) -> Option<SessionLife> {
-        self.active.clone().map(|session| self.access.federation.life_of(session))
+        self.active.as_ref().map(|session| self.access.federation.life_of(session))
     }
 
     /// What becomes of the application's answer.

@@ -10,9 +10,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::time::{Instant, Interval, Sleep};
+use tokio::time::{Instant, Sleep};
 
-use super::session_life::{LOOK, SessionLife};
+use super::session_life::{SessionLife, SessionOver};
 use super::upstream::Lease;
 
 /// Why a body ended early.
@@ -92,7 +92,7 @@ impl Body {
     /// Ends the body, before its end, when the session does.
     pub(super) fn end_with(&mut self, life: SessionLife) {
         if let Kind::Relayed(relayed) = &mut self.0 {
-            relayed.life = Some((life, tokio::time::interval(LOOK)));
+            relayed.session_over = Some(life.over());
         }
     }
 
@@ -135,7 +135,7 @@ impl Body {
             idle: IdleTimer::new(idle),
             movement: None,
             lease,
-            life: None,
+            session_over: None,
         })))
     }
 }
@@ -185,7 +185,7 @@ struct Relayed {
     idle: IdleTimer,
     movement: Option<Arc<Movement>>,
     lease: Option<Lease>,
-    life: Option<(SessionLife, Interval)>,
+    session_over: Option<SessionOver>,
 }
 
 impl Relayed {
@@ -203,12 +203,10 @@ impl Relayed {
         if !self.first.is_empty() {
             return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.first)))));
         }
-        if let Some((life, interval)) = &mut self.life {
-            while interval.poll_tick(cx).is_ready() {
-                if life.is_over() {
-                    return Poll::Ready(Some(Err(BodyError::SessionOver)));
-                }
-            }
+        if let Some(over) = &mut self.session_over
+            && Pin::new(over).poll(cx).is_ready()
+        {
+            return Poll::Ready(Some(Err(BodyError::SessionOver)));
         }
         loop {
             let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {

@@ -70,6 +70,7 @@ impl Examiner {
             keys: foundation.keys(),
             stores: foundation.stores(),
             metrics: &metrics,
+            ends: foundation.session_ends(),
             audit: foundation.audit(),
             documents: foundation.documents(),
         };

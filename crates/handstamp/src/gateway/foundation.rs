@@ -17,6 +17,7 @@ use handstamp_ws_security::MemoryReplayCache;
 use super::logout_channel::{LogoutNotices, LogoutTokens};
 use super::measured_store::MeasuredStore;
 use super::metadata::IssuerDocuments;
+use super::session_life::SessionEnds;
 use crate::admin::{Metrics, Readiness};
 use crate::audit::AuditLog;
 use crate::config::{Config, StoreKind, Sts};
@@ -28,6 +29,7 @@ use crate::{Error, store};
 pub(crate) struct Foundation {
     keys: Arc<KeyRing>,
     stores: Stores,
+    session_ends: Arc<SessionEnds>,
     clock: Arc<dyn Clock>,
     store_fails: Arc<AtomicBool>,
     audit: AuditLog,
@@ -65,6 +67,7 @@ impl Foundation {
         Ok(Self {
             keys,
             stores,
+            session_ends: Arc::default(),
             clock,
             store_fails: Arc::default(),
             audit,
@@ -83,6 +86,11 @@ impl Foundation {
     /// What issuers publish.
     pub(crate) fn documents(&self) -> &IssuerDocuments {
         &self.documents
+    }
+
+    /// Until when sessions last in which something goes on.
+    pub(super) fn session_ends(&self) -> &Arc<SessionEnds> {
+        &self.session_ends
     }
 
     pub(crate) fn stores(&self) -> &Stores {

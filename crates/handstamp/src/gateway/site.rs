@@ -484,6 +484,7 @@ impl SiteBuilder<'_> {
             keys: foundation.keys(),
             stores: foundation.stores(),
             metrics: self.metrics,
+            ends: foundation.session_ends(),
             audit: foundation.audit(),
             documents: foundation.documents(),
         };

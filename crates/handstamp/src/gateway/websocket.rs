@@ -140,6 +140,12 @@ async fn carry(client: OnUpgrade, application: OnUpgrade, _place: Lease, terms: 
             None => std::future::pending().await,
         }
     };
+    let session_over = async {
+        match terms.life {
+            Some(life) => life.over().await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
         carried = tokio::io::copy_bidirectional(&mut client, &mut application) => {
             if let Err(error) = carried {
@@ -147,7 +153,7 @@ async fn carry(client: OnUpgrade, application: OnUpgrade, _place: Lease, terms: 
             }
         }
         () = movement.ceased_for(terms.idle) => tracing::debug!("a WebSocket stood still and is closed"),
-        () = SessionLife::over(terms.life.as_ref()) => tracing::info!("a WebSocket is closed: its session is over"),
+        () = session_over => tracing::info!("a WebSocket is closed: its session is over"),
         () = ended => {}
     }
 }

@@ -28,7 +28,7 @@ use http::{Method, Request, Response, StatusCode};
 use super::Visit;
 use super::body::Body;
 use super::problem::Problem;
-use super::session_life::SessionLife;
+use super::session_life::{SessionEnds, SessionLife};
 use crate::admin::FederationMetrics;
 use crate::audit::{AuditLog, Entry, Event};
 use crate::config::{ChallengeMode, OnUnreadable};
@@ -47,6 +47,7 @@ pub(super) struct Federation {
     issuers: Issuers,
     replays: Arc<dyn ReplayCache>,
     revocations: Arc<RevocationList>,
+    ends: Arc<SessionEnds>,
     challenge_mode: ChallengeMode,
     on_unreadable: OnUnreadable,
     reply_path: String,
@@ -82,8 +83,9 @@ impl Federation {
         self.issuers.iter().filter_map(|party| Some((party.issuer_name.as_str(), party.current().ok()?)))
     }
 
-    /// Counts a session that a request came with.
+    /// Counts a session that a request came with, and lets what goes on in it know how long it lasts.
     pub(super) fn note_seen(&self, session: &ActiveSession) {
+        self.ends.note(session.token());
         self.metrics.seen.note(session.token().context_id());
     }
 
@@ -101,8 +103,9 @@ impl Federation {
     }
 
     /// How long what is begun in a session may last.
-    pub(super) fn life_of(&self, session: ActiveSession) -> SessionLife {
-        SessionLife { session, module: Arc::clone(&self.sessions), revocations: Arc::clone(&self.revocations) }
+    pub(super) fn life_of(&self, session: &ActiveSession) -> SessionLife {
+        let (module, revocations) = (Arc::clone(&self.sessions), Arc::clone(&self.revocations));
+        SessionLife::new(Arc::clone(session.token()), module, revocations, Arc::clone(&self.ends))
     }
 
     /// Answers on one of its own paths.

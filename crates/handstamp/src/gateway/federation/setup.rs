@@ -21,6 +21,7 @@ use crate::audit::AuditLog;
 use crate::config::{self, Config};
 use crate::gateway::foundation::Stores;
 use crate::gateway::metadata::IssuerDocuments;
+use crate::gateway::session_life::SessionEnds;
 
 /// What all relying parties of a process share.
 pub(in crate::gateway) struct Shared<'s> {
@@ -28,6 +29,7 @@ pub(in crate::gateway) struct Shared<'s> {
     pub(in crate::gateway) keys: &'s Arc<KeyRing>,
     pub(in crate::gateway) stores: &'s Stores,
     pub(in crate::gateway) metrics: &'s Arc<Metrics>,
+    pub(in crate::gateway) ends: &'s Arc<SessionEnds>,
     pub(in crate::gateway) audit: &'s AuditLog,
     pub(in crate::gateway) documents: &'s IssuerDocuments,
 }
@@ -95,6 +97,7 @@ impl Federation {
             issuers,
             replays: Arc::clone(&shared.stores.replays),
             revocations: Arc::clone(shared.stores.revocations.list()),
+            ends: Arc::clone(shared.ends),
             challenge_mode: settings.challenge.mode,
             on_unreadable: settings.session.on_unreadable,
             reply_path: settings.reply_path.as_str().to_owned(),
