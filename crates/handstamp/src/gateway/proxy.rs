@@ -46,11 +46,12 @@ impl Proxy {
         }
     }
 
-    /// Takes a request in: from here on its body is bounded in size and time.
+    /// Takes a request in, with its wish for a WebSocket if it has one: from here on its body is bounded in size and time, and its
+    /// headers are those that pass.
     ///
     /// # Errors
     /// The request itself says that its body is too large.
-    pub(super) fn admit(&self, request: Request<Incoming>) -> Result<Request<Body>, Problem> {
+    pub(super) fn admit(&self, request: Request<Incoming>) -> Result<(Request<Body>, Option<Handshake>), Problem> {
         let length = request
             .headers()
             .get(CONTENT_LENGTH)
@@ -59,21 +60,23 @@ impl Proxy {
         if length.is_some_and(|length| length > self.max_body_size) {
             return Err(Problem::body_too_large(self.max_body_size));
         }
-        Ok(request.map(|body| Body::request(body, self.max_body_size, self.idle_timeout)))
+        let mut request = request.map(|body| Body::request(body, self.max_body_size, self.idle_timeout));
+        let handshake = Handshake::of(&mut request)?;
+        remove_hop_by_hop(request.headers_mut());
+        Ok((request, handshake))
     }
 
-    /// Passes a request on. What lasts, a WebSocket or a stream of events, asks for its `life` and ends with it.
+    /// Passes a request on that was taken in. What lasts, a WebSocket or a stream of events, asks for its `life` and ends with it.
     ///
     /// # Errors
     /// What to tell the client when there is no answer.
     pub(super) async fn forward(
         &self,
-        mut request: Request<Body>,
+        (mut request, handshake): (Request<Body>, Option<Handshake>),
         origin: &Origin,
         id: RequestId,
         life: impl FnOnce() -> Option<SessionLife>,
     ) -> Result<Response<Body>, Problem> {
-        let handshake = Handshake::of(&mut request)?;
         let certificate = origin.certificate.as_ref().filter(|_| self.pass_client_certificate);
         prepare_request(request.headers_mut(), origin, certificate);
         if self.host_header == HostHeader::Upstream {

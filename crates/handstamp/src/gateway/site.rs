@@ -183,7 +183,7 @@ impl Route {
         // The future of a request has room for its largest branch, and is moved into the connection: the rare ones lie elsewhere.
         match &self.target {
             Target::Application(proxy, access) => {
-                let mut request = proxy.admit(request)?;
+                let (mut request, handshake) = proxy.admit(request)?;
                 let guest = match access {
                     None => None,
                     Some(access) => match access.enter(&mut request, visit).await {
@@ -192,7 +192,7 @@ impl Route {
                     },
                 };
                 let life = || guest.as_ref().and_then(Guest::life);
-                let answer = proxy.forward(request, visit.origin, visit.id, life).await;
+                let answer = proxy.forward((request, handshake), visit.origin, visit.id, life).await;
                 match guest {
                     None => answer,
                     Some(guest) => Ok(guest.leave(answer, visit)),

@@ -14,6 +14,7 @@ mod formats;
 mod forward_auth;
 mod headers;
 mod home_realm;
+mod identity_headers;
 mod imported;
 mod limits;
 mod logout_notices;
