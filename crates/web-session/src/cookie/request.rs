@@ -32,17 +32,41 @@ impl<'h> RequestCookies<'h> {
 
     /// Names and values as sent.
     pub fn iter(self) -> impl Iterator<Item = (&'h [u8], &'h [u8])> {
+        self.lines().flat_map(|header| Pairs(header.as_bytes()))
+    }
+
+    fn lines(self) -> impl Iterator<Item = &'h HeaderValue> {
         let (headers, values) = match self.0 {
             Source::Headers(headers) => (Some(headers), &[][..]),
             Source::Values(values) => (None, values),
         };
-        let headers = headers.into_iter().flat_map(|headers| headers.get_all(COOKIE));
-        headers.chain(values).flat_map(|header| Pairs(header.as_bytes()))
+        headers.into_iter().flat_map(|headers| headers.get_all(COOKIE)).chain(values)
     }
 
     /// The values of all cookies with this name; names compare exactly.
     pub fn values(self, name: &str) -> impl Iterator<Item = &'h [u8]> {
         self.iter().filter(move |(sent, _)| *sent == name.as_bytes()).map(|(_, value)| value)
+    }
+
+    /// What there is besides the cookies with these names, as it was sent: what an application behind a proxy gets. Several
+    /// headers become one (RFC 9113 §8.2.3); empty when nothing is left.
+    pub fn without(self, is_own: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+        let mut rest = Vec::new();
+        for line in self.lines() {
+            let foreign = |pair: &&[u8]| !split_at_byte(b'=', pair).is_some_and(|(name, _)| is_own(name.trim_ascii()));
+            let mut separator: &[u8] = if rest.is_empty() { b"" } else { b"; " };
+            for pair in line.as_bytes().split(|byte| *byte == b';').filter(foreign) {
+                let is_first = separator != b";";
+                let pair = if is_first { pair.trim_ascii_start() } else { pair };
+                if is_first && pair.is_empty() {
+                    continue;
+                }
+                rest.extend_from_slice(separator);
+                rest.extend_from_slice(pair);
+                separator = b";";
+            }
+        }
+        rest
     }
 
     /// The value that was sent first under this name.
@@ -129,12 +153,45 @@ mod tests {
     }
 
     #[test]
+    fn what_is_left_without_some_is_as_it_was_sent() {
+        let rest = |lines: &[&str]| {
+            let rest = RequestCookies::new(&headers(lines)).without(|name| name == b"own" || name == b"own1");
+            String::from_utf8(rest).unwrap()
+        };
+        for (sent, left) in [
+            (
+                "messages=\"[\\\"a\\054 b\\\"]\"; own=x; naked; own1=y;b = 2 ;;c=\"\"",
+                "messages=\"[\\\"a\\054 b\\\"]\"; naked;b = 2 ;;c=\"\"",
+            ),
+            ("own=x; a=1", "a=1"),
+            ("a=1; own=x", "a=1"),
+            (" own = x ;a=1", "a=1"),
+            ("own=x; own1=y", ""),
+            ("own=x; ", ""),
+            ("a=1;", "a=1;"),
+            ("Own=x; own; xown=1; own2=2", "Own=x; own; xown=1; own2=2"),
+        ] {
+            assert_eq!(rest(&[sent]), left, "{sent}");
+        }
+        assert_eq!(rest(&["a=1; own=x", "own1=y", "b=\"2\";own=", "c"]), "a=1; b=\"2\"; c");
+    }
+
+    #[test]
     fn debug_shows_no_values() {
         let headers = headers(&["session=secret"]);
         assert_eq!(format!("{:?}", RequestCookies::new(&headers)), "[\"session\"]");
     }
 
     proptest! {
+        #[test]
+        fn cookies_that_go_leave_all_others_as_they_are(sent in "[ab=;\" ]{0,40}") {
+            let all = headers(&[&sent]);
+            let rest = RequestCookies::new(&all).without(|name| name == b"a");
+            let left = HeaderMap::from_iter([(COOKIE, HeaderValue::from_bytes(&rest).unwrap())]);
+            let others: Vec<_> = RequestCookies::new(&all).iter().filter(|(name, _)| *name != b"a").collect();
+            prop_assert_eq!(RequestCookies::new(&left).iter().collect::<Vec<_>>(), others);
+        }
+
         #[test]
         fn any_header_parses(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             if let Ok(value) = HeaderValue::from_bytes(&bytes) {

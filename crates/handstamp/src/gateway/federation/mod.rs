@@ -16,7 +16,7 @@ mod sign_out;
 use std::fmt;
 use std::sync::Arc;
 
-use bytes::BytesMut;
+use bytes::Bytes;
 use handstamp_keys::SystemRandom;
 use handstamp_session_token::{ReplayCache, RevocationList};
 use handstamp_web_session::cookie::RequestCookies;
@@ -187,18 +187,10 @@ impl Federation {
         };
     }
 
-    /// The cookies of others, in one line.
+    /// The cookies of others, in one line, as they were sent.
     fn foreign_cookies(&self, headers: &HeaderMap) -> Option<HeaderValue> {
-        let mut foreign = BytesMut::new();
-        for (name, value) in RequestCookies::new(headers).iter().filter(|(name, _)| !self.owns(name)) {
-            if !foreign.is_empty() {
-                foreign.extend_from_slice(b"; ");
-            }
-            foreign.extend_from_slice(name);
-            foreign.extend_from_slice(b"=");
-            foreign.extend_from_slice(value);
-        }
-        HeaderValue::from_maybe_shared(foreign.freeze()).ok().filter(|foreign| !foreign.is_empty())
+        let foreign = RequestCookies::new(headers).without(|name| self.owns(name));
+        HeaderValue::from_maybe_shared(Bytes::from(foreign)).ok().filter(|foreign| !foreign.is_empty())
     }
 
     /// Drops what an application tries to set under the names of session and sign-in.
