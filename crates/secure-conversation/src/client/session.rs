@@ -85,11 +85,12 @@ impl ClientSession {
         Ok(())
     }
 
-    /// Whether the key of a session that the service remembers is due: after 60 % of its life or `sessionKeyRenewalInterval`,
-    /// whichever comes first, or when the service said so.
+    /// Whether the key of a session that the service remembers is due: after a share of its life or `sessionKeyRenewalInterval`,
+    /// whichever comes first, or when the service said so. The share is `cookieRenewalThresholdPercentage` here too.
     pub(super) fn is_renewed(&self, settings: &LocalClientSettings, now: Timestamp) -> bool {
         let effective = self.current.lifetime.map_or(self.obtained, |lifetime| lifetime.created);
-        let of_life = self.current.lifetime.map(|lifetime| share(lifetime, 60));
+        let threshold = settings.cookie_renewal_threshold_percentage;
+        let of_life = self.current.lifetime.map(|lifetime| share(lifetime, threshold));
         let after = [of_life, settings.session_key_renewal_interval].into_iter().flatten().min();
         self.is_due || after.is_some_and(|after| effective.saturating_add(after) <= now)
     }

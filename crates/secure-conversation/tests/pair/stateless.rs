@@ -193,7 +193,7 @@ fn sc_43_without_a_receive_timeout_only_a_cancel_ends_an_active_session() {
 }
 
 #[test]
-fn sc_40_the_client_renews_at_three_fifths_of_the_key_or_its_own_interval() {
+fn sc_40_the_client_renews_after_a_share_of_the_key_or_its_own_interval() {
     let mut pair = patient(&binding());
     pair.works();
     pair.pass(hours(9).checked_sub(Duration::from_secs(1)).unwrap());
@@ -207,6 +207,13 @@ fn sc_40_the_client_renews_at_three_fifths_of_the_key_or_its_own_interval() {
     pair.pass(hours(2));
     assert_eq!(pair.client.due(pair.now), Some(TrustAction::Renew));
     binding.local_client.session_key_renewal_interval = None;
+    binding.local_client.cookie_renewal_threshold_percentage = 80;
+    let mut pair = patient(&binding);
+    pair.works();
+    pair.pass(hours(12).checked_sub(Duration::from_secs(1)).unwrap());
+    assert_eq!(pair.client.due(pair.now), None);
+    pair.pass(Duration::from_secs(1));
+    assert_eq!(pair.client.due(pair.now), Some(TrustAction::Renew), "80 % of 15 hours");
     binding.local_service.session_key_renewal_interval = None;
     let mut pair = patient(&binding);
     pair.works();

@@ -125,7 +125,8 @@ pub struct LocalClientSettings {
     pub reconnect_transport_on_failure: bool,
     /// How long the client's own messages are good. Default 5 minutes.
     pub timestamp_validity: Duration,
-    /// The share of its lifetime, in percent, after which a context that is a cookie is replaced. Default 60.
+    /// The share of its lifetime, in percent, after which a context that is a cookie is replaced, and the key of one that the
+    /// service remembers is renewed. Default 60.
     pub cookie_renewal_threshold_percentage: u8,
 }
 
