@@ -110,15 +110,11 @@ impl Error {
         }
     }
 
-    /// Whether it is about the protection of a message, which oracles are asked about. That a context is not known is no secret.
+    /// Whether it is about the protection of a message, which oracles are asked about.
     pub(crate) fn is_about_protection(&self) -> bool {
         match self {
-            Self::Security(
-                handstamp_ws_security::Error::UnknownContext { .. }
-                | handstamp_ws_security::Error::NotUnderstood { .. }
-                | handstamp_ws_security::Error::ReplayMemory(_),
-            ) => false,
-            Self::Security(_) | Self::Xml(_) | Self::Cookie(_) => true,
+            Self::Security(error) => is_about_protection(error),
+            Self::Xml(_) | Self::Cookie(_) => true,
             _ => false,
         }
     }
@@ -130,4 +126,18 @@ impl Error {
     pub(crate) fn trust(requirement: &'static str, element: &'static str, problem: &'static str) -> Self {
         Self::Trust { requirement, element, problem }
     }
+}
+
+/// [`Error::is_about_protection`]. That a context is not known is no secret, and that this end cannot do its part, because its
+/// memory of messages is full or does not answer, is no offence of the peer.
+pub(crate) fn is_about_protection(error: &handstamp_ws_security::Error) -> bool {
+    use handstamp_ws_security::Error as Security;
+    !matches!(
+        error,
+        Security::UnknownContext { .. }
+            | Security::NotUnderstood { .. }
+            | Security::ReplayCacheFull { .. }
+            | Security::ReplayMemory(_)
+            | Security::Configuration(_)
+    )
 }

@@ -203,7 +203,8 @@ impl StatelessContexts {
     }
 
     /// Counts a message that named the session and did not verify. After a few hundred the session is over: nobody asks an
-    /// oracle that often by mistake (SC 19.4).
+    /// oracle that often by mistake (SC 19.4). Good messages in between change nothing: the session's client sends them while
+    /// somebody else probes.
     pub(crate) fn failed(&self, identifier: &str) {
         let mut table = self.table();
         let Some(session) = table.sessions.get_mut(identifier) else { return };

@@ -5,7 +5,7 @@ use super::faults::{Head, access_denied, fault_message};
 use super::{Contexts, SecureConversationService, unknown_context};
 use crate::contexts::{Admission, StatefulContexts, StatelessContexts};
 use crate::contract::Operation;
-use crate::error::Error;
+use crate::error::{Error, is_about_protection};
 use crate::trust::{RequestSecurityToken, RequestSecurityTokenResponse, RequestType, TrustAction};
 use handstamp_keys::SecureRandom;
 use handstamp_session_token::SessionSecurityToken;
@@ -86,8 +86,7 @@ impl SecureConversationService {
         let opened = match receiver.open(document, &expected, now) {
             Ok(opened) => opened,
             Err(error) => {
-                let is_authentic = matches!(error, handstamp_ws_security::Error::NotUnderstood { .. });
-                if let Some(identifier) = head.first_context.as_ref().filter(|_| !is_authentic) {
+                if let Some(identifier) = head.first_context.as_ref().filter(|_| is_about_protection(&error)) {
                     contexts.failed(identifier);
                 }
                 let current = head.first_context.as_deref().and_then(|identifier| contexts.current_key(identifier));

@@ -6,9 +6,12 @@ use crate::support::{
 use handstamp_secure_conversation::{
     AddressLimits, Allowance, Answer, Error, Event, Exchange, Handled, Incoming, SecureConversationClient,
 };
+use handstamp_time::Timestamp;
 use handstamp_ws_security::soap::FaultCode;
-use handstamp_ws_security::{MessageSecurityVersion, SecurityBinding};
+use handstamp_ws_security::{Error as SecurityError, MessageSecurityVersion, ReplayCache, SecurityBinding};
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 fn both() -> [SecurityBinding; 2] {
@@ -138,6 +141,48 @@ fn sc_19_4_a_session_that_is_probed_hundreds_of_times_is_over() {
     }
     let request = pair.request("hello");
     assert_eq!(pair.deliver(request.envelope()).code(), sender(S05, "BadContextToken"));
+}
+
+/// A memory of messages that is full or does not answer refuses everybody; that is no probing.
+#[test]
+fn sc_19_4_what_this_end_cannot_remember_is_not_counted() {
+    let errors: [fn() -> SecurityError; 2] = [
+        || SecurityError::ReplayCacheFull { capacity: 1 },
+        || SecurityError::ReplayMemory("the store is away".to_owned()),
+    ];
+    for error in errors {
+        let memory = Arc::new(Forgetful { error, is_away: AtomicBool::new(false) });
+        let builder = service_builder(&both()[1]).address_limits(few(100, 3)).replay_cache(memory.clone());
+        let mut pair = Pair::of(builder.build().unwrap(), client(&both()[1]));
+        pair.works();
+        memory.is_away.store(true, Ordering::Relaxed);
+        for _ in 0..300 {
+            let request = pair.request("hello");
+            let Handled::Answer(Answer { fault: Some(fault), .. }) = from(&pair, &request, one()) else {
+                panic!("answered")
+            };
+            assert_eq!(fault.subcode.unwrap().local_name, "InvalidSecurity");
+        }
+        memory.is_away.store(false, Ordering::Relaxed);
+        let request = pair.request("hello");
+        assert!(matches!(from(&pair, &request, one()), Handled::Request(_)));
+    }
+}
+
+/// A memory of messages that is not always there.
+struct Forgetful {
+    error: fn() -> SecurityError,
+    is_away: AtomicBool,
+}
+
+impl ReplayCache for Forgetful {
+    fn contains(&self, _signature_value: &[u8], _now: Timestamp) -> bool {
+        false
+    }
+
+    fn add(&self, _signature_value: &[u8], _expires: Timestamp, _now: Timestamp) -> Result<(), SecurityError> {
+        if self.is_away.load(Ordering::Relaxed) { Err((self.error)()) } else { Ok(()) }
+    }
 }
 
 #[test]
