@@ -8,7 +8,9 @@ use handstamp_time::Timestamp;
 use handstamp_ws_security::addressing::unverified_header;
 use handstamp_ws_security::soap::{Envelope, Fault, FaultCode, QualifiedName, SecurityFault, SoapVersion};
 use handstamp_ws_security::token::SecurityContextToken;
-use handstamp_ws_security::{AddressingVersion, Body, Message, OutsideFault, RequestContext, Sender};
+use handstamp_ws_security::{
+    AddressingVersion, Body, HeaderBlock, Message, OutsideFault, ProtectionLevel, RequestContext, Sender,
+};
 use handstamp_xml::{Element, Writer, names};
 use std::net::IpAddr;
 
@@ -89,15 +91,24 @@ impl SecureConversationService {
         unsecured(head, fault.to_fault(), error).into()
     }
 
-    /// The header of HTTP and that of the message ask for different things (SC 1.3).
+    /// The header of HTTP and that of the message ask for different things (SC 1.3). WCF has a fault for it in addressing 1.0 only.
     pub(super) fn refuse_action_mismatch(&self, head: &Head) -> Handled {
+        let name = match head.addressing {
+            AddressingVersion::V10 => "ActionMismatch",
+            AddressingVersion::August2004 => "InvalidMessageInformationHeader",
+        };
         let fault = Fault {
             code: FaultCode::Sender,
-            subcode: Some(QualifiedName::new(head.addressing.namespace(), "InvalidAddressingHeader")),
+            subcode: Some(QualifiedName::new(head.addressing.namespace(), name)),
             reason: "The SOAP action specified on the message does not match the HTTP SOAP Action.".to_owned(),
         };
         let error = Error::trust("SC 1.3", "Action", "SOAPAction says another action than the message");
-        unsecured(head, fault, error).into()
+        let envelope = match head.addressing {
+            AddressingVersion::V10 => about_action(head, &fault),
+            AddressingVersion::August2004 => return unsecured(head, fault, error).into(),
+        };
+        let event = Event::Refused(error);
+        envelope.map(|envelope| Answer { envelope, soap: head.soap, fault: Some(fault), event }).into()
     }
 
     /// A fault in a reply that is protected like any other reply to this request.
@@ -146,6 +157,30 @@ pub(crate) fn fault_message(
     fault.write(soap, &mut writer);
     let message = Message::reply(soap, addressing, action.unwrap_or(addressing.fault_action()), relates_to);
     Ok(message.with_body(Body::canonical(writer.finish()?)))
+}
+
+/// A fault that nobody protected about the header `Action`, named in the details: those about headers SOAP 1.1 has in a header.
+fn about_action(head: &Head, fault: &Fault) -> Result<String, Error> {
+    let wsa = head.addressing.namespace();
+    let name_header = |writer: &mut Writer| {
+        writer.start("a", wsa, "ProblemHeaderQName").text("a:Action").end();
+    };
+    let mut body = Writer::new();
+    let mut headers = Vec::new();
+    match head.soap {
+        SoapVersion::Soap12 => fault.write_with_detail(head.soap, &mut body, name_header),
+        SoapVersion::Soap11 => {
+            fault.write(head.soap, &mut body);
+            let mut detail = Writer::new();
+            detail.start("a", wsa, "FaultDetail");
+            name_header(&mut detail);
+            detail.end();
+            headers.push(HeaderBlock::from_xml(detail.finish()?, ProtectionLevel::None)?);
+        }
+    }
+    let message = Message::reply(head.soap, head.addressing, head.addressing.fault_action(), head.message_id.clone());
+    let message = Message { headers, ..message.with_body(Body::canonical(body.finish()?)) };
+    Ok(message.to_unprotected()?)
 }
 
 /// A fault that nobody protected.

@@ -10,7 +10,7 @@ use handstamp_secure_conversation::{
     Authorization, ClaimsTransformation, Contract, Error, Handled, Incoming, Operation, Outcome,
 };
 use handstamp_time::Timestamp;
-use handstamp_ws_security::soap::{FaultCode, SoapVersion};
+use handstamp_ws_security::soap::{Envelope, Fault, FaultCode, QualifiedName, SoapVersion};
 use handstamp_ws_security::{
     AddressingVersion, Body, Expectation, Generation, HeaderBlock, KeyEntropyMode, MemoryReplayCache, Message,
     MessageSecurityVersion, Protected, ProtectionLevel, Receiver, SecurityBinding, Sender, UserNameCredential,
@@ -303,6 +303,42 @@ fn sc_04_a_soap_action_is_nothing_or_the_action() {
                 assert_eq!(answer.fault.unwrap().subcode.unwrap().namespace, names::WSA);
             }
             other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// The fault of WCF (SC 1.3): addressing 1.0 names the header, SOAP 1.1 in a header.
+#[test]
+fn sc_04_the_fault_about_another_soap_action_names_the_header() {
+    for soap in [SoapVersion::Soap11, SoapVersion::Soap12] {
+        for (addressing, subcode) in [
+            (AddressingVersion::V10, "ActionMismatch"),
+            (AddressingVersion::August2004, "InvalidMessageInformationHeader"),
+        ] {
+            let binding = stateful(user_name(MessageSecurityVersion::default()));
+            let client = client_builder(&binding).message_version(soap, addressing).build().unwrap();
+            let mut pair = Pair::of(service(&binding), client);
+            pair.establish().unwrap();
+            let exchange = pair.request("hello");
+            let incoming = Incoming::new(exchange.envelope()).with_soap_action(Some("urn:other"));
+            let Handled::Answer(answer) = pair.service.handle(incoming, pair.now, &pair.random) else {
+                panic!("answered")
+            };
+            let document = Document::parse(answer.envelope.as_bytes(), &ParseOptions::default()).unwrap();
+            let envelope = Envelope::of(&document).unwrap();
+            let fault = Fault::parse(envelope.body().children().next().unwrap()).unwrap();
+            assert_eq!(fault.subcode, Some(QualifiedName::new(addressing.namespace(), subcode)));
+            let blocks: Vec<_> = envelope.header_blocks().map(|block| block.local_name().to_owned()).collect();
+            let problem = document.root().descendants().find(|element| element.local_name() == "ProblemHeaderQName");
+            let Some(problem) = problem else {
+                assert_eq!(addressing, AddressingVersion::August2004);
+                continue;
+            };
+            assert_eq!((&*problem.text(), problem.namespace_of_prefix("a")), ("a:Action", Some(names::WSA)));
+            let is_in_header = problem.parent().unwrap().is(names::WSA, "FaultDetail");
+            assert_eq!(is_in_header, soap == SoapVersion::Soap11);
+            let with_detail = ["Action", "RelatesTo", "FaultDetail"];
+            assert_eq!(blocks, with_detail[..if is_in_header { 3 } else { 2 }]);
         }
     }
 }

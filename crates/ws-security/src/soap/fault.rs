@@ -148,6 +148,23 @@ impl Fault {
 
     /// Writes the `Fault` element, for the body of a message.
     pub fn write(&self, version: SoapVersion, writer: &mut Writer) {
+        self.start(version, writer);
+        writer.end();
+    }
+
+    /// The same with what `detail` writes as its details.
+    pub fn write_with_detail(&self, version: SoapVersion, writer: &mut Writer, detail: impl FnOnce(&mut Writer)) {
+        self.start(version, writer);
+        match version {
+            SoapVersion::Soap12 => writer.start("s", version.namespace(), "Detail"),
+            SoapVersion::Soap11 => writer.start("", "", "detail"),
+        };
+        detail(writer);
+        writer.end().end();
+    }
+
+    /// The `Fault` element up to its reason.
+    fn start(&self, version: SoapVersion, writer: &mut Writer) {
         let soap = version.namespace();
         writer.start("s", soap, "Fault");
         match version {
@@ -181,7 +198,6 @@ impl Fault {
                 writer.text(&self.reason).end();
             }
         }
-        writer.end();
     }
 
     /// A whole message without protection: headers `Action` and `RelatesTo` only, as WCF answers what it could not verify.
