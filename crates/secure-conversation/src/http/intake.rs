@@ -7,8 +7,9 @@ use bytes::Bytes;
 use futures_util::future::{BoxFuture, Either, select};
 use handstamp_ws_security::soap::SoapVersion;
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
+use std::borrow::Cow;
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::pin;
@@ -32,7 +33,7 @@ struct TimeLimit {
 
 /// A request that was read to its end.
 pub struct Posted {
-    headers: HeaderMap,
+    action: Option<String>,
     content: Bytes,
     is_protected: bool,
 }
@@ -78,7 +79,8 @@ impl Intake {
             tracing::info!(%status, "the content of a request was not read to its end");
             ending(status)
         })?;
-        Ok(Posted { headers: head.headers, content, is_protected: self.behind_tls })
+        let action = soap_action(&head.headers).map(Cow::into_owned);
+        Ok(Posted { action, content, is_protected: self.behind_tls })
     }
 
     /// All of it, or the status that says why not.
@@ -102,7 +104,7 @@ impl Intake {
 impl Posted {
     /// The message in it.
     pub(super) fn incoming(&self, address: Option<IpAddr>) -> Incoming<'_> {
-        let incoming = Incoming::borrowed(&self.content).with_soap_action(soap_action(&self.headers));
+        let incoming = Incoming::borrowed(&self.content).with_soap_action(self.action.as_deref());
         let incoming = incoming.from_address(address);
         if self.is_protected { incoming.over_protected_channel() } else { incoming }
     }

@@ -6,6 +6,7 @@
 
 mod endpoint;
 mod intake;
+mod parameter;
 mod session;
 mod soap_service;
 mod token_endpoint;
@@ -22,6 +23,7 @@ use handstamp_ws_security::soap::SoapVersion;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
+use std::borrow::Cow;
 use tower_service::Service;
 
 /// The largest answer, in bytes. The clients have limits of their own, which they can say more about.
@@ -68,14 +70,13 @@ fn media_type(soap: SoapVersion) -> &'static str {
     }
 }
 
-/// The action that HTTP names: the `SOAPAction` header of SOAP 1.1, or the `action` parameter of SOAP 1.2.
-fn soap_action(headers: &HeaderMap) -> Option<&str> {
-    let header = headers.get("SOAPAction").and_then(|value| value.to_str().ok());
-    header.or_else(|| {
-        let media_type = headers.get(CONTENT_TYPE)?.to_str().ok()?;
-        let mut parameters = media_type.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
-        parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("action")).map(|(_, value)| value.trim())
-    })
+/// The action that HTTP names, for [`Incoming::with_soap_action`](crate::Incoming::with_soap_action): the `SOAPAction` header of SOAP
+/// 1.1, or the `action` parameter of SOAP 1.2.
+pub fn soap_action(headers: &HeaderMap) -> Option<Cow<'_, str>> {
+    match headers.get("SOAPAction").and_then(|value| value.to_str().ok()) {
+        Some(header) => Some(Cow::Borrowed(header.trim().trim_matches('"'))),
+        None => parameter::of(headers.get(CONTENT_TYPE)?.to_str().ok()?, "action"),
+    }
 }
 
 #[cfg(test)]
@@ -88,9 +89,9 @@ mod tests {
         let headers = |name: &'static str, value: &'static str| {
             HeaderMap::from_iter([(http::HeaderName::from_static(name), HeaderValue::from_static(value))])
         };
-        assert_eq!(soap_action(&headers("soapaction", "\"urn:a\"")), Some("\"urn:a\""));
+        assert_eq!(soap_action(&headers("soapaction", "\"urn:a\"")).as_deref(), Some("urn:a"));
         let of_12 = headers("content-type", "application/soap+xml; charset=utf-8; Action=\"urn:b?c=d\"");
-        assert_eq!(soap_action(&of_12), Some("\"urn:b?c=d\""));
+        assert_eq!(soap_action(&of_12).as_deref(), Some("urn:b?c=d"));
         assert_eq!(soap_action(&headers("content-type", "text/xml")), None);
         assert_eq!(soap_action(&HeaderMap::new()), None);
     }
