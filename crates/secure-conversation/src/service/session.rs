@@ -236,11 +236,13 @@ impl SecureConversationService {
         now: Timestamp,
         random: &dyn SecureRandom,
     ) -> Handled {
-        if let Err(error) = self.check_cancel(opened, context) {
+        let request = match self.check_cancel(opened, context) {
+            Ok(request) => request,
             // WCF answers nothing (finding 12).
-            return Handled::Dropped(error);
-        }
-        let response = RequestSecurityTokenResponse::cancelled(self.generation);
+            Err(error) => return Handled::Dropped(error),
+        };
+        let cancelled = RequestSecurityTokenResponse::cancelled(self.generation);
+        let response = RequestSecurityTokenResponse { context: request.context, ..cancelled };
         let envelope = response.to_xml(self.outer.version.basic_security_profile).and_then(|body| {
             let message = Message::reply_to(opened, TrustAction::Cancel.response(self.generation))
                 .with_body(Body::canonical(body))
@@ -256,18 +258,19 @@ impl SecureConversationService {
         }
     }
 
-    fn check_cancel(&self, opened: &Unprotected, context: &ContextReference) -> Result<(), Error> {
+    /// The request in a Cancel. What it asks for is said by its action; its `RequestType` may not say anything else.
+    fn check_cancel(&self, opened: &Unprotected, context: &ContextReference) -> Result<RequestSecurityToken, Error> {
         let refused = |element, problem| Error::trust("SC 4.4", element, problem);
         let body = opened.body().ok_or_else(|| refused("Body", "it was not verified"))?;
         let content = body.children().next().ok_or_else(|| refused("Body", "it is empty"))?;
         let request = RequestSecurityToken::parse(content.element(), self.generation)?;
-        if request.request_type != Some(RequestType::Cancel) {
+        if request.request_type.is_some_and(|said| said != RequestType::Cancel) {
             return Err(refused("RequestType", "it is not that of the action"));
         }
         if request.cancel_target.as_ref() != Some(context) {
             return Err(refused("CancelTarget", "it is not the context that signed the request"));
         }
-        Ok(())
+        Ok(request)
     }
 
     /// SC 11.2, finding 18: told under the expired key when it may be renewed, else not at all.

@@ -4,7 +4,7 @@ use crate::support::{
     DNSE, Pair, S05, T05, VERSIONS, Wire, client, client_builder, deliver, hours, invalid_security, minutes, sender,
     service, service_builder, stateless, user_name,
 };
-use handstamp_secure_conversation::trust::{RequestSecurityToken, TrustAction};
+use handstamp_secure_conversation::trust::{RequestSecurityToken, RequestType, TrustAction};
 use handstamp_secure_conversation::{Error, Event, Outcome, SecureConversationClient};
 use handstamp_ws_security::soap::FaultCode;
 use handstamp_ws_security::token::ContextReference;
@@ -118,21 +118,48 @@ fn sc_42_a_cancel_of_another_context_is_not_answered() {
         String::new(),
     ];
     for body in requests {
-        let action = TrustAction::Cancel.request(Generation::February2005);
-        let message = handstamp_ws_security::Message::request(
-            handstamp_ws_security::soap::SoapVersion::Soap12,
-            AddressingVersion::V10,
-            action,
-            crate::support::ADDRESS,
-            "urn:uuid:1",
-        );
         let body = if body.is_empty() { Body::empty() } else { Body::from_xml(body).unwrap() };
-        let message = message.with_body(body).with_protection(ProtectionLevel::Sign);
-        let exchange = pair.client.send(message, pair.now, &pair.random).unwrap();
-        let wire = pair.deliver(exchange.envelope());
+        let wire = cancel(&mut pair, body);
         assert!(wire.envelope.is_none(), "{wire:?}");
     }
     pair.works();
+}
+
+/// As WCF does it: the action says what is asked.
+#[test]
+fn sc_42_a_cancel_need_not_say_twice_what_it_is_and_its_context_is_repeated() {
+    for (request_type, is_good) in [(None, true), (Some(RequestType::Cancel), true), (Some(RequestType::Renew), false)]
+    {
+        let mut pair = Pair::new(&binding());
+        pair.works();
+        let target = ContextReference {
+            generation: Generation::February2005,
+            identifier: pair.client.context_id().unwrap().to_owned(),
+            instance: None,
+        };
+        let request = RequestSecurityToken {
+            context: Some("uuid-7".to_owned()),
+            request_type,
+            ..RequestSecurityToken::cancel(Generation::February2005, target)
+        };
+        let wire = cancel(&mut pair, Body::from_xml(request.to_xml().unwrap()).unwrap());
+        assert_eq!(wire.envelope.is_some_and(|envelope| envelope.contains("Context=\"uuid-7\"")), is_good);
+        assert_eq!(pair.service.sessions(pair.now).is_empty(), is_good);
+    }
+}
+
+/// What the service makes of a Cancel with this body.
+fn cancel(pair: &mut Pair, body: Body) -> Wire {
+    let message = handstamp_ws_security::Message::request(
+        handstamp_ws_security::soap::SoapVersion::Soap12,
+        AddressingVersion::V10,
+        TrustAction::Cancel.request(Generation::February2005),
+        crate::support::ADDRESS,
+        "urn:uuid:1",
+    );
+    let message = message.with_body(body).with_protection(ProtectionLevel::Sign);
+    let exchange = pair.client.send(message, pair.now, &pair.random).unwrap();
+    pair.deliver(exchange.envelope())
 }
 
 #[test]
