@@ -74,8 +74,9 @@ pub(crate) struct KnownKeys {
 #[derive(Debug, Clone)]
 pub(crate) struct Admission {
     pub(crate) token: Arc<SessionSecurityToken>,
-    /// The key that the message is protected with.
+    /// The current key, which protects the answer (finding 16).
     pub(crate) key: Arc<SessionKey>,
+    /// Whether the key that protects the message has expired.
     pub(crate) is_expired: bool,
 }
 
@@ -149,23 +150,26 @@ impl StatelessContexts {
         Some(KnownKeys { keys })
     }
 
-    /// Lets a verified message in: the session is active from now on, and a renewed key that it used is the current one.
+    /// Lets a verified message in: the session is active from now on, and a renewed key that it used is the current one, unless
+    /// that key has expired meanwhile. None when the session or the key is gone by now.
     pub(crate) fn admit(&self, context: &ContextReference, now: Timestamp) -> Option<Admission> {
-        let mut table = self.table();
-        let was_pending = table.live(&context.identifier, &self.limits, now)?.last_message.is_none();
-        table.pending -= usize::from(was_pending);
+        let table = &mut *self.table();
+        let session = table.live(&context.identifier, &self.limits, now)?;
+        let key = session.key(context, now)?;
+        // By the service's clock, without skew (SC 11.2).
+        let is_expired = key.expires < now;
+        table.pending -= usize::from(session.last_message.is_none());
         let session = table.sessions.get_mut(context.identifier.as_str())?;
         session.last_message = Some(now);
-        let key = session.key(context, now)?;
-        if let Some(position) = session.pending.iter().position(|pending| Arc::ptr_eq(pending, &key)) {
-            // Those before it are too late now.
-            session.pending.drain(..=position);
-            let old = std::mem::replace(&mut session.current, Arc::clone(&key));
+        if !is_expired && session.pending.iter().any(|pending| Arc::ptr_eq(pending, &key)) {
+            // The others are never used: whoever has them obtained this one as well.
+            session.pending.clear();
+            let old = std::mem::replace(&mut session.current, key);
             session.previous = Some((old, now.saturating_add(self.limits.rollover_interval)));
             session.renewals += 1;
         }
-        // By the service's clock, without skew (SC 11.2).
-        Some(Admission { token: Arc::clone(&session.current.session), is_expired: key.expires < now, key })
+        let key = Arc::clone(&session.current);
+        Some(Admission { token: Arc::clone(&key.session), key, is_expired })
     }
 
     /// The key for a reply: the current one, which may be younger than the request's (finding 16).
@@ -349,5 +353,51 @@ impl SessionKeys for KnownKeys {
     fn by_reference(&self, context: &ContextReference, _now: Timestamp) -> Result<SymmetricKey, SessionKeyError> {
         let key = self.keys.iter().find(|key| key.context.context() == context);
         key.map(|key| key.context.key().clone()).ok_or(SessionKeyError::Unknown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use handstamp_claims::ClaimsPrincipal;
+    use handstamp_keys::DeterministicRandom;
+    use handstamp_ws_security::Generation;
+
+    fn context(instance: Option<&str>) -> ContextReference {
+        let generation = Generation::February2005;
+        ContextReference { generation, identifier: "urn:uuid:1".to_owned(), instance: instance.map(str::to_owned) }
+    }
+
+    fn key(instance: Option<&str>, now: Timestamp) -> SessionKey {
+        let key = SymmetricKey::from_bytes(&[7; 32]);
+        let principal = ClaimsPrincipal::new(Vec::new());
+        let session = SessionSecurityToken::builder(principal).key(key.clone()).valid_to(Timestamp::MAX);
+        let token = SecurityContextToken { id: Some("uuid-1".to_owned()), context: context(instance), cookie: None };
+        SessionKey {
+            context: ContextKey::new(token, key).unwrap(),
+            session: Arc::new(session.build(now, &DeterministicRandom::new(1)).unwrap()),
+            expires: Timestamp::MAX,
+        }
+    }
+
+    /// A message may be opened with a key that is gone when it is let in: another one was quicker with a younger key.
+    #[test]
+    fn sc_11_2_a_message_whose_key_has_gone_meanwhile_changes_nothing() {
+        let start: Timestamp = "2030-01-01T00:00:00Z".parse().unwrap();
+        let after = |seconds| start.saturating_add(Duration::from_secs(seconds));
+        let contexts = StatelessContexts::new(&LocalServiceSettings::default(), None, 10);
+        assert!(contexts.issue(Arc::default(), key(None, start), None));
+        contexts.admit(&context(None), start).unwrap();
+        for renewed in ["a", "b"] {
+            contexts.renew(&context(None), &[], key(Some(renewed), start), start).unwrap();
+        }
+        let known = contexts.keys("urn:uuid:1", after(1)).unwrap();
+        assert!(known.by_reference(&context(Some("a")), after(1)).is_ok());
+        let admission = contexts.admit(&context(Some("b")), after(1)).unwrap();
+        assert_eq!(admission.key.context.context(), &context(Some("b")));
+        assert!(contexts.admit(&context(Some("a")), after(2)).is_none());
+        let session = &contexts.list(after(2))[0];
+        assert_eq!((session.last_message, session.renewals, session.pending_keys), (Some(after(1)), 1, 0));
+        assert!(contexts.current_key("urn:uuid:1").is_some(), "the session goes on");
     }
 }

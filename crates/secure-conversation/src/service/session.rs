@@ -102,7 +102,13 @@ impl SecureConversationService {
             return self.refuse(head, SecurityFault::InvalidSecurity, not_in_a_session());
         };
         let Some(admission) = contexts.admit(&context, now) else {
-            return self.refuse(head, self.bad_context(), unknown_context(Some(&context.identifier)));
+            // Another message was quicker: with a younger key, after which the session goes on (finding 17), or with a Cancel.
+            let goes_on = contexts.current_key(&context.identifier).is_some();
+            let fault = match goes_on {
+                true => SecurityFault::BadContextToken { namespace: names::WSC_2005 },
+                false => self.bad_context(),
+            };
+            return self.refuse(head, fault, unknown_context(Some(&context.identifier)));
         };
         if cancels {
             return self.cancel(contexts, &opened, &context, &admission, head, now, random);
@@ -273,7 +279,7 @@ impl SecureConversationService {
         Ok(request)
     }
 
-    /// SC 11.2, finding 18: told under the expired key when it may be renewed, else not at all.
+    /// SC 11.2, finding 18: told under the current key, which mostly is the expired one, when it may be renewed, else not at all.
     fn refuse_expired_key(
         &self,
         opened: &Unprotected,

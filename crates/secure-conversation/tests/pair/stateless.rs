@@ -310,7 +310,7 @@ fn sc_11_2_a_client_accepts_the_old_key_in_replies_for_the_rollover_time() {
 }
 
 #[test]
-fn sc_39_five_renewed_keys_may_wait_and_the_first_that_is_used_drops_older_ones() {
+fn sc_39_five_renewed_keys_may_wait_and_the_first_that_is_used_drops_the_others() {
     let mut pair = patient(&binding());
     pair.works();
     let saved = pair.client.save().unwrap();
@@ -328,11 +328,11 @@ fn sc_39_five_renewed_keys_may_wait_and_the_first_that_is_used_drops_older_ones(
     let error = renew(&mut pair).unwrap_err();
     let Error::Fault { fault, is_authenticated: true } = error else { panic!("{error}") };
     assert_eq!(fault.subcode.unwrap().local_name, "InvalidRequest");
-    // The third is taken into use: the first and the second are dropped, the fourth and the fifth wait on.
+    // The third is taken into use: all others are dropped, as WCF drops them.
     pair.client.restore(&clients[2], pair.now).unwrap();
     pair.works();
-    assert_eq!(pair.service.sessions(pair.now)[0].pending_keys, 2);
-    for (number, good) in [(0, false), (1, false), (2, true), (4, true), (3, false), (2, true)] {
+    assert_eq!(pair.service.sessions(pair.now)[0].pending_keys, 0);
+    for (number, good) in [(0, false), (1, false), (3, false), (4, false), (2, true)] {
         pair.client.restore(&clients[number], pair.now).unwrap();
         let request = pair.request("hello");
         assert_eq!(pair.deliver(request.envelope()).fault.is_none(), good, "key {number}");
@@ -407,6 +407,23 @@ fn sc_41_an_expired_key_is_to_be_renewed() {
         pair.works();
         assert_eq!(pair.service.sessions(pair.now)[0].renewals, 1);
     }
+}
+
+/// An expired key is not taken into use: the current one goes on, and says that it is to be renewed (SC 11.2).
+#[test]
+fn sc_41_a_renewed_key_that_was_used_too_late_does_not_replace_the_current_one() {
+    let mut binding = binding();
+    binding.local_service.session_key_renewal_interval = Some(minutes(10));
+    let mut pair = patient(&binding);
+    pair.works();
+    pair.establish().unwrap();
+    pair.pass(minutes(10));
+    let late = pair.request("late");
+    pair.pass(Duration::from_secs(1));
+    let wire = pair.deliver(late.envelope());
+    assert_eq!(wire.code(), sender(S05, "RenewNeeded"));
+    assert!(!wire.envelope.unwrap().contains("Instance="), "the first key is current");
+    assert_eq!(pair.service.sessions(pair.now)[0].renewals, 0);
 }
 
 #[test]
