@@ -53,7 +53,7 @@ pub struct SecureConversationClient {
     credentials: Arc<Credentials>,
     replays: Arc<Replays>,
     negotiation: Option<Box<ClientNegotiation>>,
-    /// The context that it has made, which protects bootstraps.
+    /// The context that it has made, which protects one bootstrap.
     negotiated: Option<ClientSession>,
     session: Option<ClientSession>,
     state: State,
@@ -419,10 +419,6 @@ impl SecureConversationClient {
             // The service keeps no sessions, so this one is over all the same (SC §3).
             (self.state, self.session) = (State::Closed, None);
             return Ok(Outcome::Closed { was_cancelled: false });
-        }
-        if matches!(exchange.kind, Kind::Trust(TrustAction::Issue | TrustAction::Renew)) {
-            // It may be that the service has lost the negotiated context. The next try begins with a new one.
-            self.negotiated = None;
         }
         if exchange.kind == Kind::Request && fault.is_of_security_layer() {
             if self.settings.is_stateful {

@@ -15,11 +15,14 @@ use handstamp_ws_security::{Body, RequestContext};
 use handstamp_xml::Document;
 
 impl SecureConversationClient {
-    /// Whether a context has to be negotiated before a session can be asked for.
+    /// Whether a context has to be negotiated before a session can be asked for. A WCF service forgets it with the request that it
+    /// has protected, whatever became of that, so each is for one (SC §7).
     pub(super) fn has_to_negotiate(&self, now: Timestamp) -> bool {
         let settings = &self.settings.bootstrap.local_client;
-        let is_good =
-            |negotiated: &ClientSession| !negotiated.is_replaced(settings, now) && !negotiated.current.has_expired(now);
+        let is_good = |negotiated: &ClientSession| {
+            let is_old = negotiated.is_replaced(settings, now) || negotiated.current.has_expired(now);
+            negotiated.uses == 0 && !is_old
+        };
         self.settings.negotiates.is_some() && !self.negotiated.as_ref().is_some_and(is_good)
     }
 

@@ -134,13 +134,22 @@ fn sc_75_a_service_answers_in_the_spelling_of_the_client() {
 }
 
 #[test]
-fn sc_75_the_negotiated_context_is_used_again_until_it_is_old() {
+fn sc_75_the_negotiated_context_is_for_one_request_and_not_when_it_is_old() {
     let mut bootstrap = user_name();
     bootstrap.local_service.issued_cookie_lifetime = Some(minutes(15));
     let mut pair = pair(&stateless(bootstrap));
     pair.works();
+    let renewal = next(&mut pair);
+    assert!(renewal.is_negotiation(), "a WCF service has forgotten the one before");
+    pair.exchange(renewal).unwrap();
+    pair.establish().unwrap();
+    pair.works();
     pair.client.forget();
-    assert!(!next(&mut pair).is_negotiation());
+    // One that was negotiated and has protected nothing yet.
+    for _ in 0..2 {
+        let leg = next(&mut pair);
+        assert!(matches!(pair.exchange(leg), Ok(Outcome::Negotiating)));
+    }
     pair.pass(minutes(9));
     assert!(next(&mut pair).is_negotiation(), "60 % of its life are over");
     pair.client.forget();
