@@ -17,7 +17,10 @@ use handstamp_ws_security::{
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tower_service::Service;
@@ -37,8 +40,8 @@ static IDENTITY: LazyLock<SigningIdentity> = LazyLock::new(|| {
 struct Anybody;
 
 impl UserNameValidator for Anybody {
-    fn validate(&self, _name: &str, _password: &str, _now: Timestamp) -> Result<(), String> {
-        Ok(())
+    fn validate(&self, name: &str, _password: &str, _now: Timestamp) -> Result<(), String> {
+        if name == "nobody" { Err("nobody is not somebody".to_owned()) } else { Ok(()) }
     }
 }
 
@@ -249,6 +252,70 @@ async fn calls_that_start_together_share_one_session() {
             call.await.unwrap().unwrap();
         }
         assert_eq!(world.service.sessions(start()).len(), 1);
+    }
+}
+
+/// The statuses of another kind of server, and what a proxy before it says itself.
+#[derive(Clone)]
+struct OtherStatus<S> {
+    inner: S,
+    status: StatusCode,
+    page: Option<&'static str>,
+}
+
+impl<S> Service<Request<Full<Bytes>>> for OtherStatus<S>
+where
+    S: Service<Request<Full<Bytes>>, Response = Response<Full<Bytes>>>,
+    S::Future: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<Full<Bytes>>) -> Self::Future {
+        let (answer, status, page) = (self.inner.call(request), self.status, self.page);
+        Box::pin(async move {
+            let mut response = answer.await?;
+            if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
+                *response.status_mut() = status;
+                if let Some(page) = page {
+                    *response.body_mut() = Full::from(page);
+                }
+            }
+            Ok(response)
+        })
+    }
+}
+
+/// SOAP 1.2 over HTTP has 400 for a fault of the sender, and other peers than WCF keep to that.
+#[tokio::test]
+async fn sc_12_1_a_fault_is_read_whatever_status_it_comes_with() {
+    let world = world(false);
+    let session = |status, page, user: &str| {
+        let client = world.client(SoapVersion::Soap12).for_user(UserNameCredential::new(user, "secret"));
+        let http = OtherStatus { inner: world.http.clone(), status, page };
+        SecureSession::new(client, http).unwrap().with_clock(world.clock.clone(), world.random.clone())
+    };
+    let bad_request = session(StatusCode::BAD_REQUEST, None, "alice");
+    match bad_request.call("urn:fail", Body::empty()).await {
+        Err(CallError::Fault { fault, .. }) => assert_eq!(fault.reason, "as asked"),
+        other => panic!("{other:?}"),
+    }
+    match session(StatusCode::FORBIDDEN, None, "nobody").call("urn:echo", Body::empty()).await {
+        Err(CallError::Conversation(Error::Fault { fault, .. })) => {
+            assert_eq!(fault.subcode.unwrap().local_name, "FailedAuthentication");
+        }
+        other => panic!("{other:?}"),
+    }
+    let no_fault = "<s:Envelope xmlns:s='http://www.w3.org/2003/05/soap-envelope'><s:Body><a/></s:Body></s:Envelope>";
+    for page in ["", "<html/>", "not found", no_fault] {
+        let session = session(StatusCode::NOT_FOUND, Some(page), "nobody");
+        let called = session.call("urn:echo", Body::empty()).await;
+        assert!(matches!(called, Err(CallError::Status(StatusCode::NOT_FOUND))), "{page}: {called:?}");
     }
 }
 

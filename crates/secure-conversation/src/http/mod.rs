@@ -19,7 +19,8 @@ pub use token_endpoint::{TokenAuthority, TokenDecision, TokenEndpoint};
 pub use token_source::TokenSource;
 
 use bytes::Bytes;
-use handstamp_ws_security::soap::SoapVersion;
+use handstamp_ws_security::soap::{Envelope, SoapVersion};
+use handstamp_xml::{Document, Element, ParseOptions};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -55,11 +56,20 @@ where
     let response = http.call(request).await.map_err(|error| failed(error.into()))?;
     let status = response.status();
     let answer = Limited::new(response.into_body(), MAX_ANSWER).collect().await.map_err(failed)?.to_bytes();
-    // A fault comes with 500 in both versions of SOAP.
-    if answer.is_empty() || !matches!(status, StatusCode::OK | StatusCode::INTERNAL_SERVER_ERROR) {
+    // A fault comes with 500 in both versions of SOAP; from others than WCF one of the sender comes with 400 in SOAP 1.2.
+    let is_usual = matches!(status, StatusCode::OK | StatusCode::INTERNAL_SERVER_ERROR);
+    if answer.is_empty() || !(is_usual || may_be_fault(&answer)) {
         return Err(CallError::Status(status));
     }
     Ok(answer)
+}
+
+/// Whether it is a SOAP message with a fault, or with a security header: what that protects only who opens it can tell.
+fn may_be_fault(answer: &[u8]) -> bool {
+    let Ok(document) = Document::parse(answer, &ParseOptions::default()) else { return false };
+    let Ok(envelope) = Envelope::of(&document) else { return false };
+    let is_fault = |content: Element<'_>| content.is(envelope.version().namespace(), "Fault");
+    envelope.body().children().next().is_some_and(is_fault) || !matches!(envelope.security_header(), Ok(None))
 }
 
 /// The media type of an envelope.
