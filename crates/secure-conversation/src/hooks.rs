@@ -53,7 +53,8 @@ pub trait Authorization: Send + Sync {
 
 /// Validates tokens of token services, and says who holds them.
 pub trait IssuedTokens: IssuedTokenValidator {
-    /// The identity that an assertion describes. It was validated before.
+    /// The identity that an assertion describes. It was validated before, and the message that shows it was verified: this is asked
+    /// once for each.
     ///
     /// Whoever renews the key of a session is the same caller when the name identifiers are the same, with their issuer, or in an
     /// identity without any the names. Claims of which `LOCAL AUTHORITY` is the issuer do not count for that: an identity that has no

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::hooks::IssuedTokens;
 use handstamp_claims::ClaimsIdentity;
-use handstamp_saml::{AcceptedToken, ConfirmationKey, SamlTokenHandler, Version};
+use handstamp_saml::{AcceptedToken, ConfirmationKey, ReplayEntry, SamlTokenHandler, Version};
 use handstamp_time::Timestamp;
 use handstamp_ws_security::{
     IssuedKeyType, IssuedTokenParameters, IssuedTokenValidator, ProofKey, ReplayCache, SecurityBinding,
@@ -43,6 +43,9 @@ impl SamlTokens {
     }
 
     /// Accepts a bearer assertion once. Clients then need a new one for each session and renewal.
+    ///
+    /// It counts when its [identity](IssuedTokens::identity) is asked for, which is after the message around it was verified: a
+    /// copy of the message that was tampered with does not use it up.
     #[must_use]
     pub fn refusing_repeated_bearers(mut self, seen: Arc<dyn ReplayCache>) -> Self {
         self.seen = Some(seen);
@@ -76,16 +79,14 @@ impl SamlTokens {
         }
     }
 
-    fn check_first_use(&self, token: &AcceptedToken, now: Timestamp) -> Result<(), String> {
-        let Some(seen) = &self.seen else { return Ok(()) };
+    /// What a bearer assertion is remembered by, and where, if it is to be accepted once.
+    fn use_of(&self, token: &AcceptedToken, now: Timestamp) -> Result<Option<(&dyn ReplayCache, ReplayEntry)>, String> {
+        let Some(seen) = &self.seen else { return Ok(None) };
         // Its own settings: the handler does not look for replays.
         let mut settings = self.handler.validation().clone();
         settings.detect_replay = true;
         let entry = token.assertion.replay_entry(now, &token.issuer, &settings).map_err(text)?;
-        match entry {
-            Some(entry) => seen.add(entry.key.as_bytes(), entry.expires_at, now).map_err(text),
-            None => Ok(()),
-        }
+        Ok(entry.map(|entry| (seen.as_ref(), entry)))
     }
 }
 
@@ -94,7 +95,9 @@ impl IssuedTokenValidator for SamlTokens {
         let token = self.handler.accept(assertion, None, now).map_err(text)?;
         let key = self.handler.confirmation_key(&token).map_err(text)?;
         self.check(&token, &key)?;
-        self.check_first_use(&token, now)?;
+        if self.use_of(&token, now)?.is_some_and(|(seen, entry)| seen.contains(entry.key.as_bytes(), now)) {
+            return Err(handstamp_ws_security::Error::Replayed.to_string());
+        }
         Ok(match key {
             ConfirmationKey::Symmetric(key) => ProofKey::Symmetric(key),
             ConfirmationKey::Certificate(certificate) => ProofKey::Certificate(certificate),
@@ -106,7 +109,12 @@ impl IssuedTokenValidator for SamlTokens {
 
 impl IssuedTokens for SamlTokens {
     fn identity(&self, assertion: Element<'_>, now: Timestamp) -> Result<ClaimsIdentity, String> {
-        Ok(self.handler.accept(assertion, None, now).map_err(text)?.identity)
+        let token = self.handler.accept(assertion, None, now).map_err(text)?;
+        // Of several messages with one assertion that are verified at once, one succeeds.
+        if let Some((seen, entry)) = self.use_of(&token, now)? {
+            seen.add(entry.key.as_bytes(), entry.expires_at, now).map_err(text)?;
+        }
+        Ok(token.identity)
     }
 }
 

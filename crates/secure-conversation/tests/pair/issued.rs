@@ -326,6 +326,27 @@ fn sm_38_a_bearer_is_admitted_once_where_that_is_wanted() {
     }
 }
 
+/// A message that was tampered with, and that anybody on the line can deliver first, does not use up the bearer in it.
+#[test]
+fn sm_38_a_bearer_counts_when_its_message_was_verified() {
+    let version = MessageSecurityVersion::default();
+    let bearer = IssuedKeyType::Bearer;
+    let binding = stateful(SecurityBinding::issued_token_for_certificate(version, parameters(bearer)).unwrap());
+    let mut pair = pair(&binding, &Said { key_type: bearer, ..Said::default() });
+    let seen = Arc::new(MemoryReplayCache::new(100));
+    let tokens = tokens(&binding).refusing_repeated_bearers(seen);
+    pair.service = service_builder(&binding).issued_tokens(Arc::new(tokens)).build().unwrap();
+    let exchange = pair.client.establish(pair.now, &pair.random).unwrap();
+    let (before, body) = exchange.envelope().split_once("<s:Body").unwrap();
+    let tampered = format!("{before}<s:Body{}", body.replacen("CipherValue>", "CipherValue>AAAA", 1));
+    assert_eq!(pair.deliver(&tampered).code().2, "InvalidSecurity");
+    pair.exchange(exchange).unwrap();
+    pair.works();
+    pair.client.forget();
+    let second = pair.client.establish(pair.now, &pair.random).unwrap();
+    assert_eq!(pair.deliver(second.envelope()).code(), sender(names::WSSE, "FailedAuthentication"));
+}
+
 #[test]
 fn sc_14_8_the_token_has_to_be_what_the_parameters_ask_for() {
     let version = MessageSecurityVersion::default();
