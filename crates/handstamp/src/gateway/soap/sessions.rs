@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use handstamp_keys::{DigestAlgorithm, HmacKey, SecureRandom as _, SystemRandom};
 use handstamp_secure_conversation::trust::TrustAction;
@@ -11,7 +11,7 @@ use handstamp_secure_conversation::{
     Error as SessionError, Exchange, Outcome, SecureConversationClient, SecureConversationClientBuilder, SessionSender,
 };
 use handstamp_session_token::UniqueId;
-use handstamp_time::{Clock as _, SystemClock};
+use handstamp_time::{Clock as _, SystemClock, Timestamp};
 use handstamp_ws_security::soap::SoapVersion;
 use handstamp_ws_security::{HeaderBlock, Message, Unprotected};
 use handstamp_xml::binary;
@@ -84,6 +84,14 @@ pub(super) struct Session {
     format: wire::Format,
     /// Held by whoever obtains a session or renews its key, so that one does it for all.
     establishing: Arc<tokio::sync::Mutex<()>>,
+    doubts: Mutex<Doubts>,
+}
+
+/// How often a session was given up on the word of a fault that anybody can have made.
+#[derive(Default)]
+struct Doubts {
+    /// When as many as ever may be given up again.
+    whole_at: Option<Timestamp>,
 }
 
 /// What a call goes by.
@@ -240,6 +248,7 @@ impl InitiateSessions {
             tokens: self.tokens.as_ref().map(|tokens| tokens.source(caller)).transpose()?,
             format: self.terms.encoding.into(),
             establishing: Arc::default(),
+            doubts: Mutex::default(),
         })
     }
 
@@ -318,8 +327,7 @@ impl Session {
             Err(CallError::Session(SessionError::RenewNeeded)) => {
                 self.establish(call).await?;
             }
-            Err(CallError::Session(error)) if is_lost(&error) => {
-                self.lose(&sender);
+            Err(CallError::Session(error)) if self.gives_up(&sender, &error) && is_lost(&error) => {
                 if !repeats {
                     return Err(CallError::Lost(error));
                 }
@@ -361,10 +369,7 @@ impl Session {
         let outcome = self.take_streamed(exchange, answer, call).await;
         outcome.map_err(|error| match error {
             CallError::Session(error @ SessionError::RenewNeeded) => CallError::Lost(error),
-            CallError::Session(error) if is_lost(&error) => {
-                self.lose(&sender);
-                CallError::Lost(error)
-            }
+            CallError::Session(error) if self.gives_up(&sender, &error) && is_lost(&error) => CallError::Lost(error),
             error => error,
         })
     }
@@ -496,12 +501,24 @@ impl Session {
         Ok((sender.send(message, now, &SystemRandom)?, sender))
     }
 
-    /// The service does not know the session; whoever asks next obtains one. Somebody may have, meanwhile, or a younger key.
-    fn lose(&self, sender: &SessionSender) {
+    /// Whether an answer is the end of the session that it came in; whoever asks next obtains one, unless somebody has meanwhile.
+    ///
+    /// The service may have lost the session, or the keys of its cookies (finding 2). Anybody on the line can say so, so it is
+    /// believed now and then only, and the session of a cookie goes on otherwise (SC 12.4, 19.10).
+    fn gives_up(&self, sender: &SessionSender, error: &SessionError) -> bool {
+        if !is_lost(error) && !says(error, "InvalidSecurity") {
+            return false;
+        }
         let mut client = self.client();
-        if client.is_in_use(sender) || !client.has_session() {
+        if client.is_in_use(sender) {
+            let mut doubts = self.doubts.lock().unwrap_or_else(PoisonError::into_inner);
+            if !doubts.take(SystemClock.now()) {
+                tracing::warn!(%error, "the session goes on: too many were given up for such faults");
+                return false;
+            }
             client.forget();
         }
+        true
     }
 
     async fn exchange(&self, mut exchange: Exchange, call: Call<'_>) -> Result<Option<Outcome>, CallError> {
@@ -552,11 +569,32 @@ impl Session {
     }
 }
 
-/// Whether the service says that it does not know the session. That a message was not well protected says nothing of the kind.
+/// Whether the service says that it does not know the session. That a message was not well protected need not be for want of one.
 fn is_lost(error: &SessionError) -> bool {
+    says(error, "BadContextToken")
+}
+
+/// Whether an answer is a fault of this name that nobody protected.
+fn says(error: &SessionError, name: &str) -> bool {
     let SessionError::Fault { fault, is_authenticated: false } = error else { return false };
-    fault.is_of_security_layer()
-        && fault.subcode.as_ref().is_some_and(|subcode| subcode.local_name == "BadContextToken")
+    fault.is_of_security_layer() && fault.subcode.as_ref().is_some_and(|subcode| subcode.local_name == name)
+}
+
+impl Doubts {
+    /// How many sessions are given up one after the other.
+    const BURST: u32 = 10;
+    /// After how long it may be one more.
+    const INTERVAL: Duration = Duration::from_secs(10);
+
+    /// Gives a session up. False when there were too many.
+    fn take(&mut self, now: Timestamp) -> bool {
+        let whole_at = self.whole_at.unwrap_or(now).max(now).saturating_add(Self::INTERVAL);
+        let is_granted = whole_at.saturating_duration_since(now) <= Self::INTERVAL * Self::BURST;
+        if is_granted {
+            self.whole_at = Some(whole_at);
+        }
+        is_granted
+    }
 }
 
 /// The password in a file that is its owner's alone.

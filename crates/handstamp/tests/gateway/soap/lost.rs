@@ -18,8 +18,7 @@ use crate::support::{Application, Running, exchange, status};
 
 /// A service that demands sessions, and the gateway that begins them.
 struct World {
-    /// Holds the files.
-    _setting: Setting,
+    setting: Setting,
     service: Arc<Service>,
     plain: Running,
     /// Holds the service's address.
@@ -59,7 +58,7 @@ impl World {
         let serving = Arc::clone(&service);
         let listening = Application::answering(move |request| serving.answer(request)).await;
         let plain = setting.initiate(&format!("http://{}/ledger", listening.address), AS_ADA).await;
-        Self { _setting: setting, service, plain, _listening: listening }
+        Self { setting, service, plain, _listening: listening }
     }
 
     async fn call(&self) -> String {
@@ -74,6 +73,11 @@ impl World {
 
     fn issued(&self) -> usize {
         self.service.issued.load(Ordering::Relaxed)
+    }
+
+    /// The service is another, with other keys.
+    fn restart(&self) {
+        *self.service.sessions.lock().expect("no panic") = sessions(&self.setting);
     }
 }
 
@@ -103,6 +107,12 @@ impl Service {
                     std::thread::sleep(Duration::from_millis(10));
                 }
                 let fault = SecurityFault::BadContextToken { namespace: names::WSC_2005 }.to_fault();
+                let relates_to = request.message().message_id();
+                let message = fault.to_message(SoapVersion::Soap12, AddressingVersion::V10, relates_to.as_deref());
+                (500, message.expect("a message"))
+            }
+            Handled::Request(request) if request.action().ends_with("Refused") => {
+                let fault = SecurityFault::InvalidSecurity.to_fault();
                 let relates_to = request.message().message_id();
                 let message = fault.to_message(SoapVersion::Soap12, AddressingVersion::V10, relates_to.as_deref());
                 (500, message.expect("a message"))
@@ -160,4 +170,30 @@ async fn sc_11_2_a_fault_about_an_old_key_leaves_the_session_alone() {
     assert!(answer.contains("HST-SOAP-LOST"), "{answer}");
     world.works().await;
     assert_eq!(world.issued(), 1, "finding 17: only that call fails");
+}
+
+/// The fault is that of finding 2. It may be about the message, so that is not sent again.
+#[tokio::test]
+async fn sc_12_4_a_service_with_other_keys_is_asked_for_another_session() {
+    let world = World::new("requireSecurityContextCancellation=\"false\"", "").await;
+    for issued in 1..4 {
+        world.works().await;
+        world.works().await;
+        assert_eq!(world.issued(), issued);
+        world.restart();
+        let answer = world.call().await;
+        assert!(answer.contains("HST-SOAP-CALL"), "{issued}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn sc_19_10_a_fault_that_anybody_can_make_replaces_a_session_now_and_then_only() {
+    let world = World::new("requireSecurityContextCancellation=\"false\"", "").await;
+    for _ in 0..40 {
+        let answer = world.plain.exchange(request(SOAP_12, "Refused", "")).await;
+        assert!(answer.contains("HST-SOAP-CALL"), "{answer}");
+    }
+    world.works().await;
+    let issued = world.issued();
+    assert!((2..30).contains(&issued), "{issued} sessions");
 }
