@@ -62,6 +62,9 @@ pub(crate) struct InitiateSessions {
 /// Steps on the way to a session, at most: where the bootstrap negotiates it takes several.
 const MOST_STEPS: usize = 16;
 
+/// How long no replacement ahead of time is tried after one that failed.
+const PAUSE: Duration = Duration::from_secs(5);
+
 /// What sessions stand on: while it stays the same, they go on.
 #[derive(PartialEq)]
 struct Basis {
@@ -82,8 +85,9 @@ pub(super) struct Session {
     tokens: Option<TokenSource>,
     soap: SoapVersion,
     format: wire::Format,
-    /// Held by whoever obtains a session or renews its key, so that one does it for all.
-    establishing: Arc<tokio::sync::Mutex<()>>,
+    /// Held by whoever obtains a session or renews its key, so that one does it for all. After a failure ahead of time it says when
+    /// that may be tried again.
+    establishing: Arc<tokio::sync::Mutex<Option<Instant>>>,
     doubts: Mutex<Doubts>,
 }
 
@@ -425,18 +429,21 @@ impl Session {
             (false, _) => Ok(()),
             (true, false) => self.establish(call).await,
             (true, true) => {
-                if let Ok(turn) = Arc::clone(&self.establishing).try_lock_owned() {
+                if let Ok(mut pause) = Arc::clone(&self.establishing).try_lock_owned()
+                    && pause.is_none_or(|until| until <= Instant::now())
+                {
                     let (session, way, metrics) = (Arc::clone(self), Arc::clone(call.way), Arc::clone(call.metrics));
                     let (client, trace) = (call.client, call.trace.cloned());
                     tokio::spawn(async move {
                         let call = Call { way: &way, client, trace: trace.as_ref(), metrics: &metrics };
-                        if let Err(error) = session.obtain(call).await {
+                        let failed = session.obtain(call).await.err();
+                        *pause = failed.map(|error| {
                             tracing::warn!(
                                 ?error,
                                 "the session could not be replaced ahead of time; the old one goes on"
                             );
-                        }
-                        drop(turn);
+                            Instant::now() + PAUSE
+                        });
                     });
                 }
                 Ok(())
@@ -447,7 +454,12 @@ impl Session {
     /// Obtains a session or a younger key, unless somebody else did it meanwhile.
     async fn establish(&self, call: Call<'_>) -> Result<(), CallError> {
         let _turn = self.establishing.lock().await;
-        self.obtain(call).await
+        let obtained = self.obtain(call).await;
+        if let Err(CallError::Refused(SessionError::Fault { .. })) = &obtained {
+            // It was needed: a key that cannot be renewed is of a session that is over.
+            self.client().forget();
+        }
+        obtained
     }
 
     async fn obtain(&self, call: Call<'_>) -> Result<(), CallError> {
@@ -480,11 +492,6 @@ impl Session {
                 Err(CallError::Session(error)) => {
                     if let Some(tokens) = &self.tokens {
                         tokens.forget();
-                    }
-                    // A key that cannot be renewed is of a session that is over.
-                    let mut client = self.client();
-                    if matches!(error, SessionError::Fault { .. }) && client.due(SystemClock.now()).is_some() {
-                        client.forget();
                     }
                     return Err(CallError::Refused(error));
                 }

@@ -21,8 +21,7 @@ struct World {
     setting: Setting,
     service: Arc<Service>,
     plain: Running,
-    /// Holds the service's address.
-    _listening: Application,
+    listening: Application,
 }
 
 /// The service's end, which a test meddles with.
@@ -33,6 +32,8 @@ struct Service {
     is_renewed: AtomicBool,
     /// Whether there is a message that is answered after that.
     is_late: AtomicBool,
+    /// Whether nothing is issued or renewed.
+    is_busy: AtomicBool,
 }
 
 impl World {
@@ -54,11 +55,12 @@ impl World {
             issued: AtomicUsize::new(0),
             is_renewed: AtomicBool::new(false),
             is_late: AtomicBool::new(false),
+            is_busy: AtomicBool::new(false),
         });
         let serving = Arc::clone(&service);
         let listening = Application::answering(move |request| serving.answer(request)).await;
         let plain = setting.initiate(&format!("http://{}/ledger", listening.address), AS_ADA).await;
-        Self { setting, service, plain, _listening: listening }
+        Self { setting, service, plain, listening }
     }
 
     async fn call(&self) -> String {
@@ -98,6 +100,9 @@ fn sessions(setting: &Setting) -> Arc<SecureConversationService> {
 
 impl Service {
     fn answer(&self, request: &Request<bytes::Bytes>) -> Response<String> {
+        if self.is_busy.load(Ordering::Relaxed) && is_for_a_token(request) {
+            return response(500, unsecured(SecurityFault::ServerTooBusy, None));
+        }
         let service = Arc::clone(&self.sessions.lock().expect("no panic"));
         let now = SystemClock.now();
         let (status, envelope) = match service.handle(Incoming::borrowed(request.body()), now, &SystemRandom) {
@@ -106,16 +111,11 @@ impl Service {
                 while !self.is_renewed.load(Ordering::Relaxed) {
                     std::thread::sleep(Duration::from_millis(10));
                 }
-                let fault = SecurityFault::BadContextToken { namespace: names::WSC_2005 }.to_fault();
-                let relates_to = request.message().message_id();
-                let message = fault.to_message(SoapVersion::Soap12, AddressingVersion::V10, relates_to.as_deref());
-                (500, message.expect("a message"))
+                let fault = SecurityFault::BadContextToken { namespace: names::WSC_2005 };
+                (500, unsecured(fault, request.message().message_id().as_deref()))
             }
             Handled::Request(request) if request.action().ends_with("Refused") => {
-                let fault = SecurityFault::InvalidSecurity.to_fault();
-                let relates_to = request.message().message_id();
-                let message = fault.to_message(SoapVersion::Soap12, AddressingVersion::V10, relates_to.as_deref());
-                (500, message.expect("a message"))
+                (500, unsecured(SecurityFault::InvalidSecurity, request.message().message_id().as_deref()))
             }
             Handled::Request(request) => {
                 let body = Body::from_xml("<BalanceResponse xmlns=\"urn:ledger\">42</BalanceResponse>").expect("XML");
@@ -132,9 +132,22 @@ impl Service {
             }
             other => panic!("{other:?}"),
         };
-        let response = Response::builder().status(status).header("content-type", "application/soap+xml; charset=utf-8");
-        response.body(envelope).expect("a response")
+        response(status, envelope)
     }
+}
+
+fn unsecured(fault: SecurityFault, relates_to: Option<&str>) -> String {
+    let fault = fault.to_fault();
+    fault.to_message(SoapVersion::Soap12, AddressingVersion::V10, relates_to).expect("a message")
+}
+
+fn response(status: u16, envelope: String) -> Response<String> {
+    let response = Response::builder().status(status).header("content-type", "application/soap+xml; charset=utf-8");
+    response.body(envelope).expect("a response")
+}
+
+fn is_for_a_token(request: &Request<bytes::Bytes>) -> bool {
+    request.headers()["content-type"].to_str().expect("text").contains("/RST/SCT")
 }
 
 /// Finding 19: WCF refuses to send then, and the application opens another channel.
@@ -196,4 +209,31 @@ async fn sc_19_10_a_fault_that_anybody_can_make_replaces_a_session_now_and_then_
     world.works().await;
     let issued = world.issued();
     assert!((2..30).contains(&issued), "{issued} sessions");
+}
+
+/// What is due at once is replaced beside the calls, which do not need it.
+#[tokio::test]
+async fn sc_12_4_a_session_goes_on_while_its_replacement_is_refused() {
+    for (attributes, settings) in [
+        (
+            "requireSecurityContextCancellation=\"false\"",
+            "<localClientSettings cookieRenewalThresholdPercentage=\"0\"/>",
+        ),
+        (
+            "requireSecurityContextCancellation=\"true\"",
+            "<localClientSettings sessionKeyRenewalInterval=\"00:00:00.001\" sessionKeyRolloverInterval=\"00:00:00.001\"/>",
+        ),
+    ] {
+        let world = World::new(attributes, settings).await;
+        world.works().await;
+        let issued = world.issued();
+        world.service.is_busy.store(true, Ordering::Relaxed);
+        for _ in 0..10 {
+            world.works().await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(world.issued(), issued);
+        let asked = world.listening.received().iter().filter(|request| is_for_a_token(request)).count();
+        assert!((issued..issued + 8).contains(&asked), "{asked} requests for a session, not one with each call");
+    }
 }
