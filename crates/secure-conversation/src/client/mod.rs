@@ -292,6 +292,11 @@ impl SecureConversationClient {
         self.session.is_some() && self.state == State::Open
     }
 
+    /// Whether messages share a session: with `cacheCookies="false"` each wants a cookie of its own (SC 12.4).
+    pub fn shares_session(&self) -> bool {
+        !self.settings.is_stateful || self.settings.outer.local_client.cache_cookies
+    }
+
     /// The context id of the session.
     pub fn context_id(&self) -> Option<&str> {
         self.session.as_ref().map(|session| session.current.context.context().identifier.as_str())

@@ -323,8 +323,7 @@ impl Session {
         call: Call<'_>,
         repeats: bool,
     ) -> Result<Option<Outcome>, CallError> {
-        self.be_ready(call).await?;
-        let (exchange, sender) = self.make(&message)?;
+        let (exchange, sender) = self.prepare(&message, call).await?;
         call.metrics.seen.note(&sender.context_id());
         call.metrics.messages.add();
         match self.exchange(exchange, call).await {
@@ -336,7 +335,6 @@ impl Session {
                     return Err(CallError::Lost(error));
                 }
                 tracing::info!(%error, "the service lost the session; a new one is obtained and the message sent again");
-                self.be_ready(call).await?;
             }
             outcome => return outcome,
         }
@@ -344,7 +342,7 @@ impl Session {
         if again.message_id.is_some() {
             again.message_id = Some(UniqueId::generate(&SystemRandom).map_err(SessionError::from)?.to_string());
         }
-        let (exchange, _) = self.make(&again)?;
+        let (exchange, _) = self.prepare(&again, call).await?;
         self.exchange(exchange, call).await
     }
 
@@ -358,8 +356,7 @@ impl Session {
         (body, length): (MessageHead, Option<u64>),
         call: Call<'_>,
     ) -> Result<Streamed, CallError> {
-        self.be_ready(call).await?;
-        let (mut exchange, sender) = self.make(&message)?;
+        let (mut exchange, sender) = self.prepare(&message, call).await?;
         call.metrics.seen.note(&sender.context_id());
         call.metrics.messages.add();
         let envelope = exchange.take_envelope();
@@ -410,6 +407,23 @@ impl Session {
                 Ok(Streamed::Held(Some(self.take_in(exchange, text)?)))
             }
         }
+    }
+
+    /// A protected message, and what protected it. There is a session for it then.
+    async fn prepare(
+        self: &Arc<Self>,
+        message: &Message,
+        call: Call<'_>,
+    ) -> Result<(Exchange, SessionSender), CallError> {
+        let is_shared = self.client().shares_session();
+        if is_shared {
+            self.be_ready(call).await?;
+            return self.make(message);
+        }
+        // Until the message is in it the session is nobody else's.
+        let _turn = self.establishing.lock().await;
+        self.obtain(call).await?;
+        self.make(message)
     }
 
     /// Sees to it that there is a session.

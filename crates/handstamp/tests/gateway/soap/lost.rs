@@ -237,3 +237,19 @@ async fn sc_12_4_a_session_goes_on_while_its_replacement_is_refused() {
         assert!((issued..issued + 8).contains(&asked), "{asked} requests for a session, not one with each call");
     }
 }
+
+/// Finding 8.
+#[tokio::test]
+async fn sc_12_4_each_call_has_a_session_of_its_own_where_cookies_are_not_cached() {
+    let attributes = "requireSecurityContextCancellation=\"false\"";
+    let world = World::new(attributes, "<localClientSettings cacheCookies=\"false\"/>").await;
+    for issued in 1..6 {
+        world.works().await;
+        assert_eq!(world.issued(), issued);
+    }
+    let calls = (0..5).map(|_| tokio::spawn(exchange(world.plain.address, request(SOAP_12, "Balance", ""))));
+    for call in calls.collect::<Vec<_>>() {
+        assert_eq!(status(&call.await.expect("no panic").expect("connected")), 200);
+    }
+    assert_eq!(world.issued(), 10);
+}
