@@ -7,7 +7,7 @@ use handstamp_time::Timestamp;
 use handstamp_ws_security::token::{ContextReference, SecurityContextToken};
 use handstamp_ws_security::{
     AuthenticationMode, Expectation, IssuedTokenValidator, MemoryReplayCache, Message, MessageSecurityVersion,
-    ProofKey, ProtectionOrder, Receiver, RequestContext, SecurityBinding, SessionKeyError, SessionKeys,
+    ProofKey, ProtectionOrder, Receiver, RequestContext, SecurityBinding, SessionKeyError, SessionKeys, UserNameError,
     UserNameValidator,
 };
 use handstamp_xml::{Document, Element, ParseOptions};
@@ -83,7 +83,7 @@ impl SessionKeys for Nobody {
 }
 
 impl UserNameValidator for Nobody {
-    fn validate(&self, _name: &str, _password: &str, _now: Timestamp) -> Result<(), String> {
+    fn validate(&self, _name: &str, _password: &str, _now: Timestamp) -> Result<(), UserNameError> {
         Ok(())
     }
 }

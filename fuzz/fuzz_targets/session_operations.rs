@@ -7,7 +7,9 @@ use handstamp_secure_conversation::{
     Handled, Incoming, NativeCookies, Outcome, SecureConversationClient, SecureConversationService,
 };
 use handstamp_time::Timestamp;
-use handstamp_ws_security::{Body, MessageSecurityVersion, SecurityBinding, UserNameCredential, UserNameValidator};
+use handstamp_ws_security::{
+    Body, MessageSecurityVersion, SecurityBinding, UserNameCredential, UserNameError, UserNameValidator,
+};
 use libfuzzer_sys::fuzz_target;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +19,7 @@ const ADDRESS: &str = "https://ledger.example/";
 struct Anybody;
 
 impl UserNameValidator for Anybody {
-    fn validate(&self, _name: &str, _password: &str, _now: Timestamp) -> Result<(), String> {
+    fn validate(&self, _name: &str, _password: &str, _now: Timestamp) -> Result<(), UserNameError> {
         Ok(())
     }
 }

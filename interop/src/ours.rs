@@ -9,7 +9,7 @@ use handstamp_secure_conversation::{
 };
 use handstamp_time::{Clock as _, SystemClock, Timestamp};
 use handstamp_ws_security::soap::SoapVersion;
-use handstamp_ws_security::{AddressingVersion, Body, UserNameCredential, UserNameValidator};
+use handstamp_ws_security::{AddressingVersion, Body, UserNameCredential, UserNameError, UserNameValidator};
 use http_body_util::Full;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
@@ -68,9 +68,9 @@ impl Identities {
 struct People;
 
 impl UserNameValidator for People {
-    fn validate(&self, name: &str, password: &str, _now: Timestamp) -> Result<(), String> {
+    fn validate(&self, name: &str, password: &str, _now: Timestamp) -> Result<(), UserNameError> {
         let known = [("abcd", "dcba-dcba"), ("Alice", "ecilA-ecilA")].contains(&(name, password));
-        known.then_some(()).ok_or_else(|| "unknown name or wrong password".to_owned())
+        known.then_some(()).ok_or_else(|| UserNameError::Refused("unknown name or wrong password".to_owned()))
     }
 }
 

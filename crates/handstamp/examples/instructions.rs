@@ -21,7 +21,7 @@ use handstamp_ws_security::soap::SoapVersion;
 use handstamp_ws_security::token::{ContextReference, SecurityContextToken};
 use handstamp_ws_security::{
     AddressingVersion, Body, ContextKey, Expectation, Message, MessageSecurityVersion, Receiver, SecurityBinding,
-    Sender, SessionKeyError, SessionKeys, UserNameCredential, UserNameValidator,
+    Sender, SessionKeyError, SessionKeys, UserNameCredential, UserNameError, UserNameValidator,
 };
 use handstamp_xml::binary::{Reader, WCF_DICTIONARY, from_text};
 use handstamp_xml::{Document, ParseOptions, c14n, names};
@@ -232,7 +232,7 @@ impl SessionKeys for OneSession {
 struct Anybody;
 
 impl UserNameValidator for Anybody {
-    fn validate(&self, _name: &str, _password: &str, _now: Timestamp) -> Result<(), String> {
+    fn validate(&self, _name: &str, _password: &str, _now: Timestamp) -> Result<(), UserNameError> {
         Ok(())
     }
 }

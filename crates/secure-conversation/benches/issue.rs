@@ -13,7 +13,9 @@ use handstamp_secure_conversation::{
     Event, Handled, Incoming, NativeCookies, SecureConversationClient, SecureConversationService,
 };
 use handstamp_time::Timestamp;
-use handstamp_ws_security::{MessageSecurityVersion, SecurityBinding, UserNameCredential, UserNameValidator};
+use handstamp_ws_security::{
+    MessageSecurityVersion, SecurityBinding, UserNameCredential, UserNameError, UserNameValidator,
+};
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -126,7 +128,7 @@ const SIGNED: &[u8] = &[b'x'; 1500];
 struct Anybody;
 
 impl UserNameValidator for Anybody {
-    fn validate(&self, _name: &str, _password: &str, _now: Timestamp) -> Result<(), String> {
+    fn validate(&self, _name: &str, _password: &str, _now: Timestamp) -> Result<(), UserNameError> {
         Ok(())
     }
 }

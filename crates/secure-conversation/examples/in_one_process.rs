@@ -8,7 +8,9 @@ use handstamp_secure_conversation::{
     ApplicationRequest, NativeCookies, SecureConversationClient, SecureConversationService,
 };
 use handstamp_time::{Clock, SystemClock, Timestamp};
-use handstamp_ws_security::{Body, MessageSecurityVersion, SecurityBinding, UserNameCredential, UserNameValidator};
+use handstamp_ws_security::{
+    Body, MessageSecurityVersion, SecurityBinding, UserNameCredential, UserNameError, UserNameValidator,
+};
 use http::{Request, Response};
 use http_body_util::Full;
 use std::convert::Infallible;
@@ -25,9 +27,9 @@ const ADDRESS: &str = "http://ledger.example/";
 struct Accounts;
 
 impl UserNameValidator for Accounts {
-    fn validate(&self, name: &str, password: &str, _now: Timestamp) -> Result<(), String> {
+    fn validate(&self, name: &str, password: &str, _now: Timestamp) -> Result<(), UserNameError> {
         let known = (name, password) == ("alice", "secret");
-        known.then_some(()).ok_or_else(|| "unknown name or wrong password".to_owned())
+        known.then_some(()).ok_or_else(|| UserNameError::Refused("unknown name or wrong password".to_owned()))
     }
 }
 

@@ -16,7 +16,7 @@ use handstamp_secure_conversation::{
 };
 use handstamp_time::{Clock as _, SystemClock, Timestamp};
 use handstamp_ws_security::soap::{Fault, FaultCode};
-use handstamp_ws_security::{Body, MessageSecurityVersion, SecurityBinding, UserNameValidator};
+use handstamp_ws_security::{Body, MessageSecurityVersion, SecurityBinding, UserNameError, UserNameValidator};
 use std::error::Error;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,9 +31,9 @@ const SLOWEST_SENDER: Duration = Duration::from_secs(20);
 struct Accounts;
 
 impl UserNameValidator for Accounts {
-    fn validate(&self, name: &str, password: &str, _now: Timestamp) -> Result<(), String> {
+    fn validate(&self, name: &str, password: &str, _now: Timestamp) -> Result<(), UserNameError> {
         let known = ["alice", "bob"].contains(&name) && password == "secret";
-        known.then_some(()).ok_or_else(|| "unknown name or wrong password".to_owned())
+        known.then_some(()).ok_or_else(|| UserNameError::Refused("unknown name or wrong password".to_owned()))
     }
 }
 

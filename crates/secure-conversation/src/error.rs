@@ -136,6 +136,7 @@ pub(crate) fn is_about_protection(error: &handstamp_ws_security::Error) -> bool 
         error,
         Security::UnknownContext { .. }
             | Security::NotUnderstood { .. }
+            | Security::TokenUndecided { .. }
             | Security::ReplayCacheFull { .. }
             | Security::ReplayMemory(_)
             | Security::Configuration(_)

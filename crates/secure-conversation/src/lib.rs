@@ -66,7 +66,9 @@
 //!     ApplicationRequest, NativeCookies, SecureConversationClient, SecureConversationService,
 //! };
 //! use handstamp_time::{Clock as _, SystemClock, Timestamp};
-//! use handstamp_ws_security::{Body, MessageSecurityVersion, SecurityBinding, UserNameCredential};
+//! use handstamp_ws_security::{
+//!     Body, MessageSecurityVersion, SecurityBinding, UserNameCredential, UserNameError,
+//! };
 //! use std::sync::Arc;
 //!
 //! // Sessions that a password opens under the service's certificate, and that are cookies.
@@ -85,7 +87,7 @@
 //!     .identity(identity)
 //!     .user_names(Arc::new(|name: &str, password: &str, _now: Timestamp| match (name, password) {
 //!         ("ada", "secret") => Ok(()),
-//!         _ => Err(format!("wrong name or password: {name}")),
+//!         _ => Err(UserNameError::Refused(format!("wrong name or password: {name}"))),
 //!     }))
 //!     .cookies(Arc::new(NativeCookies::new(ring, "https://ledger.example/")))
 //!     .build()?;

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use handstamp_time::Timestamp;
-use handstamp_ws_security::UserNameValidator;
+use handstamp_ws_security::{UserNameError, UserNameValidator};
 use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr as _;
@@ -86,7 +86,7 @@ impl Entries {
 }
 
 impl UserNameValidator for PasswordFile {
-    fn validate(&self, name: &str, password: &str, _now: Timestamp) -> Result<(), String> {
+    fn validate(&self, name: &str, password: &str, _now: Timestamp) -> Result<(), UserNameError> {
         // Checked outside of the lock: it takes its time.
         let (hash, is_known) = {
             let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
@@ -94,7 +94,11 @@ impl UserNameValidator for PasswordFile {
             (known.or(entries.decoy.as_ref()).cloned(), known.is_some())
         };
         let is_right = hash.is_some_and(|hash| bcrypt::non_truncating_verify(password, &hash).unwrap_or(false));
-        if is_known && is_right { Ok(()) } else { Err(format!("unknown name or wrong password for {name:.64?}")) }
+        if is_known && is_right {
+            Ok(())
+        } else {
+            Err(UserNameError::Refused(format!("unknown name or wrong password for {name:.64?}")))
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use handstamp_time::{Clock as _, Timestamp};
 use handstamp_ws_security::soap::{Fault, FaultCode, SoapVersion};
 use handstamp_ws_security::{
     AddressingVersion, AuthenticationMode, Body, MessageSecurityVersion, SecurityBinding, UserNameCredential,
-    UserNameValidator,
+    UserNameError, UserNameValidator,
 };
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{Method, Request, Response, StatusCode};
@@ -40,8 +40,8 @@ static IDENTITY: LazyLock<SigningIdentity> = LazyLock::new(|| {
 struct Anybody;
 
 impl UserNameValidator for Anybody {
-    fn validate(&self, name: &str, _password: &str, _now: Timestamp) -> Result<(), String> {
-        if name == "nobody" { Err("nobody is not somebody".to_owned()) } else { Ok(()) }
+    fn validate(&self, name: &str, _password: &str, _now: Timestamp) -> Result<(), UserNameError> {
+        if name == "nobody" { Err(UserNameError::Refused("nobody is not somebody".to_owned())) } else { Ok(()) }
     }
 }
 

@@ -12,7 +12,7 @@ use handstamp_testkit::ports::ReservedPort;
 use handstamp_time::{Clock as _, SystemClock, Timestamp};
 use handstamp_ws_security::soap::QualifiedName;
 use handstamp_ws_security::{
-    Body, Generation, MessageSecurityVersion, SecurityBinding, UserNameCredential, UserNameValidator,
+    Body, Generation, MessageSecurityVersion, SecurityBinding, UserNameCredential, UserNameError, UserNameValidator,
 };
 use http::{Request, Response, Uri};
 use http_body_util::Full;
@@ -264,8 +264,12 @@ impl Drop for Process {
 struct Accounts;
 
 impl UserNameValidator for Accounts {
-    fn validate(&self, name: &str, password: &str, _now: Timestamp) -> Result<(), String> {
-        if (name, password) == ("alice", "secret") { Ok(()) } else { Err("no such account".to_owned()) }
+    fn validate(&self, name: &str, password: &str, _now: Timestamp) -> Result<(), UserNameError> {
+        if (name, password) == ("alice", "secret") {
+            Ok(())
+        } else {
+            Err(UserNameError::Refused("no such account".to_owned()))
+        }
     }
 }
 

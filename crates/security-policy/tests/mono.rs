@@ -11,7 +11,7 @@ use handstamp_time::{Clock, SystemClock, Timestamp};
 use handstamp_ws_security::soap::SoapVersion;
 use handstamp_ws_security::{
     AddressingVersion, Body, Caller, Expectation, MemoryReplayCache, Message, Receiver, SecurityBinding, Sender,
-    UserNameCredential, UserNameValidator,
+    UserNameCredential, UserNameError, UserNameValidator,
 };
 use handstamp_xml::ParseOptions;
 use std::fmt;
@@ -103,8 +103,10 @@ const DAY: Duration = Duration::from_secs(86_400);
 struct Accounts;
 
 impl UserNameValidator for Accounts {
-    fn validate(&self, name: &str, password: &str, _now: Timestamp) -> Result<(), String> {
-        ((name, password) == ("alice", "secret")).then_some(()).ok_or_else(|| "unknown".to_owned())
+    fn validate(&self, name: &str, password: &str, _now: Timestamp) -> Result<(), UserNameError> {
+        ((name, password) == ("alice", "secret"))
+            .then_some(())
+            .ok_or_else(|| UserNameError::Refused("unknown".to_owned()))
     }
 }
 

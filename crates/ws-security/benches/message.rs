@@ -11,7 +11,7 @@ use handstamp_ws_security::soap::SoapVersion;
 use handstamp_ws_security::token::{ContextReference, SecurityContextToken};
 use handstamp_ws_security::{
     AddressingVersion, Body, ContextKey, Expectation, Message, MessageSecurityVersion, ProtectionOrder, Receiver,
-    SecurityBinding, Sender, SessionKeyError, SessionKeys, UserNameCredential, UserNameValidator,
+    SecurityBinding, Sender, SessionKeyError, SessionKeys, UserNameCredential, UserNameError, UserNameValidator,
 };
 use handstamp_xml::{Document, ParseOptions, Parser};
 use handstamp_xml_security::algorithm::DataEncryption;
@@ -193,7 +193,7 @@ impl SessionKeys for OneSession {
 struct Anybody;
 
 impl UserNameValidator for Anybody {
-    fn validate(&self, _name: &str, _password: &str, _now: Timestamp) -> Result<(), String> {
+    fn validate(&self, _name: &str, _password: &str, _now: Timestamp) -> Result<(), UserNameError> {
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use handstamp_time::{Clock, SystemClock, Timestamp};
 use handstamp_ws_security::soap::SoapVersion;
 use handstamp_ws_security::{
     AddressingVersion, Body, Expectation, MemoryReplayCache, Message, MessageSecurityVersion, Receiver,
-    SecurityBinding, Sender, UserNameCredential, UserNameValidator,
+    SecurityBinding, Sender, UserNameCredential, UserNameError, UserNameValidator,
 };
 use handstamp_xml::{Document, ParseOptions};
 use std::error::Error;
@@ -16,9 +16,9 @@ use std::time::Duration;
 struct Accounts;
 
 impl UserNameValidator for Accounts {
-    fn validate(&self, name: &str, password: &str, _now: Timestamp) -> Result<(), String> {
+    fn validate(&self, name: &str, password: &str, _now: Timestamp) -> Result<(), UserNameError> {
         let known = (name, password) == ("alice", "secret");
-        known.then_some(()).ok_or_else(|| "unknown name or wrong password".to_owned())
+        known.then_some(()).ok_or_else(|| UserNameError::Refused("unknown name or wrong password".to_owned()))
     }
 }
 

@@ -98,6 +98,14 @@ pub enum Error {
         /// Why, for the log.
         reason: String,
     },
+    /// Whether a token is accepted cannot be found out now (SC 12.2).
+    #[error("whether the {token} is accepted cannot be found out now (SC 9 step 5): {reason}")]
+    TokenUndecided {
+        /// Which kind.
+        token: &'static str,
+        /// Why, for the log.
+        reason: String,
+    },
     /// The message is authentic, but a header has to be understood that nobody here understands (SC 9 step 15).
     #[error(
         "header {:?} of namespace {:?} has to be understood, and is not: say so in the expectation if the application does",
@@ -124,6 +132,8 @@ pub enum OutsideFault {
     InvalidSecurity,
     /// `wsse:FailedAuthentication`: a credential was rejected.
     FailedAuthentication,
+    /// `ServerTooBusy` of WCF: whether a credential is good cannot be said now.
+    ServerTooBusy,
     /// `MustUnderstand` of SOAP.
     MustUnderstand,
     /// `BadContextToken` of the secure-conversation generation: the client has to establish a new context.
@@ -144,6 +154,7 @@ impl Error {
             Self::ReplayMemory(_) => "HST-WSS-REPLAY-MEMORY",
             Self::UnknownContext { .. } => "HST-WSS-CONTEXT",
             Self::TokenRejected { .. } => "HST-WSS-TOKEN",
+            Self::TokenUndecided { .. } => "HST-WSS-UNDECIDED",
             Self::NotUnderstood { .. } => "HST-WSS-MUST-UNDERSTAND",
             Self::UnsecuredFault(_) => "HST-WSS-FAULT",
             Self::Configuration(_) => "HST-WSS-CONFIG",
@@ -155,6 +166,7 @@ impl Error {
         match self {
             Self::UnknownContext { .. } => OutsideFault::BadContextToken,
             Self::TokenRejected { .. } => OutsideFault::FailedAuthentication,
+            Self::TokenUndecided { .. } => OutsideFault::ServerTooBusy,
             Self::NotUnderstood { .. } => OutsideFault::MustUnderstand,
             _ => OutsideFault::InvalidSecurity,
         }

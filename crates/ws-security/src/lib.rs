@@ -36,7 +36,7 @@ pub use binding::{
 pub use error::{Error, OutsideFault};
 pub use receive::{
     Caller, Expectation, IssuedKey, IssuedTokenValidator, ProofKey, Receiver, RequestContext, SessionKeyError,
-    SessionKeys, Unprotected, UserNameValidator, WrappedKey,
+    SessionKeys, Unprotected, UserNameError, UserNameValidator, WrappedKey,
 };
 pub use replay::{MemoryReplayCache, ReplayCache};
 pub use send::{

@@ -7,7 +7,7 @@ use handstamp_keys::{CertificateTrust, KeyKind, SigningIdentity, SystemRandom};
 use handstamp_secure_conversation::http::{Reply, SoapService};
 use handstamp_secure_conversation::{ApplicationRequest, SecureConversationService};
 use handstamp_time::{Clock as _, SystemClock, Timestamp};
-use handstamp_ws_security::{Body, UserNameValidator};
+use handstamp_ws_security::{Body, UserNameError, UserNameValidator};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use std::path::{Path, PathBuf};
@@ -20,8 +20,8 @@ use tokio_rustls::TlsAcceptor;
 struct Ada;
 
 impl UserNameValidator for Ada {
-    fn validate(&self, name: &str, password: &str, _now: Timestamp) -> Result<(), String> {
-        if (name, password) == ("ada", "secret") { Ok(()) } else { Err("unknown".to_owned()) }
+    fn validate(&self, name: &str, password: &str, _now: Timestamp) -> Result<(), UserNameError> {
+        if (name, password) == ("ada", "secret") { Ok(()) } else { Err(UserNameError::Refused("unknown".to_owned())) }
     }
 }
 

@@ -113,15 +113,15 @@ mod tests {
     use handstamp_keys::{DeterministicRandom, KeyKind, KeyRing, RotationPolicy, SigningIdentity};
     use handstamp_ws_security::{
         AuthenticationMode, MessageSecurityVersion, Protection, SecurityBinding, TokenKind, UserNameCredential,
-        UserNameValidator,
+        UserNameError, UserNameValidator,
     };
     use std::sync::Arc;
 
     struct Nobody;
 
     impl UserNameValidator for Nobody {
-        fn validate(&self, _name: &str, _password: &str, _now: Timestamp) -> Result<(), String> {
-            Err("nobody is known".to_owned())
+        fn validate(&self, _name: &str, _password: &str, _now: Timestamp) -> Result<(), UserNameError> {
+            Err(UserNameError::Refused("nobody is known".to_owned()))
         }
     }
 

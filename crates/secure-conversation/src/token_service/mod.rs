@@ -19,7 +19,7 @@ use handstamp_ws_security::soap::{Envelope, Fault, SecurityFault};
 use handstamp_ws_security::token::BinarySecurityToken;
 use handstamp_ws_security::{
     Body, Caller, Expectation, IssuedKeyType, KeyEntropyMode, Message, Receiver, ReplayCache, SecurityBinding, Sender,
-    Unprotected, UserNameValidator,
+    Unprotected, UserNameError, UserNameValidator,
 };
 use handstamp_xml::{Document, Element, Limits, ParseOptions, names};
 use refusal::{Refusal, TrustFault};
@@ -468,7 +468,7 @@ impl Keeper {
 }
 
 impl UserNameValidator for Keeper {
-    fn validate(&self, name: &str, password: &str, _now: Timestamp) -> Result<(), String> {
+    fn validate(&self, name: &str, password: &str, _now: Timestamp) -> Result<(), UserNameError> {
         let shown = Shown { name: name.to_owned(), password: Zeroizing::new(password.to_owned()) };
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(shown);
         Ok(())

@@ -8,7 +8,9 @@ use handstamp_secure_conversation::{
 };
 use handstamp_time::Timestamp;
 use handstamp_ws_security::soap::FaultCode;
-use handstamp_ws_security::{Error as SecurityError, MessageSecurityVersion, ReplayCache, SecurityBinding};
+use handstamp_ws_security::{
+    Error as SecurityError, MessageSecurityVersion, ReplayCache, SecurityBinding, UserNameError,
+};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -112,6 +114,19 @@ fn sc_19_4_who_is_refused_too_often_is_not_looked_at() {
         pair.pass(minutes(1));
         let good = pair.request("hello");
         assert!(matches!(from(&pair, &good, one()), Handled::Request(_)));
+    }
+}
+
+/// Who is told that the password is wrong may forget it: that is said of what was refused only, and nobody has to answer for it.
+#[test]
+fn sc_12_2_a_password_that_cannot_be_checked_now_is_not_refused() {
+    for binding in both() {
+        let overloaded = |_: &str, _: &str, _| Err(UserNameError::Undecided("too many at once".to_owned()));
+        let builder = service_builder(&binding).user_names(Arc::new(overloaded));
+        let pair = Pair::of(builder.address_limits(few(100, 3)).build().unwrap(), client(&binding));
+        for _ in 0..10 {
+            assert!(is_too_busy(&from(&pair, &asking(&pair, &binding).1, one())));
+        }
     }
 }
 

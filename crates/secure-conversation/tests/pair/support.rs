@@ -10,7 +10,9 @@ use handstamp_secure_conversation::{
 };
 use handstamp_time::Timestamp;
 use handstamp_ws_security::soap::{Fault, FaultCode, QualifiedName};
-use handstamp_ws_security::{Body, MessageSecurityVersion, SecurityBinding, UserNameCredential, UserNameValidator};
+use handstamp_ws_security::{
+    Body, MessageSecurityVersion, SecurityBinding, UserNameCredential, UserNameError, UserNameValidator,
+};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -41,11 +43,11 @@ pub(crate) static PARTIES: LazyLock<Parties> = LazyLock::new(|| {
 pub(crate) struct Accounts;
 
 impl UserNameValidator for Accounts {
-    fn validate(&self, name: &str, password: &str, _now: Timestamp) -> Result<(), String> {
+    fn validate(&self, name: &str, password: &str, _now: Timestamp) -> Result<(), UserNameError> {
         if ["alice", "bob"].contains(&name) && password == "secret" {
             Ok(())
         } else {
-            Err("no such account".to_owned())
+            Err(UserNameError::Refused("no such account".to_owned()))
         }
     }
 }

@@ -28,16 +28,25 @@ pub trait UserNameValidator: Send + Sync {
     /// Whether the password is that of the name.
     ///
     /// # Errors
-    /// Why not, for the log; the sender is told `FailedAuthentication`.
-    fn validate(&self, name: &str, password: &str, now: Timestamp) -> Result<(), String>;
+    /// Why not. Who cannot find out does not refuse: a client that is refused may never try again.
+    fn validate(&self, name: &str, password: &str, now: Timestamp) -> Result<(), UserNameError>;
+}
+
+/// Why a name and a password are not accepted. The reasons are for the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UserNameError {
+    /// They do not belong together, or the name may not sign in: the sender is told `FailedAuthentication`.
+    Refused(String),
+    /// Nobody can say now, for want of a database or of time: the sender is told to try again later (`ServerTooBusy`).
+    Undecided(String),
 }
 
 /// Functions of the right shape decide about names and passwords.
 impl<F> UserNameValidator for F
 where
-    F: Fn(&str, &str, Timestamp) -> Result<(), String> + Send + Sync,
+    F: Fn(&str, &str, Timestamp) -> Result<(), UserNameError> + Send + Sync,
 {
-    fn validate(&self, name: &str, password: &str, now: Timestamp) -> Result<(), String> {
+    fn validate(&self, name: &str, password: &str, now: Timestamp) -> Result<(), UserNameError> {
         self(name, password, now)
     }
 }

@@ -8,7 +8,7 @@ mod parts;
 mod signatures;
 mod unprotected;
 
-pub use knowledge::{IssuedTokenValidator, ProofKey, SessionKeyError, SessionKeys, UserNameValidator};
+pub use knowledge::{IssuedTokenValidator, ProofKey, SessionKeyError, SessionKeys, UserNameError, UserNameValidator};
 pub use unprotected::{Caller, IssuedKey, RequestContext, Unprotected, WrappedKey};
 
 use crate::binding::{ProtectionLevel, SecurityBinding};

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::receive::header::{EntryKind, Header};
 use crate::receive::keys::{Key, KeyTable, Material, Origin, single_reference};
 use crate::receive::unprotected::{Caller, IssuedKey, RequestContext, Unprotected, WrappedKey};
-use crate::receive::{Expectation, Receiver, Role};
+use crate::receive::{Expectation, Receiver, Role, UserNameError};
 use crate::send::saml_value_type;
 use crate::soap::{Envelope, Fault, SoapVersion};
 use crate::token::{SecurityTokenReference, token_id};
@@ -436,9 +436,10 @@ impl<'r, 'a> Opening<'r, 'a> {
                     "the binding has user names, but the receiver has no validator for them".to_owned(),
                 )
             })?;
-            validator
-                .validate(&token.name, &token.password, self.now)
-                .map_err(|reason| Error::TokenRejected { token: "user name", reason })?;
+            validator.validate(&token.name, &token.password, self.now).map_err(|error| match error {
+                UserNameError::Refused(reason) => Error::TokenRejected { token: "user name", reason },
+                UserNameError::Undecided(reason) => Error::TokenUndecided { token: "user name", reason },
+            })?;
             self.callers.push(Caller::UserName(token.name.clone()));
         }
         Ok(())

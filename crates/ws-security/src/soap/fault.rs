@@ -61,7 +61,7 @@ pub enum SecurityFault {
     CancellationNotAllowed,
     /// A header has to be understood, and is not.
     MustUnderstand,
-    /// There are too many contexts that no message has used yet.
+    /// There are too many contexts that no message has used yet, or too much else to do.
     ServerTooBusy,
 }
 
@@ -71,6 +71,7 @@ impl SecurityFault {
         match outside {
             OutsideFault::InvalidSecurity => Self::InvalidSecurity,
             OutsideFault::FailedAuthentication => Self::FailedAuthentication,
+            OutsideFault::ServerTooBusy => Self::ServerTooBusy,
             OutsideFault::MustUnderstand => Self::MustUnderstand,
             OutsideFault::BadContextToken => Self::BadContextToken { namespace: conversation_namespace },
         }

@@ -4,7 +4,9 @@ use crate::recorded::{Parties, base64, text};
 use handstamp_keys::{KeyPolicy, SymmetricKey};
 use handstamp_time::Timestamp;
 use handstamp_ws_security::token::{ContextReference, SecurityContextToken};
-use handstamp_ws_security::{IssuedTokenValidator, ProofKey, SessionKeyError, SessionKeys, UserNameValidator};
+use handstamp_ws_security::{
+    IssuedTokenValidator, ProofKey, SessionKeyError, SessionKeys, UserNameError, UserNameValidator,
+};
 use handstamp_xml::{Element, names};
 use handstamp_xml_security::encryption::{DecryptPolicy, EncryptedKey};
 use handstamp_xml_security::signature::{Signature, VerificationKey, VerifyPolicy};
@@ -60,8 +62,12 @@ impl SessionKeys for RecordedKeys {
 pub(crate) struct Alice;
 
 impl UserNameValidator for Alice {
-    fn validate(&self, name: &str, password: &str, _now: Timestamp) -> Result<(), String> {
-        if (name, password) == ("alice", "secret") { Ok(()) } else { Err(format!("wrong password for {name:?}")) }
+    fn validate(&self, name: &str, password: &str, _now: Timestamp) -> Result<(), UserNameError> {
+        if (name, password) == ("alice", "secret") {
+            Ok(())
+        } else {
+            Err(UserNameError::Refused(format!("wrong password for {name:?}")))
+        }
     }
 }
 

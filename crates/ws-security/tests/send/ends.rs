@@ -7,7 +7,8 @@ use handstamp_ws_security::token::{ContextReference, SecurityContextToken};
 use handstamp_ws_security::{
     AddressingVersion, Body, ContextKey, Error, Expectation, Generation, IssuedProof, IssuedToken,
     IssuedTokenValidator, MemoryReplayCache, Message, ProofKey, Protected, ProtectionLevel, Receiver, RequestContext,
-    SecurityBinding, Sender, SessionKeyError, SessionKeys, Unprotected, UserNameCredential, UserNameValidator,
+    SecurityBinding, Sender, SessionKeyError, SessionKeys, Unprotected, UserNameCredential, UserNameError,
+    UserNameValidator,
 };
 use handstamp_xml::{Document, Element, ParseOptions};
 use std::sync::LazyLock;
@@ -186,8 +187,12 @@ impl SessionKeys for Ends {
 }
 
 impl UserNameValidator for Ends {
-    fn validate(&self, name: &str, password: &str, _now: Timestamp) -> Result<(), String> {
-        if (name, password) == ("alice", "se<cret") { Ok(()) } else { Err("wrong password".to_owned()) }
+    fn validate(&self, name: &str, password: &str, _now: Timestamp) -> Result<(), UserNameError> {
+        if (name, password) == ("alice", "se<cret") {
+            Ok(())
+        } else {
+            Err(UserNameError::Refused("wrong password".to_owned()))
+        }
     }
 }
 

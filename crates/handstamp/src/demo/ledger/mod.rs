@@ -21,7 +21,7 @@ use handstamp_secure_conversation::{
 use handstamp_security_policy::CustomBinding;
 use handstamp_time::{Clock as _, SystemClock, Timestamp};
 use handstamp_ws_security::soap::{Fault, FaultCode};
-use handstamp_ws_security::{Body, UserNameValidator};
+use handstamp_ws_security::{Body, UserNameError, UserNameValidator};
 use handstamp_xml::Writer;
 use http::Request;
 use hyper::body::Incoming;
@@ -210,17 +210,20 @@ struct Accounts {
 
 impl UserNameValidator for Accounts {
     /// Takes as long for unknown names as for known ones.
-    fn validate(&self, name: &str, password: &str, _now: Timestamp) -> Result<(), String> {
+    fn validate(&self, name: &str, password: &str, _now: Timestamp) -> Result<(), UserNameError> {
         let account = UserName::parse(name).ok().map(|name| self.accounts.find(&name)).transpose();
-        let account = account.map_err(|error| error.to_string())?.flatten();
+        let undecided = |error: &dyn std::fmt::Display| UserNameError::Undecided(error.to_string());
+        let account = account.map_err(|error| undecided(&error))?.flatten();
         let hash = account.filter(|(account, _)| account.enabled).map(|(_, hash)| hash);
         let verified = tokio::task::block_in_place(|| {
             tokio::runtime::Handle::current().block_on(self.passwords.verify(PasswordText::new(password), hash))
         });
         match verified {
             Ok(true) => Ok(()),
-            Ok(false) => Err(format!("unknown name, disabled account or wrong password for {name:.64?}")),
-            Err(error) => Err(error.to_string()),
+            Ok(false) => {
+                Err(UserNameError::Refused(format!("unknown name, disabled account or wrong password for {name:.64?}")))
+            }
+            Err(error) => Err(undecided(&error)),
         }
     }
 }

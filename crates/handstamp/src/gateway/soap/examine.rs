@@ -7,7 +7,7 @@ use handstamp_keys::{KeyRing, SystemRandom};
 use handstamp_secure_conversation::{Error as SessionError, Event, Handled, Incoming};
 use handstamp_session_token::RevocationList;
 use handstamp_time::Timestamp;
-use handstamp_ws_security::UserNameValidator;
+use handstamp_ws_security::{UserNameError, UserNameValidator};
 
 use super::caller_tokens::CallerTokens;
 use super::terminate::{Seals, TerminateSessions};
@@ -63,7 +63,7 @@ fn look(config: &Config, name: &str, route: &SoapRoute, message: &[u8], now: Tim
 struct Anybody;
 
 impl UserNameValidator for Anybody {
-    fn validate(&self, _: &str, _: &str, _: Timestamp) -> Result<(), String> {
+    fn validate(&self, _: &str, _: &str, _: Timestamp) -> Result<(), UserNameError> {
         Ok(())
     }
 }

@@ -8,7 +8,7 @@ use handstamp_security_policy::{Encoding, Explanation};
 use handstamp_session_token::RevocationList;
 use handstamp_time::{Clock as _, SystemClock, Timestamp};
 use handstamp_ws_security::soap::SoapVersion;
-use handstamp_ws_security::{AddressingVersion, UserNameValidator};
+use handstamp_ws_security::{AddressingVersion, UserNameError, UserNameValidator};
 
 use super::caller_tokens::CallerTokens;
 use super::sessions::InitiateSessions;
@@ -57,8 +57,8 @@ fn try_out(config: &Config, name: &str, route: &SoapRoute, terms: &Arc<Terms>) -
 struct Nobody;
 
 impl UserNameValidator for Nobody {
-    fn validate(&self, _: &str, _: &str, _: Timestamp) -> Result<(), String> {
-        Err("nobody signs in here".to_owned())
+    fn validate(&self, _: &str, _: &str, _: Timestamp) -> Result<(), UserNameError> {
+        Err(UserNameError::Refused("nobody signs in here".to_owned()))
     }
 }
 

@@ -6,7 +6,7 @@ use handstamp_claims::{ArcStr, ClaimsPrincipal, claim_types};
 use handstamp_keys::SystemRandom;
 use handstamp_secure_conversation::ClaimsTransformation;
 use handstamp_time::Timestamp;
-use handstamp_ws_security::UserNameValidator;
+use handstamp_ws_security::{UserNameError, UserNameValidator};
 use tokio::runtime::Handle;
 
 use crate::Error;
@@ -41,13 +41,17 @@ impl Users {
 
 impl UserNameValidator for Users {
     /// Takes as long for unknown names as for known ones. Call it on a thread that may wait.
-    fn validate(&self, name: &str, password: &str, _now: Timestamp) -> Result<(), String> {
-        let hash = self.account(name)?.map(|(_, hash)| hash);
-        let runtime = Handle::try_current().map_err(|error| error.to_string())?;
+    fn validate(&self, name: &str, password: &str, _now: Timestamp) -> Result<(), UserNameError> {
+        let undecided = UserNameError::Undecided;
+        let hash = self.account(name).map_err(undecided)?.map(|(_, hash)| hash);
+        let runtime = Handle::try_current().map_err(|error| undecided(error.to_string()))?;
         match runtime.block_on(self.passwords.verify(PasswordText::new(password), hash)) {
             Ok(true) => Ok(()),
-            Ok(false) => Err(format!("unknown name, disabled account or wrong password for {name:.64?}")),
-            Err(error) => Err(error.to_string()),
+            Ok(false) => {
+                Err(UserNameError::Refused(format!("unknown name, disabled account or wrong password for {name:.64?}")))
+            }
+            // It may be right all the same: there is too much to do, or the account cannot be read.
+            Err(error) => Err(undecided(error.to_string())),
         }
     }
 }

@@ -17,7 +17,7 @@ use handstamp_ws_security::soap::Envelope;
 use handstamp_ws_security::token::{BinarySecurityToken, SecurityTokenReference};
 use handstamp_ws_security::{
     AddressingVersion, Caller, Error, Expectation, MemoryReplayCache, ProtectionLevel, Receiver, SecurityBinding,
-    Unprotected, UserNameValidator,
+    Unprotected, UserNameError, UserNameValidator,
 };
 use handstamp_xml::{Document, Element, Fragment, ParseOptions, names};
 use handstamp_xml_security::encryption::EncryptedKey;
@@ -484,7 +484,7 @@ fn included_certificate(message: &Document) -> Option<Certificate> {
 struct AnyPassword;
 
 impl UserNameValidator for AnyPassword {
-    fn validate(&self, _name: &str, _password: &str, _now: Timestamp) -> Result<(), String> {
+    fn validate(&self, _name: &str, _password: &str, _now: Timestamp) -> Result<(), UserNameError> {
         Ok(())
     }
 }

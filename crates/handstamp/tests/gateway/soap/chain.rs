@@ -141,6 +141,20 @@ async fn callers_sign_in_themselves_and_strangers_are_asked_to() {
 }
 
 #[tokio::test]
+async fn sc_12_2_a_password_that_cannot_be_checked_now_is_not_called_wrong() {
+    let (setting, service) = (Setting::new(Bootstrap::Certificate, true).await, plain_ledger().await);
+    let secured = setting.terminate(service.address, "", "").await;
+    let plain = setting.initiate(&format!("http://{}/ledger", secured.address), "callers = \"basic\"").await;
+    let accounts = rusqlite::Connection::open(setting.path("accounts.db")).expect("opened");
+    accounts.execute_batch("ALTER TABLE account RENAME TO away").expect("renamed");
+    let answer = plain.exchange(request(SOAP_12, "Balance", &basic("ada:secret of ada"))).await;
+    assert!(status(&answer) == 500 && answer.contains("HST-SOAP-SESSION"), "{answer}");
+    accounts.execute_batch("ALTER TABLE away RENAME TO account").expect("renamed");
+    let answer = plain.exchange(request(SOAP_12, "Balance", &basic("ada:secret of ada"))).await;
+    assert_eq!(status(&answer), 200, "{answer}");
+}
+
+#[tokio::test]
 async fn many_callers_share_one_session() {
     let (setting, service) = (Setting::new(Bootstrap::Certificate, true).await, plain_ledger().await);
     let secured =

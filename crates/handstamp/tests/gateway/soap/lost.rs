@@ -9,7 +9,7 @@ use handstamp_keys::{KeyPolicy, KeyRing, RotationPolicy, SigningIdentity, System
 use handstamp_secure_conversation::{Event, Handled, Incoming, NativeCookies, SecureConversationService};
 use handstamp_time::{Clock, SystemClock, Timestamp};
 use handstamp_ws_security::soap::{SecurityFault, SoapVersion};
-use handstamp_ws_security::{AddressingVersion, Body};
+use handstamp_ws_security::{AddressingVersion, Body, UserNameError};
 use handstamp_xml::names;
 use http::{Request, Response};
 
@@ -92,7 +92,7 @@ fn sessions(setting: &Setting) -> Arc<SecureConversationService> {
             .identity(identity)
             .user_names(Arc::new(|_: &str, password: &str, _: Timestamp| match password {
                 "secret of ada" => Ok(()),
-                _ => Err("unknown".to_owned()),
+                _ => Err(UserNameError::Refused("unknown".to_owned())),
             }))
             .cookies(Arc::new(NativeCookies::new(Arc::new(ring), "urn:ledger")));
     Arc::new(service.build().expect("a service"))
