@@ -515,3 +515,115 @@ fn a_damaged_file_is_refused_or_read_and_never_a_panic() {
         }
     }
 }
+
+const TWO_PARTIES: &str = r#"
+[listener.public]
+address = "127.0.0.1:0"
+trusted_proxies = ["127.0.0.1"]
+
+[issuer.corp]
+sign_in_url = "https://sts.example/"
+certificates = ["corp.crt"]
+
+[federation.a]
+realm = "https://shop.example/a"
+
+[federation.b]
+realm = "https://shop.example/b"
+
+[federation.b.cookie]
+name = "__Host-b"
+
+[web.a]
+path = "/a"
+upstream = "http://127.0.0.1:3000"
+sign_in = "required"
+federation = "a"
+
+[web.b]
+path = "/b"
+upstream = "http://127.0.0.1:3001"
+sign_in = "required"
+federation = "b"
+"#;
+
+const OWN_PATHS_OF_B: &str = "realm = \"https://shop.example/b\"\nreply_path = \"/b/in\"\nsign_out_path = \"/b/out\"\nsigned_out_path = \"/b/done\"";
+
+/// Requests for one relying party must not go to another (docs/shared-sessions.md).
+#[test]
+fn two_relying_parties_of_one_host_have_paths_of_their_own() {
+    let found = findings(TWO_PARTIES);
+    for (key, path) in
+        [("reply_path", "/signin-wsfed"), ("sign_out_path", "/signout"), ("signed_out_path", "/signed-out")]
+    {
+        let says = format!(
+            "HST-CONFIG-CONFLICT federation.b.{key}: {path} on listener.public is answered by federation.a.{key}, too"
+        );
+        assert!(found.iter().any(|finding| finding.contains(&says)), "{found:#?}");
+    }
+    assert_eq!(found.len(), 3, "{found:#?}");
+    assert_finds(&TWO_PARTIES.replace("realm = \"https://shop.example/b\"", OWN_PATHS_OF_B), &[]);
+    // Hosts, and listeners, tell them apart as well.
+    let b = "federation = \"b\"\nhosts = [\"b.example\"]";
+    let apart = TWO_PARTIES.replace("https://shop.example/b", "https://b.example/").replace("federation = \"b\"", b);
+    let found = findings(&apart);
+    assert_eq!(found.len(), 3, "the pages of a are at b.example, too: {found:#?}");
+    assert_finds(&apart.replace("path = \"/b\"", "path = \"/\""), &[]);
+    assert_finds(&apart.replace("federation = \"a\"", "federation = \"a\"\nhosts = [\"shop.example\"]"), &[]);
+    let listeners = TWO_PARTIES
+        .replace(
+            "[issuer.corp]",
+            "[listener.other]\naddress = \"127.0.0.1:0\"\ntrusted_proxies = [\"127.0.0.1\"]\n[issuer.corp]",
+        )
+        .replace("federation = \"b\"", "federation = \"b\"\nlisteners = [\"other\"]")
+        .replace("federation = \"a\"", "federation = \"a\"\nlisteners = [\"public\"]");
+    assert_finds(&listeners, &[]);
+}
+
+#[test]
+fn paths_of_the_gateway_itself_lead_to_one_place_only() {
+    let base = TWO_PARTIES.replace("realm = \"https://shop.example/b\"", OWN_PATHS_OF_B);
+    let a = |added: &str| base.replace("federation = \"a\"", &format!("federation = \"a\"\n{added}"));
+    let table = |added: &str| format!("{base}\n{added}");
+    for (text, key, other) in [
+        (a("session_path = \"/signin-wsfed\""), "web.a.session_path", "federation.a.reply_path"),
+        (a("sign_in_path = \"/b/out\""), "web.a.sign_in_path", "federation.b.sign_out_path"),
+        (a("session_path = \"/me\"\nsign_in_path = \"/me\""), "web.a.sign_in_path", "web.a.session_path"),
+        (a("session_path = \"/a\""), "web.a.session_path", "web.a.path"),
+        (
+            table("[web.x]\npath = \"/signout\"\nupstream = \"http://127.0.0.1:3002\""),
+            "federation.a.sign_out_path",
+            "web.x.path",
+        ),
+        // What is for one host goes before what is for any, and that is where a's site is.
+        (
+            table("[web.x]\nhosts = [\"shop.example\"]\nupstream = \"http://127.0.0.1:3002\""),
+            "federation.a.reply_path",
+            "web.x.path",
+        ),
+        (
+            a("jwt_header = \"X-Token\"") + "[jwt]\nissuer = \"https://shop.example\"\nkey_set_path = \"/b/in\"",
+            "jwt.key_set_path",
+            "federation.b.reply_path",
+        ),
+        (
+            table("[forward_auth.x]\nfederation = \"a\"\n[forward_auth.y]\nfederation = \"b\""),
+            "forward_auth.y.path",
+            "forward_auth.x.path",
+        ),
+        (
+            table("[sts]\npublic_url = \"https://shop.example\"\nentity_id = \"urn:sts\"\npath = \"/b\"")
+                .replace("/b/in", "/b/wsfed"),
+            "sts.path",
+            "federation.b.reply_path",
+        ),
+    ] {
+        let found = findings(&text);
+        let says =
+            |finding: &String| finding.contains(&format!(" {key}: ")) && finding.contains(&format!(" by {other}, too"));
+        assert!(found.iter().any(says), "{key}, {other}: {found:#?}");
+    }
+    let admin = "[admin]\nfederation = \"b\"\nrequired_roles = [\"Operator\"]";
+    let found = findings(&table(admin).replace("/b/done", "/metrics"));
+    assert!(found.iter().any(|finding| finding.contains("federation.b.signed_out_path: /metrics")), "{found:#?}");
+}

@@ -33,6 +33,7 @@ impl Config {
             self.check_forward_auth(settings, &format!("forward_auth.{name}"), reader);
         }
         self.check_ambiguous_routes(reader);
+        self.check_own_paths(reader);
         self.check_admin(reader);
         if self.telemetry.as_ref().is_some_and(|telemetry| telemetry.sample > 100) {
             reader.report(FindingKind::Value, "telemetry.sample", "is in percent: from 0 to 100");
@@ -143,17 +144,7 @@ impl Config {
             reader.report(FindingKind::Missing, &at("public_url"), message);
         }
         let mut own = BTreeMap::new();
-        let back_channel = federation.back_channel.as_ref().map(|channel| ("back_channel.path", &channel.path));
-        let metadata = federation.metadata.as_ref().map(|metadata| ("metadata.path", &metadata.path));
-        for (key, value) in [
-            ("reply_path", &federation.reply_path),
-            ("sign_out_path", &federation.sign_out_path),
-            ("signed_out_path", &federation.signed_out_path),
-        ]
-        .into_iter()
-        .chain(back_channel)
-        .chain(metadata)
-        {
+        for (key, value) in federation.own_paths() {
             if value.as_str() == "/" {
                 reader.report(FindingKind::Conflict, &at(key), "must not be the whole site");
             }

@@ -259,6 +259,18 @@ impl Federation {
         url.authority().map(|authority| format!("{scheme}://{authority}"))
     }
 
+    /// The paths that it answers itself, with their keys.
+    pub(super) fn own_paths(&self) -> impl Iterator<Item = (&'static str, &PathPrefix)> {
+        let back_channel = self.back_channel.as_ref().map(|channel| ("back_channel.path", &channel.path));
+        let metadata = self.metadata.as_ref().map(|metadata| ("metadata.path", &metadata.path));
+        let own = [
+            ("reply_path", &self.reply_path),
+            ("sign_out_path", &self.sign_out_path),
+            ("signed_out_path", &self.signed_out_path),
+        ];
+        own.into_iter().chain(back_channel).chain(metadata)
+    }
+
     /// Reports what does not fit together about encrypted tokens.
     pub(super) fn check_decryption(&self, path: &str, reader: &mut Reader) {
         let key = format!("{path}.decryption_algorithms");

@@ -29,6 +29,7 @@ mod forward_auth;
 pub mod import;
 mod jwt;
 mod listener;
+mod own_paths;
 mod reference;
 pub mod schema;
 mod service;
