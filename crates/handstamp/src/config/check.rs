@@ -327,9 +327,14 @@ impl Config {
     fn check_admin(&self, reader: &mut Reader) {
         let Some(admin) = &self.admin else { return };
         let Some(federation) = &admin.federation else {
-            if !admin.required_roles.is_empty() {
-                let message = "means nothing without federation: there is no page to sign in to";
-                reader.report(FindingKind::Conflict, "admin.required_roles", message);
+            for (key, given) in [
+                ("required_roles", !admin.required_roles.is_empty()),
+                ("trusted_proxies", !admin.trusted_proxies.is_empty()),
+            ] {
+                if given {
+                    let message = "means nothing without federation: there is no page to sign in to";
+                    reader.report(FindingKind::Conflict, &format!("admin.{key}"), message);
+                }
             }
             return;
         };

@@ -7,7 +7,7 @@ use super::federation::Federation;
 use super::values::format_duration;
 use super::web::{SignIn, WebRoute};
 use super::{
-    AuthenticatedCache, Config, ForwardingHeaders, HostHeader, SessionFormat, SessionMode, SoapMode, StoreKind,
+    AuthenticatedCache, Config, ForwardingHeaders, HostHeader, Network, SessionFormat, SessionMode, SoapMode, StoreKind,
 };
 
 impl Config {
@@ -38,13 +38,7 @@ impl Display for Explanation<'_> {
             if listener.redirect_to_https {
                 writeln!(f, "  Every request is sent to https, port {}.", listener.https_port)?;
             }
-            if !listener.trusted_proxies.is_empty() {
-                let headers = match listener.forwarding_headers {
-                    ForwardingHeaders::XForwarded => "X-Forwarded headers are",
-                    ForwardingHeaders::Forwarded => "Forwarded is",
-                };
-                writeln!(f, "  {headers} believed from {} network(s).", listener.trusted_proxies.len())?;
-            }
+            write_proxies(f, listener.forwarding_headers, &listener.trusted_proxies)?;
             if listener.proxy_protocol {
                 writeln!(f, "  Connections begin with the PROXY protocol.")?;
             }
@@ -54,6 +48,7 @@ impl Display for Explanation<'_> {
             if let Some(federation) = &admin.federation {
                 let roles = admin.required_roles.join(" or ");
                 writeln!(f, "  A page for operators, who sign in by {federation} and are {roles}.")?;
+                write_proxies(f, admin.forwarding_headers, &admin.trusted_proxies)?;
             }
         }
         if let Some(audit) = &config.audit {
@@ -198,4 +193,15 @@ impl Explanation<'_> {
         }
         Ok(())
     }
+}
+
+fn write_proxies(f: &mut fmt::Formatter<'_>, headers: ForwardingHeaders, proxies: &[Network]) -> fmt::Result {
+    if proxies.is_empty() {
+        return Ok(());
+    }
+    let headers = match headers {
+        ForwardingHeaders::XForwarded => "X-Forwarded headers are",
+        ForwardingHeaders::Forwarded => "Forwarded is",
+    };
+    writeln!(f, "  {headers} believed from {} network(s).", proxies.len())
 }

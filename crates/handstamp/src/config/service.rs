@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::address::ListenAddress;
+use super::listener::ForwardingHeaders;
 use super::schema::{choice, section};
+use super::values::Network;
 
 section! {
     /// What is logged. Logs go to standard error.
@@ -108,6 +110,11 @@ section! {
         federation: Option<String>,
         /// Roles of which an operator must have at least one; required with `federation`.
         required_roles: Vec<String> = [],
+        /// Proxies in front whose forwarding headers are believed: name the one that ends TLS, without which no operator can sign in
+        /// with `cookie.secure`.
+        trusted_proxies: Vec<Network> = [],
+        /// Which headers of trusted proxies tell client, scheme and host. The others must not say something else.
+        forwarding_headers: ForwardingHeaders = "x-forwarded",
     }
 }
 

@@ -30,7 +30,7 @@ use super::{Visit, refuse, session_info, sign_in_link};
 use crate::Error;
 use crate::admin::{Metrics, RouteMetrics};
 use crate::application_token::ApplicationTokens;
-use crate::config::{self, Config, ForwardingHeaders, HostPattern, Listener, ListenerTls, SignIn, WebRoute};
+use crate::config::{self, Config, HostPattern, Listener, ListenerTls, SignIn, WebRoute};
 use crate::sts::SecurityTokenService;
 
 /// The routes of one listener.
@@ -366,7 +366,7 @@ impl SiteBuilder<'_> {
             self.metrics,
         )));
         let mut site = Site {
-            trust: Trust { proxies: Vec::new(), headers: ForwardingHeaders::XForwarded },
+            trust: Trust { proxies: settings.trusted_proxies.clone(), headers: settings.forwarding_headers },
             max_headers: usize::MAX,
             redirect: None,
             hsts: None,

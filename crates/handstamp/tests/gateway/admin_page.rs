@@ -19,6 +19,7 @@ async fn gateway_with(site: &Site, application: &Application, tables: &str) -> (
     let rest = format!(
         "[soap.books]\nmode = \"initiate\"\npath = \"/books\"\nupstream = \"https://localhost:9/\"\n\
          binding = \"{folder}/binding.xml\"\ncallers = \"basic\"\n[admin]\naddress = \"127.0.0.1:0\"\nfederation = \"shop\"\nrequired_roles = [\"operator\"]\n\
+         trusted_proxies = [\"127.0.0.1\"]\n\
          [store]\nkind = \"sqlite\"\npath = \"{folder}/store.db\"\n{tables}"
     );
     let options = Options { session: "mode = \"reference\"", rest: &rest, ..Options::default() };
@@ -71,6 +72,15 @@ async fn only_operators_see_it_and_it_says_what_there_is() {
     assert!(!page.body.contains("<script"));
     let health = admin.get("/healthz", "").await;
     assert!(health.contains("200 OK"), "health needs no sign-in: {health}");
+}
+
+/// A proxy ends TLS in front of the page, too: SM-23 keeps secure cookies off plain HTTP.
+#[tokio::test]
+async fn operators_sign_in_through_a_proxy_that_ends_tls() {
+    let (site, application) = (Site::new(), Application::hello().await);
+    let (_gateway, admin) = gateway(&site, &application).await;
+    let mut olga = operator(&site, &admin).await;
+    assert_eq!(olga.open(&admin, "/").await.status, 200);
 }
 
 #[tokio::test]
