@@ -111,6 +111,12 @@ chunk_size = 10
 [web.shop]
 upstream = "https://127.0.0.1:3000/app"
 required_roles = ["admin"]
+
+[web.old]
+path = "/old"
+upstream = "http://127.0.0.1:3000"
+sign_in = "required"
+pass_session_cookie = true
 "#
         ),
         &[
@@ -125,6 +131,7 @@ required_roles = ["admin"]
             "/etc/handstamp.toml:18:1: HST-CONFIG-VALUE federation.shop.cookie.chunk_size: must be at least 1000 (SM-21)",
             "/etc/handstamp.toml:21:1: HST-CONFIG-VALUE web.shop.upstream: must be scheme, host and port only, such as \"http://127.0.0.1:3000\"",
             "/etc/handstamp.toml:22:1: HST-CONFIG-CONFLICT web.shop.required_roles: means nothing without sign-in: set sign_in = \"required\" or \"optional\"",
+            "/etc/handstamp.toml:28:1: HST-CONFIG-CONFLICT web.old.pass_session_cookie: is for applications that sign people in themselves: set sign_in = \"off\"",
         ],
     );
 }

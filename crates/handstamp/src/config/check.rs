@@ -283,6 +283,10 @@ impl Config {
                 }
             }
         } else {
+            if route.pass_session_cookie {
+                let message = "is for applications that sign people in themselves: set sign_in = \"off\"";
+                reader.report(FindingKind::Conflict, &at("pass_session_cookie"), message);
+            }
             check_reference("federation", &self.federation, route.federation.as_deref(), path, reader);
         }
         self.check_jwt(route.jwt_header.is_some(), route.jwt_audience.is_some(), path, reader);

@@ -44,14 +44,14 @@ section! {
         /// Headers that tell the application who is there: header name → claim type (a URI, or
         /// the short names `name`, `email`, `upn`, `role`, `name_identifier`). Several values are joined with `,`;
         /// bytes outside printable ASCII, `%` and `,` are percent-encoded. What a client sends under
-        /// such a name, in any spelling, is removed.
+        /// such a name, in any spelling, is removed on every route.
         claims_to_headers: ClaimHeaders = {},
         /// Name of a header that tells the application everything about the session: claims, mode, size, start and end, as
-        /// JSON in base64url. What a client sends under this name is removed. No such header when absent.
+        /// JSON in base64url. What a client sends under this name is removed on every route. No such header when absent.
         session_header: Option<HeaderName>,
         /// Name of a header that brings the application a signed token about who is there, a JWT made as `[jwt]` says. With the
-        /// name `Authorization` it is a `Bearer` token. What a client sends under this name is removed. No such header when
-        /// absent.
+        /// name `Authorization` it is a `Bearer` token. What a client sends under this name is removed, on every route unless it is
+        /// `Authorization`. No such header when absent.
         jwt_header: Option<HeaderName>,
         /// Audience of that token (`aud`); the realm of the relying party when absent.
         jwt_audience: Option<String>,
@@ -61,6 +61,9 @@ section! {
         /// Path for links that sign in: it goes to the issuer, and then to the page in its parameter `return`, a path of this host.
         /// No such path when absent.
         sign_in_path: Option<PathPrefix>,
+        /// Pass the gateway's own cookies on to the application, and let it set them: for one that signs people in itself and shares
+        /// the session's cookie, such as an old site with WIF. Without that no application gets them.
+        pass_session_cookie: bool = false,
         /// What becomes of `Cache-Control` on answers to signed-in users.
         authenticated_cache: AuthenticatedCache = "no-store",
         /// Take `path` off the path that the application sees, and tell it in `X-Forwarded-Prefix`. Links, redirects and cookies of

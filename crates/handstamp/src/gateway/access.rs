@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL, Entry, HeaderMap, HeaderValue, ORIGIN};
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL, Entry, HeaderMap, HeaderName, HeaderValue, ORIGIN};
 use http::{Method, Request, Response, StatusCode, Uri};
 
 use super::Visit;
 use super::application_headers::ApplicationHeaders;
 use super::body::Body;
+use super::claim_headers::ClaimHeaderWriter;
 use super::federation::Federation;
+use super::own_cookies::OwnCookies;
 use super::problem::Problem;
 use super::session_life::SessionLife;
 use crate::config::{Admin, AuthenticatedCache, ForwardAuth, PathPrefix, SignIn, WebRoute};
@@ -25,7 +27,42 @@ pub(super) struct Access {
     public_preflight: bool,
     required_roles: Vec<String>,
     headers: ApplicationHeaders,
+    cookies: Arc<OwnCookies>,
     no_store: bool,
+}
+
+/// The rules of a route on which nobody signs in: what is the gateway's stays the gateway's here, too, because the same application
+/// may be behind another route that says who is there.
+#[derive(Debug)]
+pub(super) struct OpenAccess {
+    headers: ClaimHeaderWriter,
+    /// None where the application shares them.
+    cookies: Option<Arc<OwnCookies>>,
+}
+
+impl OpenAccess {
+    /// Where clients cannot send `reserved` headers.
+    pub(super) fn new(route: &WebRoute, reserved: &[HeaderName], cookies: &Arc<OwnCookies>) -> Self {
+        Self {
+            headers: ClaimHeaderWriter::new(&route.claims_to_headers, reserved),
+            cookies: (!route.pass_session_cookie).then(|| Arc::clone(cookies)),
+        }
+    }
+
+    /// Lets a request pass.
+    pub(super) fn enter(&self, headers: &mut HeaderMap) {
+        self.headers.write(headers, None);
+        if let Some(cookies) = &self.cookies {
+            cookies.take_out(headers, None);
+        }
+    }
+
+    /// Lets the application's answer pass.
+    pub(super) fn leave(&self, headers: &mut HeaderMap) {
+        if let Some(cookies) = &self.cookies {
+            cookies.keep(headers);
+        }
+    }
 }
 
 /// Whether a request may pass.
@@ -37,7 +74,12 @@ pub(super) enum Admission {
 }
 
 impl Access {
-    pub(super) fn of_route(route: &WebRoute, federation: Arc<Federation>, headers: ApplicationHeaders) -> Self {
+    pub(super) fn of_route(
+        route: &WebRoute,
+        federation: Arc<Federation>,
+        headers: ApplicationHeaders,
+        cookies: Arc<OwnCookies>,
+    ) -> Self {
         Self {
             federation,
             required: route.sign_in == SignIn::Required,
@@ -45,6 +87,7 @@ impl Access {
             public_preflight: route.public_preflight,
             required_roles: route.required_roles.clone(),
             headers,
+            cookies,
             no_store: route.authenticated_cache == AuthenticatedCache::NoStore,
         }
     }
@@ -61,6 +104,7 @@ impl Access {
             public_preflight: settings.public_preflight,
             required_roles: settings.required_roles.clone(),
             headers,
+            cookies: Arc::default(),
             no_store: true,
         }
     }
@@ -73,6 +117,7 @@ impl Access {
             public_preflight: false,
             required_roles: settings.required_roles.clone(),
             headers: ApplicationHeaders::default(),
+            cookies: Arc::default(),
             no_store: true,
         }
     }
@@ -176,7 +221,7 @@ impl Access {
         // An application that asks for sign-in itself, with 401, gets it as WIF's did (SM §3.10).
         let asked = (active.is_none() && !self.required).then(|| Box::new(Asked::of(request)));
         self.tell(request.headers_mut(), active.as_ref());
-        self.federation.remove_own_cookies(request.headers_mut(), active.as_ref());
+        self.cookies.take_out(request.headers_mut(), active.as_ref());
         Guest { access: self, active, session, asked }
     }
 
@@ -246,7 +291,7 @@ impl Guest<'_> {
                 federation.challenge(&asked.method, &asked.uri, &asked.headers, session)
             }
             (Ok(mut response), ..) => {
-                federation.keep_own_cookies(response.headers_mut());
+                self.access.cookies.keep(response.headers_mut());
                 if self.access.no_store && self.active.is_some() {
                     forbid_storing(response.headers_mut());
                 }

@@ -30,8 +30,15 @@ pub(super) struct TokenHeader {
 }
 
 impl ApplicationHeaders {
-    pub(super) fn new(claims: &ClaimHeaders, session: Option<&HeaderName>, token: Option<TokenHeader>) -> Self {
-        let others: Vec<&HeaderName> = session.into_iter().chain(token.as_ref().map(|token| &token.name)).collect();
+    /// These headers, on a route on which clients can send none of `reserved` either.
+    pub(super) fn new(
+        claims: &ClaimHeaders,
+        session: Option<&HeaderName>,
+        token: Option<TokenHeader>,
+        reserved: &[HeaderName],
+    ) -> Self {
+        let own = session.into_iter().chain(token.as_ref().map(|token| &token.name));
+        let others: Vec<HeaderName> = own.chain(reserved).cloned().collect();
         Self { claims: ClaimHeaderWriter::new(claims, &others), session: session.cloned(), token }
     }
 

@@ -29,6 +29,7 @@ mod logout_channel;
 mod measured_store;
 mod metadata;
 pub mod origin;
+mod own_cookies;
 pub mod problem;
 mod proxy;
 pub mod proxy_protocol;

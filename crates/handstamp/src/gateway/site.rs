@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, STRICT_TRANSPORT_SECURITY};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, LOCATION, STRICT_TRANSPORT_SECURITY};
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
-use super::access::{Access, Entrance, Guest};
+use super::access::{Access, Entrance, OpenAccess};
 use super::admin_page::AdminPage;
 use super::application_headers::{ApplicationHeaders, TokenHeader};
 use super::body::Body;
@@ -17,6 +17,7 @@ use super::forward_auth::{ForwardAuth, Manner};
 use super::foundation::Foundation;
 use super::lasting::Lasting;
 use super::origin::{Origin, Trust};
+use super::own_cookies::OwnCookies;
 use super::problem::{Form, Problem};
 use super::proxy::Proxy;
 use super::rate_limit::RateLimiter;
@@ -60,8 +61,10 @@ struct Route {
 
 #[derive(Debug)]
 enum Target {
-    /// An application: for anybody, or for those who have access.
-    Application(Proxy, Option<Box<Access>>),
+    /// An application for those who have access.
+    Application(Proxy, Box<Access>),
+    /// An application for anybody.
+    OpenApplication(Proxy, OpenAccess),
     /// A relying party's own paths.
     Federation(Arc<Federation>),
     /// The built-in security token service.
@@ -184,19 +187,19 @@ impl Route {
         match &self.target {
             Target::Application(proxy, access) => {
                 let (mut request, handshake) = proxy.admit(request)?;
-                let guest = match access {
-                    None => None,
-                    Some(access) => match access.enter(&mut request, visit).await {
-                        Entrance::Open(guest) => Some(guest),
-                        Entrance::Answered(response) => return Ok(response),
-                    },
+                let guest = match access.enter(&mut request, visit).await {
+                    Entrance::Open(guest) => guest,
+                    Entrance::Answered(response) => return Ok(response),
                 };
-                let life = || guest.as_ref().and_then(Guest::life);
-                let answer = proxy.forward((request, handshake), visit.origin, visit.id, life).await;
-                match guest {
-                    None => answer,
-                    Some(guest) => Ok(guest.leave(answer, visit)),
-                }
+                let answer = proxy.forward((request, handshake), visit.origin, visit.id, || guest.life()).await;
+                Ok(guest.leave(answer, visit))
+            }
+            Target::OpenApplication(proxy, access) => {
+                let (mut request, handshake) = proxy.admit(request)?;
+                access.enter(request.headers_mut());
+                let mut answer = proxy.forward((request, handshake), visit.origin, visit.id, || None).await?;
+                access.leave(answer.headers_mut());
+                Ok(answer)
             }
             Target::Federation(federation) => {
                 let request = request.map(|body| Body::request(body, OWN_BODY_LIMIT, OWN_BODY_IDLE));
@@ -271,6 +274,8 @@ impl SiteBuilder<'_> {
         let mut sites: Vec<Site> = self.config.listener.values().map(|listener| self.site(listener)).collect();
         let sts = self.sts.take();
         let federations = self.federations()?;
+        let reserved = self.reserved_headers();
+        let cookies = Arc::new(OwnCookies::new(federations.values(), sts.clone()));
         for (name, settings) in &self.config.web {
             let proxy = Proxy::new(settings, lasting.upstream(before, name, settings, self.metrics)?);
             // The configuration check has made sure of the federation.
@@ -279,12 +284,14 @@ impl SiteBuilder<'_> {
                 Some(federation) => {
                     let token =
                         self.token_header(settings.jwt_header.as_ref(), settings.jwt_audience.as_ref(), federation);
-                    let headers =
-                        ApplicationHeaders::new(&settings.claims_to_headers, settings.session_header.as_ref(), token);
-                    let access = Access::of_route(settings, Arc::clone(federation), headers);
-                    Target::Application(proxy, Some(Box::new(access)))
+                    let (claims, session) = (&settings.claims_to_headers, settings.session_header.as_ref());
+                    let headers = ApplicationHeaders::new(claims, session, token, &reserved);
+                    let access = Access::of_route(settings, Arc::clone(federation), headers, Arc::clone(&cookies));
+                    Target::Application(proxy, Box::new(access))
                 }
-                None if settings.sign_in == SignIn::Off => Target::Application(proxy, None),
+                None if settings.sign_in == SignIn::Off => {
+                    Target::OpenApplication(proxy, OpenAccess::new(settings, &reserved, &cookies))
+                }
                 None => continue,
             };
             let own = federation.filter(|_| settings.sign_in != SignIn::Off);
@@ -395,7 +402,8 @@ impl SiteBuilder<'_> {
         let base = settings.path.as_str().trim_end_matches('/');
         for (word, manner) in [("check", Manner::Check), ("challenge", Manner::Challenge)] {
             let token = self.token_header(settings.jwt_header.as_ref(), settings.jwt_audience.as_ref(), federation);
-            let headers = ApplicationHeaders::new(&settings.claims_to_headers, settings.session_header.as_ref(), token);
+            let (claims, session) = (&settings.claims_to_headers, settings.session_header.as_ref());
+            let headers = ApplicationHeaders::new(claims, session, token, &[]);
             let access = Access::of_forward_auth(settings, Arc::clone(federation), headers);
             let target = Target::ForwardAuth(ForwardAuth::new(access, manner));
             let route = Arc::new(self.route(format!("forward_auth.{name}"), target));
@@ -405,6 +413,26 @@ impl SiteBuilder<'_> {
         }
         self.add_own_paths(site, &settings.hosts, federation);
         self.add_key_set(site, &settings.hosts, settings.jwt_header.is_some());
+    }
+
+    /// The headers in which applications learn who is there, on whichever route: one application can be behind several of them.
+    fn reserved_headers(&self) -> Vec<HeaderName> {
+        let Config { web, forward_auth, soap, .. } = self.config;
+        let claims = (web.values().map(|route| &route.claims_to_headers))
+            .chain(forward_auth.values().map(|settings| &settings.claims_to_headers))
+            .chain(soap.values().map(|route| &route.claims_to_headers))
+            .flat_map(|claims| claims.iter().map(|(name, _)| name));
+        let sessions = (web.values().map(|route| &route.session_header))
+            .chain(forward_auth.values().map(|settings| &settings.session_header));
+        let tokens = (web.values().map(|route| &route.jwt_header))
+            .chain(forward_auth.values().map(|settings| &settings.jwt_header))
+            .chain(soap.values().map(|route| &route.jwt_header));
+        // What is in `Authorization` is a proof, and elsewhere it can be the client's own.
+        let tokens = tokens.filter(|name| name.as_ref() != Some(&AUTHORIZATION));
+        let mut names: Vec<HeaderName> = claims.chain(sessions.chain(tokens).flatten()).cloned().collect();
+        names.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
+        names.dedup();
+        names
     }
 
     /// The header for a token of a route, when it wants one and there are tokens; the configuration check has seen to both.

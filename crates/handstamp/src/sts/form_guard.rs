@@ -67,6 +67,11 @@ impl FormGuard {
         own_origin && own_site && matches
     }
 
+    /// The name of its cookie.
+    pub(super) fn cookie_name(&self) -> &str {
+        self.cookie.name()
+    }
+
     fn cookie_text<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
         let value = RequestCookies::new(headers).first(self.cookie.name())?;
         let text = std::str::from_utf8(value).ok()?;

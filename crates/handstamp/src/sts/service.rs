@@ -55,6 +55,12 @@ impl SecurityTokenService {
         response
     }
 
+    /// Whether a cookie is one of its own, so that no application gets it.
+    pub fn owns_cookie(&self, name: &[u8]) -> bool {
+        let others = [self.desk.form.cookie_name(), self.desk.visited.cookie_name()];
+        self.sessions.owns_cookie(name) || others.iter().any(|other| other.as_bytes() == name)
+    }
+
     /// The accounts that may sign in.
     pub fn accounts(&self) -> &AccountStore {
         &self.desk.accounts

@@ -25,6 +25,11 @@ impl VisitedParties {
         Ok(Self { cookie: CookieSettings::builder(cookie_name).secure(secure).build()? })
     }
 
+    /// The name of its cookie.
+    pub(super) fn cookie_name(&self) -> &str {
+        self.cookie.name()
+    }
+
     /// The realms of the relying parties that the browser names.
     pub(super) fn realms<'p>(&self, headers: &HeaderMap, parties: &'p [Party]) -> Vec<&'p str> {
         let names = self.names(headers);

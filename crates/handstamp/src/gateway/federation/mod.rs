@@ -16,13 +16,11 @@ mod sign_out;
 use std::fmt;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use handstamp_keys::SystemRandom;
 use handstamp_session_token::{ReplayCache, RevocationList};
-use handstamp_web_session::cookie::RequestCookies;
 use handstamp_web_session::{ActiveSession, Session, SessionModule};
 use handstamp_ws_federation::RelyingParty;
-use http::header::{COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
+use http::header::HeaderValue;
 use http::{Method, Request, Response, StatusCode};
 
 use super::Visit;
@@ -170,47 +168,8 @@ impl Federation {
         }
     }
 
-    /// Takes the cookies of session and sign-in out of a request, so that the application never has them.
-    pub(super) fn remove_own_cookies(&self, headers: &mut HeaderMap, session: Option<&ActiveSession>) {
-        let foreign = match session {
-            Some(session) => session.memo(|foreign: &mut ForeignCookies| {
-                foreign.0.get_or_insert_with(|| self.foreign_cookies(headers)).clone()
-            }),
-            None if RequestCookies::new(headers).iter().any(|(name, _)| self.owns(name)) => {
-                self.foreign_cookies(headers)
-            }
-            None => return,
-        };
-        match foreign {
-            Some(foreign) => headers.insert(COOKIE, foreign),
-            None => headers.remove(COOKIE),
-        };
-    }
-
-    /// The cookies of others, in one line, as they were sent.
-    fn foreign_cookies(&self, headers: &HeaderMap) -> Option<HeaderValue> {
-        let foreign = RequestCookies::new(headers).without(|name| self.owns(name));
-        HeaderValue::from_maybe_shared(Bytes::from(foreign)).ok().filter(|foreign| !foreign.is_empty())
-    }
-
-    /// Drops what an application tries to set under the names of session and sign-in.
-    pub(super) fn keep_own_cookies(&self, headers: &mut HeaderMap) {
-        let name = |line: &HeaderValue| {
-            let end = line.as_bytes().iter().position(|byte| matches!(byte, b'=' | b';')).unwrap_or(line.len());
-            self.owns(line.as_bytes()[..end].trim_ascii())
-        };
-        if !headers.get_all(SET_COOKIE).iter().any(name) {
-            return;
-        }
-        let foreign: Vec<HeaderValue> =
-            headers.get_all(SET_COOKIE).iter().filter(|line| !name(line)).cloned().collect();
-        headers.remove(SET_COOKIE);
-        for line in foreign {
-            headers.append(SET_COOKIE, line);
-        }
-    }
-
-    fn owns(&self, cookie: &[u8]) -> bool {
+    /// Whether a cookie is one of its sessions or sign-ins.
+    pub(super) fn owns_cookie(&self, cookie: &[u8]) -> bool {
         cookie.starts_with(self.state_prefix.as_bytes()) || self.sessions.owns_cookie(cookie)
     }
 }
@@ -220,10 +179,6 @@ impl fmt::Debug for Federation {
         f.debug_struct("Federation").field("name", &self.name).finish_non_exhaustive()
     }
 }
-
-/// What is left of the cookies of a request, once that is known.
-#[derive(Clone, Default)]
-struct ForeignCookies(Option<Option<HeaderValue>>);
 
 /// A redirect that no cache keeps.
 pub(super) fn redirect(status: StatusCode, location: &str) -> Result<Response<Body>, Problem> {
