@@ -340,6 +340,12 @@ impl PathPrefix {
         well_formed.then(|| Self(text.trim_end_matches('/').to_owned()))
     }
 
+    /// A prefix for paths that are read in some way: what is encoded in paths may not be so here.
+    pub(crate) fn of_reading(mut reading: String) -> Self {
+        reading.truncate(reading.trim_end_matches('/').len());
+        Self(reading)
+    }
+
     /// Whether `path` is the prefix or lies below it: `/app` matches `/app` and `/app/x`, not
     /// `/application`.
     pub fn matches(&self, path: &str) -> bool {

@@ -22,7 +22,9 @@ section! {
         /// Hosts it answers for: `shop.example`, or `*.shop.example` for every name below it; any
         /// host when empty.
         hosts: Vec<HostPattern> = [],
-        /// Path it answers for, with everything below.
+        /// Path it answers for, with everything below, to the letter: upper and lower case differ. A request whose path the
+        /// application could read as one of another route (encoded letters and slashes, several slashes, parameters after `;`) is
+        /// refused; otherwise the application gets it as it was sent.
         path: PathPrefix = "/",
         /// The application: scheme, host and port, or `unix:` and the path of its Unix domain socket, or a list of several servers. The request's path and query are
         /// kept.

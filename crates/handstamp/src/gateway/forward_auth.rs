@@ -9,8 +9,8 @@ use http::{Method, Request, Response, StatusCode, Uri};
 use super::Visit;
 use super::access::{Access, Admission};
 use super::body::Body;
+use super::path_reading::generous;
 use super::problem::Problem;
-use super::routes::is_ambiguous;
 
 const X_FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
 const X_FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
@@ -79,9 +79,11 @@ fn asked_for(headers: &HeaderMap) -> Result<(Method, Uri), Problem> {
     };
     let target = only(headers, &X_FORWARDED_URI)?.ok_or_else(unclear)?;
     let uri: Uri = target.parse().map_err(|_| unclear())?;
-    if !uri.path().starts_with('/') || is_ambiguous(uri.path()) {
+    if !uri.path().starts_with('/') {
         return Err(Problem::bad_target());
     }
+    // Without dot segments, what lies below a public path does so in every reading.
+    generous(uri.path()).map_err(|_| Problem::ambiguous_target())?;
     Ok((method, uri))
 }
 

@@ -30,6 +30,7 @@ mod measured_store;
 mod metadata;
 pub mod origin;
 mod own_cookies;
+mod path_reading;
 pub mod problem;
 mod proxy;
 pub mod proxy_protocol;

@@ -164,12 +164,23 @@ impl Problem {
         .retry_after(wait)
     }
 
+    /// The target names no path: `OPTIONS *`, which speaks of the whole server, or something that is none.
     pub(super) fn bad_target() -> Self {
         Self::new(
             StatusCode::BAD_REQUEST,
             "HST-GATEWAY-TARGET",
             "Bad request",
-            "The address contains . or .. segments, which gateway and application could understand differently.",
+            "The request names no address within the site: that begins with a slash.",
+        )
+    }
+
+    pub(super) fn ambiguous_target() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "HST-GATEWAY-TARGET",
+            "Bad request",
+            "Gateway and application could understand the address differently: it contains . or .. segments, or encoded letters, \
+             slashes or parameters that make it look like another address of this site.",
         )
     }
 

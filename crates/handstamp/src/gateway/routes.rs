@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use foldhash::{HashMap, HashMapExt as _};
-use percent_encoding::percent_decode_str;
-
+use super::path_reading::{Ambiguous, generous};
 use crate::config::{HostPattern, PathPrefix};
+use foldhash::{HashMap, HashMapExt as _};
 
 /// Routes by host, then by longest path.
 #[derive(Debug)]
@@ -53,7 +52,10 @@ impl<R> RouteTable<R> {
 
     /// The route for a request. `host` is without port; `path` is as it was sent. The most specific
     /// host that has a matching path wins.
-    pub(super) fn find(&self, host: &str, path: &str) -> Option<&Arc<R>> {
+    ///
+    /// # Errors
+    /// The application behind that route could read the path as one of another route, whose rules would be passed by.
+    pub(super) fn find(&self, host: &str, path: &str) -> Result<Option<&Arc<R>>, Ambiguous> {
         let lower;
         let host = if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
             lower = host.to_ascii_lowercase();
@@ -61,13 +63,21 @@ impl<R> RouteTable<R> {
         } else {
             host
         };
-        let exact = self.exact.get(host).into_iter();
+        let reading = generous(path)?;
+        let route = self.paths_for(host).find_map(|paths| paths.find(path));
+        let Some(reading) = reading else { return Ok(route) };
+        let other = self.paths_for(host).find_map(|paths| paths.find_reading(path, &reading));
+        if route.map(Arc::as_ptr) == other.map(Arc::as_ptr) { Ok(route) } else { Err(Ambiguous) }
+    }
+
+    /// What there is for a host, the most specific first.
+    fn paths_for(&self, host: &str) -> impl Iterator<Item = &Paths<R>> {
         let below = self
             .below
             .iter()
-            .filter(|(domain, _)| host.len() > domain.len() && host.ends_with(domain.as_str()))
+            .filter(move |(domain, _)| host.len() > domain.len() && host.ends_with(domain.as_str()))
             .map(|(_, paths)| paths);
-        exact.chain(below).chain(std::iter::once(&self.any)).find_map(|paths| paths.find(path))
+        self.exact.get(host).into_iter().chain(below).chain(std::iter::once(&self.any))
     }
 }
 
@@ -77,40 +87,38 @@ struct Paths<R> {
     exact: HashMap<String, Arc<R>>,
     /// Longest first.
     prefixes: Vec<(PathPrefix, Arc<R>)>,
+    /// The same in the reading that is compared with that of a request, longest first.
+    readings: Vec<(PathPrefix, Arc<R>)>,
 }
 
 impl<R> Default for Paths<R> {
     fn default() -> Self {
-        Self { exact: HashMap::new(), prefixes: Vec::new() }
+        Self { exact: HashMap::new(), prefixes: Vec::new(), readings: Vec::new() }
     }
 }
 
 impl<R> Paths<R> {
     fn add(&mut self, path: PathPrefix, route: Arc<R>) {
-        let longer = |(known, _): &(PathPrefix, _)| known.as_str().len() >= path.as_str().len();
-        let at = self.prefixes.partition_point(longer);
-        self.prefixes.insert(at, (path, route));
+        let reading = generous(path.as_str()).ok().flatten().map(PathPrefix::of_reading);
+        for (list, path) in [(&mut self.readings, reading.unwrap_or(path.clone())), (&mut self.prefixes, path)] {
+            let at = list.partition_point(|(known, _)| known.as_str().len() >= path.as_str().len());
+            list.insert(at, (path, Arc::clone(&route)));
+        }
     }
 
     fn find(&self, path: &str) -> Option<&Arc<R>> {
-        let below = || self.prefixes.iter().find(|(prefix, _)| prefix.matches(path)).map(|(_, route)| route);
-        self.exact.get(path).or_else(below)
+        self.exact.get(path).or_else(|| below(&self.prefixes, path))
+    }
+
+    /// The route for a path in another reading; whatever is meant for exactly the path that was sent stays so.
+    fn find_reading(&self, sent: &str, reading: &str) -> Option<&Arc<R>> {
+        let exact = self.exact.get(sent).or_else(|| self.exact.get(reading));
+        exact.or_else(|| below(&self.readings, reading))
     }
 }
 
-/// Whether gateway and application could disagree about what `path` names, so that a rule for one
-/// path is passed under the name of another: dot segments, written plainly, percent-encoded or with
-/// parameters (`/..;/`), and NUL.
-pub(super) fn is_ambiguous(path: &str) -> bool {
-    if !path.contains(['.', '%', '\\']) {
-        return false;
-    }
-    let decoded: Vec<u8> = percent_decode_str(path).collect();
-    decoded.contains(&0)
-        || decoded.split(|byte| matches!(byte, b'/' | b'\\')).any(|segment| {
-            let name = segment.split(|byte| *byte == b';').next().unwrap_or(segment);
-            name == b"." || name == b".."
-        })
+fn below<'p, R>(prefixes: &'p [(PathPrefix, Arc<R>)], path: &str) -> Option<&'p Arc<R>> {
+    prefixes.iter().find(|(prefix, _)| prefix.matches(path)).map(|(_, route)| route)
 }
 
 #[cfg(test)]
@@ -138,7 +146,7 @@ mod tests {
             (Some("*.example"), "/", "example"),
             (Some("*.eu.example"), "/", "eu"),
         ]);
-        let find = |host, path| table.find(host, path).map(|route| **route);
+        let find = |host, path| table.find(host, path).expect("unambiguous").map(|route| **route);
         assert_eq!(find("shop.example", "/"), Some("shop"));
         assert_eq!(find("SHOP.example", "/api/x"), Some("api"));
         assert_eq!(find("shop.example", "/apix"), Some("shop"));
@@ -151,39 +159,71 @@ mod tests {
     #[test]
     fn a_host_without_a_matching_path_falls_back_to_less_specific_hosts() {
         let table = table(&[(Some("shop.example"), "/api", "api"), (None, "/", "any")]);
-        assert_eq!(table.find("shop.example", "/x").map(|route| **route), Some("any"));
+        assert_eq!(table.find("shop.example", "/x").expect("unambiguous").map(|route| **route), Some("any"));
     }
 
     #[test]
     fn an_exact_path_comes_first_and_covers_nothing_below() {
         let mut table = table(&[(None, "/signout", "app")]);
         table.add_exact(None, "/signout", Arc::new("own"));
-        assert_eq!(table.find("a", "/signout").map(|route| **route), Some("own"));
-        assert_eq!(table.find("a", "/signout/x").map(|route| **route), Some("app"));
+        let find = |path| table.find("a", path).expect("unambiguous").map(|route| **route);
+        assert_eq!(find("/signout"), Some("own"));
+        assert_eq!(find("/signout/x"), Some("app"));
+        assert_eq!(find("/signout/"), Some("app"));
     }
 
     #[test]
     fn no_route_is_none() {
-        assert!(table(&[(Some("a"), "/", "a")]).find("b", "/").is_none());
+        assert_eq!(table(&[(Some("a"), "/", "a")]).find("b", "/"), Ok(None));
     }
 
     #[test]
-    fn ambiguous_paths_are_known() {
+    fn a_path_that_can_be_read_as_another_routes_is_ambiguous() {
+        let mut table = table(&[
+            (None, "/", "site"),
+            (None, "/admin", "admin"),
+            (None, "/admin/users", "users"),
+            (None, "/a%20b", "spaces"),
+            (None, "/v;1", "parameters"),
+            (Some("shop.example"), "/shop", "shop"),
+        ]);
+        table.add_exact(None, "/signout", Arc::new("own"));
+        table.add_exact(None, "/own%2Dpath", Arc::new("odd"));
         for path in [
-            "/public/../private",
-            "/public/%2e%2E/private",
-            "/public/..%2fprivate",
-            "/a/./b",
-            "/a/..;x/b",
-            "/a\\..\\b",
-            "/a%5c..%5cb",
-            "/..",
-            "/a%00",
+            "/%61dmin",
+            "/admi%6e/delete",
+            "//admin",
+            "/%2fadmin",
+            "/;/admin",
+            "/admin%2fy",
+            "/admin;x",
+            "/x;/../admin",
+            "\\admin",
+            "/admin//users",
+            "/admin/%75sers",
+            "//signout",
         ] {
-            assert!(is_ambiguous(path), "{path}");
+            assert_eq!(table.find("a.example", path), Err(Ambiguous), "{path}");
         }
-        for path in ["/", "/a.b/c..d", "/a%20b", "/a%2Fb", "/...", "/a;b/.well-known/x"] {
-            assert!(!is_ambiguous(path), "{path}");
+        for (path, route) in [
+            ("//x", "site"),
+            ("/x%2Fadmin", "site"),
+            ("/x;y/admin;z", "site"),
+            ("/administration%2Fx", "site"),
+            ("/100%25", "site"),
+            ("/admin/x%2Fy//z;v", "admin"),
+            ("/a%20b/x%20y", "spaces"),
+            ("/v;1/%20", "parameters"),
+            ("/own%2Dpath", "odd"),
+            ("//shop", "site"),
+        ] {
+            assert_eq!(
+                table.find("a.example", path).map(|found| found.map(|route| **route)),
+                Ok(Some(route)),
+                "{path}"
+            );
         }
+        // What any host has is read as what this one has.
+        assert_eq!(table.find("shop.example", "//shop"), Err(Ambiguous));
     }
 }

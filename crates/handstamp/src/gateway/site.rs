@@ -22,7 +22,7 @@ use super::problem::{Form, Problem};
 use super::proxy::Proxy;
 use super::rate_limit::RateLimiter;
 use super::request_id::{RequestId, RequestIds};
-use super::routes::{RouteTable, is_ambiguous};
+use super::routes::RouteTable;
 use super::server::{Connection, Handler};
 use super::soap::{Ground, LiveSessions, Seals, SoapRoute};
 use super::telemetry::Telemetry;
@@ -102,13 +102,14 @@ impl Site {
         }
         let origin = Origin::of(&parts, connection, &self.trust)?;
         let path = parts.uri.path();
-        if !path.starts_with('/') || is_ambiguous(path) {
+        if !path.starts_with('/') {
             return Err(Problem::bad_target());
         }
         if let Some(port) = self.redirect.filter(|_| !origin.https) {
             return redirect_to_https(&origin, port, &parts.uri);
         }
-        let route = self.routes.find(origin.host_name(), path).ok_or_else(Problem::no_route)?;
+        let route = self.routes.find(origin.host_name(), path).map_err(|_| Problem::ambiguous_target())?;
+        let route = route.ok_or_else(Problem::no_route)?;
         tracing::debug!(request = %id, route = route.name, client = %origin.client, method = %parts.method, path);
         let trace = self.telemetry.as_ref().map(|telemetry| {
             let trace = telemetry.begin(&mut parts.headers, origin.from_trusted_proxy);

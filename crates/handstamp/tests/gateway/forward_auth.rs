@@ -79,6 +79,10 @@ async fn a_question_that_can_be_understood_in_two_ways_is_refused() {
         "X-Forwarded-Uri: /assets/x\r\nX-Forwarded-Uri: /orders\r\n",
         "X-Forwarded-Uri: /assets/../orders\r\n",
         "X-Forwarded-Uri: /assets/%2e%2e/orders\r\n",
+        "X-Forwarded-Uri: /assets/..%2forders\r\n",
+        "X-Forwarded-Uri: /assets//../orders\r\n",
+        "X-Forwarded-Uri: /assets/..;/orders\r\n",
+        "X-Forwarded-Uri: /assets/%252e%252e/orders\r\n",
         "X-Forwarded-Uri: orders\r\n",
         "X-Forwarded-Uri: /\r\nX-Forwarded-Method: G T\r\n",
     ] {

@@ -2,6 +2,7 @@
 
 use http::Response;
 
+use super::browser::{Browser, Options, Site};
 use super::support::{Application, Running, status};
 
 #[tokio::test]
@@ -65,4 +66,64 @@ async fn an_application_may_believe_to_be_at_the_root() {
         );
     }
     assert_eq!(status(&gateway.get("/shopping", "").await), 404);
+}
+
+/// An application with a guarded place in it: whatever it makes of a path, the place stays guarded.
+#[tokio::test]
+async fn the_rules_of_a_path_hold_in_every_reading_of_it() {
+    let (site, application) = (Site::new(), Application::hello().await);
+    let rest = format!(
+        "[web.admin]\npath = \"/admin\"\nupstream = \"http://{0}\"\nsign_in = \"required\"\nrequired_roles = [\"boss\"]\n\
+         [web.private]\npath = \"/assets/private\"\nupstream = \"http://{0}\"\nsign_in = \"required\"\n",
+        application.address
+    );
+    let options = Options { route: "public_paths = [\"/assets\"]", rest: &rest, ..Options::default() };
+    let gateway = site.gateway(application.address, options).await;
+    let mut browser = Browser::default();
+    browser.sign_in(&site, &gateway, "/", "alice", &["staff"]).await;
+    assert_eq!(browser.open(&gateway, "/admin").await.status, 403);
+    for path in [
+        "/%61dmin",
+        "/admi%6e/delete",
+        "//admin",
+        "/%2fadmin",
+        "/;/admin",
+        "/admin%2fy",
+        "/admin;x",
+        "/%2561dmin",
+        "/assets/..%2fadmin",
+        "/assets//../admin",
+        "/assets/%252e%252e/admin",
+        "/assets%2f..%2fadmin",
+        "/assets//private",
+        "/assets/;/private",
+    ] {
+        for browser in [&mut browser, &mut Browser::default()] {
+            let answer = browser.open(&gateway, path).await;
+            assert_eq!(answer.status, 400, "{path}");
+            assert!(answer.body.contains("HST-GATEWAY-TARGET"), "{answer:?}");
+        }
+    }
+    assert!(application.received().is_empty());
+}
+
+#[tokio::test]
+async fn a_path_reaches_the_application_as_it_was_sent() {
+    let application = Application::hello().await;
+    let gateway = Running::before(application.address).await;
+    for path in ["//a//b", "/a%2Fb", "/a;v=1/b", "/%61", "/a%252Fb?c=%2F..", "/100%25"] {
+        assert_eq!(status(&gateway.get(path, "").await), 200, "{path}");
+        let uri = application.received()[0].uri().to_string();
+        assert_eq!(uri, path);
+    }
+}
+
+#[tokio::test]
+async fn a_request_for_no_path_is_told_so() {
+    let application = Application::hello().await;
+    let gateway = Running::before(application.address).await;
+    let answer = gateway.exchange("OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+    assert_eq!(status(&answer), 400);
+    assert!(answer.contains("begins with a slash") && !answer.contains("segments"), "{answer}");
+    assert!(application.received().is_empty());
 }
