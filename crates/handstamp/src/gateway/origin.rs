@@ -101,7 +101,7 @@ impl Origin {
         };
         self.client = claims.client.unwrap_or(self.client);
         if let Some(scheme) = &claims.scheme {
-            self.https = scheme.eq_ignore_ascii_case("https");
+            self.https = is_protected(scheme) == Some(true);
         }
         if let Some(host) = claims.host {
             if !is_host(&host) {
@@ -109,7 +109,7 @@ impl Origin {
             }
             self.host = host;
         }
-        let same_scheme = others.scheme.is_none_or(|scheme| scheme.eq_ignore_ascii_case(self.scheme()));
+        let same_scheme = others.scheme.is_none_or(|scheme| is_protected(&scheme) == Some(self.https));
         let same_host = others.host.is_none_or(|host| host.eq_ignore_ascii_case(&self.host));
         let same_client = others.client.is_none_or(|client| client == self.client);
         (same_scheme && same_host && same_client).then_some(()).ok_or_else(Problem::conflicting_forwarding)
@@ -155,6 +155,13 @@ fn client_of<'h>(hops: impl Iterator<Item = &'h str>, trusted: &[Network]) -> Op
         }
     }
     client
+}
+
+/// Whether a scheme stands for TLS; none when it is no scheme of HTTP. Of a request for a WebSocket some proxies tell the scheme of
+/// its address (RFC 6455, 3).
+fn is_protected(scheme: &str) -> Option<bool> {
+    let is = |name: &str| scheme.eq_ignore_ascii_case(name);
+    if is("https") || is("wss") { Some(true) } else { (is("http") || is("ws")).then_some(false) }
 }
 
 /// The host a request is for: of an absolute target, else of the one `Host` line.
@@ -293,6 +300,25 @@ mod tests {
         assert_eq!((origin.scheme(), origin.host.as_str()), ("https", "public.example"));
         let untrusted = believing(lines, &[], ForwardingHeaders::Forwarded).expect("an origin");
         assert_eq!((untrusted.scheme(), untrusted.host.as_str()), ("http", "a"));
+    }
+
+    #[test]
+    fn the_schemes_of_websockets_are_those_of_http() {
+        for (told, scheme) in [("wss", "https"), ("WSS", "https"), ("ws", "http"), ("https", "https"), ("x", "http")] {
+            let lines = &[("host", "a"), ("x-forwarded-proto", told)];
+            assert_eq!(origin(lines, &["10.0.0.0/8"]).expect("an origin").scheme(), scheme, "{told}");
+        }
+        for (x, standard, good) in [
+            ("wss", "https", true),
+            ("https", "wss", true),
+            ("ws", "http", true),
+            ("wss", "http", false),
+            ("http", "x", false),
+        ] {
+            let forwarded = format!("proto={standard}");
+            let lines = &[("host", "a"), ("x-forwarded-proto", x), ("forwarded", forwarded.as_str())];
+            assert_eq!(origin(lines, &["10.0.0.0/8"]).is_ok(), good, "{x} {standard}");
+        }
     }
 
     #[test]
