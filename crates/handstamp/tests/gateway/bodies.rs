@@ -90,3 +90,19 @@ async fn an_answer_cut_off_by_the_application_is_cut_off_for_the_client() {
     assert!(answer.contains("first"), "{answer}");
     assert!(!answer.ends_with("0\r\n\r\n"), "it looks complete: {answer}");
 }
+
+/// RFC 9112, 6.3: where an answer has both, the encoding says where it ends.
+#[tokio::test]
+async fn an_answer_with_length_and_encoding_arrives_whole() {
+    let application = raw_application(|mut stream| async move {
+        read_until(&mut stream, "\r\n\r\n").await;
+        let answer =
+            "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+        stream.write_all(answer.as_bytes()).await.expect("written");
+    })
+    .await;
+    let gateway = Running::before(application).await;
+    let answer = gateway.get("/", "").await.to_ascii_lowercase();
+    assert_eq!(status(&answer), 200, "{answer}");
+    assert!(!answer.contains("content-length") && answer.contains("\r\n5\r\nhello\r\n0\r\n\r\n"), "{answer}");
+}
