@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, LOCATION, STRICT_TRANSPORT_SECURITY};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, COOKIE, LOCATION, STRICT_TRANSPORT_SECURITY};
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
@@ -96,8 +96,9 @@ impl Site {
             return Err(Problem::method_not_allowed());
         }
         let (mut parts, body) = request.into_parts();
-        // HTTP/2 limits the size of all, not their number.
-        if parts.headers.len() > self.max_headers {
+        // HTTP/2 limits the size of all, not their number. `Cookie` may come in many pieces there (RFC 9113, 8.2.3).
+        let cookies = parts.headers.get_all(COOKIE).iter().count();
+        if parts.headers.len() - cookies.saturating_sub(1) > self.max_headers {
             return Err(Problem::too_many_headers());
         }
         let origin = Origin::of(&parts, connection, &self.trust)?;

@@ -108,6 +108,25 @@ async fn http2_is_spoken_with_those_who_offer_it_and_the_application_learns_of_t
     assert!(!gateway.get("/", "").await.contains("HTTP"), "nothing is answered without TLS");
 }
 
+/// RFC 9113, 8.2.3: browsers cut `Cookie` into its pairs there.
+#[tokio::test]
+async fn pieces_of_cookies_are_one_header_line() {
+    let (folder, application) = (TempDir::new().expect("a folder"), Application::hello().await);
+    let shop = certificate(folder.path(), "shop.pem", "shop.example");
+    let gateway = Running::from_toml(&toml(application.address, &shop, "", "")).await;
+    let stream = connect(gateway.address, "shop.example", &client(&shop), &["h2"]).await.expect("a handshake");
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.expect("HTTP/2");
+    tokio::spawn(connection);
+    for (name, status) in [("cookie", 200), ("x-more", 431)] {
+        let request = Request::get("https://shop.example/");
+        let request = (0..150).fold(request, |request, number| request.header(name, format!("a{number}=1")));
+        let answer = sender.send_request(request.body(Empty::<Bytes>::new()).expect("a request")).await;
+        assert_eq!(answer.expect("an answer").status(), status, "{name}");
+    }
+    assert_eq!(application.received()[0].headers().get_all("cookie").iter().count(), 1);
+}
+
 #[tokio::test]
 async fn the_certificate_is_chosen_by_the_name_that_is_asked_for() {
     let (folder, application) = (TempDir::new().expect("a folder"), Application::hello().await);
