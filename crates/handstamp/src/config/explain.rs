@@ -38,7 +38,11 @@ impl Display for Explanation<'_> {
             if listener.redirect_to_https {
                 writeln!(f, "  Every request is sent to https, port {}.", listener.https_port)?;
             }
-            write_proxies(f, listener.forwarding_headers, &listener.trusted_proxies)?;
+            let told = match listener.forwarding_headers {
+                None if listener.proxy_protocol => "The PROXY protocol, and no header, is",
+                headers => forwarding(headers.unwrap_or(ForwardingHeaders::XForwarded)),
+            };
+            write_proxies(f, told, &listener.trusted_proxies)?;
             if listener.proxy_protocol {
                 writeln!(f, "  Connections begin with the PROXY protocol.")?;
             }
@@ -48,7 +52,7 @@ impl Display for Explanation<'_> {
             if let Some(federation) = &admin.federation {
                 let roles = admin.required_roles.join(" or ");
                 writeln!(f, "  A page for operators, who sign in by {federation} and are {roles}.")?;
-                write_proxies(f, admin.forwarding_headers, &admin.trusted_proxies)?;
+                write_proxies(f, forwarding(admin.forwarding_headers), &admin.trusted_proxies)?;
             }
         }
         if let Some(audit) = &config.audit {
@@ -195,13 +199,16 @@ impl Explanation<'_> {
     }
 }
 
-fn write_proxies(f: &mut fmt::Formatter<'_>, headers: ForwardingHeaders, proxies: &[Network]) -> fmt::Result {
-    if proxies.is_empty() {
-        return Ok(());
+fn write_proxies(f: &mut fmt::Formatter<'_>, told: &str, proxies: &[Network]) -> fmt::Result {
+    match proxies.len() {
+        0 => Ok(()),
+        networks => writeln!(f, "  {told} believed from {networks} network(s)."),
     }
-    let headers = match headers {
+}
+
+fn forwarding(headers: ForwardingHeaders) -> &'static str {
+    match headers {
         ForwardingHeaders::XForwarded => "X-Forwarded headers are",
         ForwardingHeaders::Forwarded => "Forwarded is",
-    };
-    writeln!(f, "  {headers} believed from {} network(s).", proxies.len())
+    }
 }

@@ -21,10 +21,13 @@ section! {
         https_port: u32 = 443,
         /// Proxies in front whose forwarding headers, and PROXY protocol, are believed.
         trusted_proxies: Vec<Network> = [],
-        /// Which headers of trusted proxies tell client, scheme and host. The others must not say something else.
-        forwarding_headers: ForwardingHeaders = "x-forwarded",
+        /// Which headers of trusted proxies tell client, scheme and host. The others must not say something else. `x-forwarded` when
+        /// absent; none when absent beside `proxy_protocol`.
+        forwarding_headers: Option<ForwardingHeaders>,
         /// Every connection begins with a header of the PROXY protocol, version 1 or 2, from one of `trusted_proxies`; others are
-        /// closed.
+        /// closed. It names the client, who is no trusted proxy whatever its address. What passes connections on writes no headers, and
+        /// those in requests are the client's own: they are believed only where `forwarding_headers` says what is written in front,
+        /// which must then remove them from what clients send.
         proxy_protocol: bool = false,
         /// How long a client may take to send the head of a request, or for the handshake of TLS; also the idle time after which a
         /// kept-alive connection is closed.

@@ -16,7 +16,7 @@ use crate::config::{ForwardingHeaders, Network};
 /// Where a request comes from. Found in the extensions of every request the gateway handles.
 #[derive(Debug, Clone)]
 pub struct Origin {
-    /// The address of the other end of the connection.
+    /// The address of the other end of the connection; of one that a balancer passes on without writing headers, the client's.
     pub peer: SocketAddr,
     /// The address of the client: the peer, or what a trusted proxy says.
     pub client: IpAddr,
@@ -36,7 +36,8 @@ pub struct Origin {
 #[derive(Debug, Clone)]
 pub(super) struct Trust {
     pub(super) proxies: Vec<Network>,
-    pub(super) headers: ForwardingHeaders,
+    /// What proxies write. When nobody says so, those that pass connections on write nothing.
+    pub(super) headers: Option<ForwardingHeaders>,
 }
 
 /// `X-Forwarded-For`.
@@ -52,17 +53,26 @@ impl Origin {
     /// # Errors
     /// The request names no host, several, or something that is none; a trusted proxy contradicts itself.
     pub(super) fn of(request: &Parts, connection: &Connection, trust: &Trust) -> Result<Self, Problem> {
-        let mut origin = Self::direct(request, connection.peer, connection.tls, trust)?;
+        let mut origin = Self::direct(request, (connection.peer, connection.balancer), connection.tls, trust)?;
         origin.certificate.clone_from(&connection.certificate);
         origin.hold = Some(connection.hold.clone());
         Ok(origin)
     }
 
-    fn direct(request: &Parts, peer: SocketAddr, tls: bool, trust: &Trust) -> Result<Self, Problem> {
-        let from_trusted_proxy = is_trusted(peer.ip(), &trust.proxies);
+    fn direct(
+        request: &Parts,
+        (client, balancer): (SocketAddr, Option<SocketAddr>),
+        tls: bool,
+        trust: &Trust,
+    ) -> Result<Self, Problem> {
+        // Headers that come through a balancer are the client's own, unless it is said to write them. The client is no proxy,
+        // whatever its address.
+        let peer = balancer.filter(|_| trust.headers.is_some()).unwrap_or(client);
+        let from_trusted_proxy =
+            (balancer.is_none() || trust.headers.is_some()) && is_trusted(peer.ip(), &trust.proxies);
         let mut origin = Self {
             peer,
-            client: peer.ip().to_canonical(),
+            client: client.ip().to_canonical(),
             https: tls,
             host: requested_host(request)?.to_owned(),
             from_trusted_proxy,
@@ -95,7 +105,7 @@ impl Origin {
     fn believe(&mut self, headers: &HeaderMap, trust: &Trust) -> Result<(), Problem> {
         let by_x = Claims::of_x_forwarded(headers, &trust.proxies);
         let by_standard = Claims::of_forwarded(headers, &trust.proxies)?;
-        let (claims, others) = match trust.headers {
+        let (claims, others) = match trust.headers.unwrap_or(ForwardingHeaders::XForwarded) {
             ForwardingHeaders::XForwarded => (by_x, by_standard),
             ForwardingHeaders::Forwarded => (by_standard, by_x),
         };
@@ -244,7 +254,7 @@ mod tests {
     fn believing(lines: &[(&str, &str)], trusted: &[&str], headers: ForwardingHeaders) -> Result<Origin, Problem> {
         let proxies = trusted.iter().map(|text| Network::parse(text).expect("a network")).collect();
         let peer = "10.0.0.1:1234".parse().expect("an address");
-        Origin::direct(&parts(lines), peer, false, &Trust { proxies, headers })
+        Origin::direct(&parts(lines), (peer, None), false, &Trust { proxies, headers: Some(headers) })
     }
 
     const SPOOFED: &[(&str, &str)] = &[

@@ -40,6 +40,8 @@ pub(crate) trait Handler: Send + Sync + 'static {
 pub(crate) struct Connection {
     /// The other end: that of the connection, this machine for a Unix domain socket, or what the PROXY protocol says.
     pub(crate) peer: SocketAddr,
+    /// Who passes it on, and says so in the PROXY protocol.
+    pub(crate) balancer: Option<SocketAddr>,
     /// Whether it is protected by TLS.
     pub(crate) tls: bool,
     /// What the client showed of itself, in TLS, and proved to be.
@@ -211,7 +213,7 @@ async fn receive<H: Handler>(
 ) -> Option<&'static str> {
     let limits = &reception.limits;
     let mut stream = Guarded::new(stream, limits.write_timeout);
-    let mut connection = Connection { peer, tls: false, certificate: None, hold };
+    let mut connection = Connection { peer, balancer: None, tls: false, certificate: None, hold };
     let in_time = |what| tokio::time::timeout(limits.header_timeout, what);
     if let Some(proxies) = &reception.proxies {
         if !is_trusted(peer.ip(), proxies) {
@@ -219,7 +221,10 @@ async fn receive<H: Handler>(
             return Some("HST-GATEWAY-PROXY-PEER");
         }
         match in_time(Box::pin(stream.read_proxy_header())).await {
-            Ok(Ok(source)) => connection.peer = source.unwrap_or(peer),
+            Ok(Ok(source)) => {
+                connection.peer = source.unwrap_or(peer);
+                connection.balancer = Some(peer);
+            }
             Ok(Err(error)) => {
                 tracing::info!(%peer, %error, "a connection without a header of the PROXY protocol");
                 return Some("HST-GATEWAY-PROXY-HEADER");

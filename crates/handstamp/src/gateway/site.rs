@@ -375,7 +375,7 @@ impl SiteBuilder<'_> {
             self.metrics,
         )));
         let mut site = Site {
-            trust: Trust { proxies: settings.trusted_proxies.clone(), headers: settings.forwarding_headers },
+            trust: Trust { proxies: settings.trusted_proxies.clone(), headers: Some(settings.forwarding_headers) },
             max_headers: usize::MAX,
             redirect: None,
             hsts: None,

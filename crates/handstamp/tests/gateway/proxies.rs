@@ -47,3 +47,38 @@ async fn forwarded_is_believed_where_it_is_the_header_of_choice() {
     }
     assert!(application.received().is_empty());
 }
+
+const CLAIMS: &str = "X-Forwarded-For: 192.0.2.9\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: evil.example\r\n";
+
+/// A balancer that passes connections on, and also one whose clients have addresses that are trusted.
+#[tokio::test]
+async fn clients_behind_the_proxy_protocol_are_no_proxies() {
+    let application = Application::hello().await;
+    let trusting = "trusted_proxies = [\"127.0.0.1\", \"10.0.0.0/8\"]\nproxy_protocol = true";
+    let gateway = Running::with(application.address, trusting, "", "").await;
+    for header in ["TCP4 10.0.0.7 198.51.100.1 1234 443", "TCP4 192.0.2.7 198.51.100.1 1234 443", "UNKNOWN"] {
+        let get = GET.replace("Connection", &format!("{CLAIMS}Connection"));
+        assert_eq!(status(&gateway.exchange(format!("PROXY {header}\r\n{get}")).await), 200);
+        let request = &application.received()[0];
+        let client = header.split(' ').nth(1).unwrap_or("127.0.0.1");
+        assert_eq!(request.headers()["x-forwarded-for"], client);
+        assert_eq!(request.headers()["x-forwarded-proto"], "http");
+        assert_eq!(request.headers()["host"], "shop.example");
+    }
+}
+
+#[tokio::test]
+async fn a_balancer_that_writes_headers_is_believed_where_that_is_said() {
+    let application = Application::hello().await;
+    let trusting = format!("{TRUSTING}\nforwarding_headers = \"x-forwarded\"");
+    let gateway = Running::with(application.address, &trusting, "", "").await;
+    for (claims, clients) in [("X-Forwarded-For: 192.0.2.9\r\n", "192.0.2.9, 127.0.0.1"), ("", "192.0.2.7, 127.0.0.1")]
+    {
+        let get = GET.replace("Connection", &format!("{claims}X-Forwarded-Proto: https\r\nConnection"));
+        let answer = gateway.exchange(format!("PROXY TCP4 192.0.2.7 198.51.100.1 1234 443\r\n{get}")).await;
+        assert_eq!(status(&answer), 200, "{answer}");
+        let request = &application.received()[0];
+        assert_eq!(request.headers()["x-forwarded-for"], clients);
+        assert_eq!(request.headers()["x-forwarded-proto"], "https");
+    }
+}
