@@ -52,6 +52,22 @@ fn sc_35_every_bootstrap_makes_sessions_that_are_cancelled() {
     }
 }
 
+/// Whatever is in it, it is not looked at.
+#[test]
+fn sc_35_a_cookie_is_ignored_where_the_context_is_known() {
+    let mut pair = Pair::new(&binding());
+    pair.works();
+    for cookie in ["AAAA", "", "no base64"] {
+        let request = pair.request("hello");
+        let (before, _) = request.envelope().split_once("SecurityContextToken>").unwrap();
+        let end = before.rfind("</").unwrap();
+        let (before, behind) = request.envelope().split_at(end);
+        let cookie = format!("<d:Cookie xmlns:d='{DNSE}'>{cookie}</d:Cookie>");
+        let wire = pair.deliver(&format!("{before}{cookie}{behind}"));
+        assert!(wire.fault.is_none() && wire.envelope.is_some(), "{cookie}: {wire:?}");
+    }
+}
+
 #[test]
 fn sc_3_all_messages_under_one_key_share_their_derived_keys() {
     let mut pair = Pair::new(&binding());

@@ -73,8 +73,11 @@ impl Contexts<'_> {
         now: Timestamp,
     ) -> Result<(), SessionKeyError> {
         let (Some(skew), Some(cookie)) = (self.cookies, &token.cookie) else { return Ok(()) };
-        let Ok(state) = SctState::read(cookie) else { return Ok(()) };
         let refused = |problem: &dyn std::fmt::Display| Err(SessionKeyError::Refused(problem.to_string()));
+        if cookie.is_empty() {
+            return refused(&"its cookie is empty, or not base64");
+        }
+        let Ok(state) = SctState::read(cookie) else { return Ok(()) };
         let id = |text: &String| text.parse::<UniqueId>().ok();
         let instance = token.context.instance.as_ref().and_then(id);
         let Some(context) = id(&token.context.identifier) else { return refused(&"its Identifier is no URI") };
