@@ -43,7 +43,7 @@ impl SessionFile {
         &self.path
     }
 
-    /// The saved session; none when there is none.
+    /// The saved session; none when there is none, and an empty one when it is no text: none can be taken up from that.
     ///
     /// # Errors
     /// It cannot be read, or others can read it.
@@ -62,9 +62,9 @@ impl SessionFile {
                 message: format!("{path} holds the key of a session, and others may read it: remove it"),
             });
         }
-        let mut text = Zeroizing::new(String::new());
-        file.take(MAX).read_to_string(&mut text).map_err(failed)?;
-        Ok(Some(text))
+        let mut content = Zeroizing::new(Vec::new());
+        file.take(MAX).read_to_end(&mut content).map_err(failed)?;
+        Ok(Some(Zeroizing::new(std::str::from_utf8(&content).unwrap_or_default().to_owned())))
     }
 
     /// Replaces the saved session as a whole.
@@ -121,6 +121,9 @@ mod tests {
         }
         file.remove();
         assert!(file.load().unwrap().is_none());
+        private_file::replace(&file.path, b"\xff\xfe").unwrap();
+        assert_eq!(file.load().unwrap().unwrap().as_str(), "", "what is no text cannot be taken up");
+        file.remove();
         assert_eq!(fs::read_dir(folder.path().join("a")).unwrap().count(), 0);
     }
 }
