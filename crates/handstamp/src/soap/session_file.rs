@@ -51,7 +51,9 @@ impl SessionFile {
         let failed = |source| Error::system(format!("cannot read {}", self.path.display()), source);
         let file = match fs::File::open(&self.path) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
             Err(error) => return Err(failed(error)),
         };
         #[cfg(unix)]

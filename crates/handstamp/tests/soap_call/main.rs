@@ -109,12 +109,24 @@ impl World {
         Self { folder, address }
     }
 
+    /// The file that holds the kept session.
+    fn kept(&self) -> PathBuf {
+        let files = std::fs::read_dir(self.folder.path().join("handstamp/soap")).unwrap();
+        let is_session = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "json");
+        files.map(|file| file.unwrap().path()).find(is_session).unwrap()
+    }
+
     fn file(&self, name: &str) -> String {
         self.folder.path().join(name).display().to_string()
     }
 
     /// What the command prints, or says when it fails.
     async fn call(&self, more: &[&str]) -> Result<String, String> {
+        self.call_keeping(self.folder.path(), more).await
+    }
+
+    /// The same with sessions in another place.
+    async fn call_keeping(&self, cache: &Path, more: &[&str]) -> Result<String, String> {
         let body = self.file("body.xml");
         std::fs::write(&body, "<who xmlns='urn:w'/>").unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_handstamp"));
@@ -123,7 +135,7 @@ impl World {
             .args(["--service-cert", &self.file("service.crt")])
             .args(if more.contains(&"--session") { &[][..] } else { &["--session", "none"] })
             .args(more)
-            .env("XDG_CACHE_HOME", self.folder.path())
+            .env("XDG_CACHE_HOME", cache)
             .stdin(Stdio::null());
         let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
         let text = |octets: Vec<u8>| String::from_utf8(octets).unwrap();
@@ -233,4 +245,29 @@ async fn sc_75_a_negotiated_context_without_a_session() {
     assert!(!second.contains("TLS is negotiated"), "{second}");
     let error = world.call(&["--user", "ada:wrong", "--session", "reuse"]).await.unwrap_err();
     assert!(error.contains("FailedAuthentication"), "{error}");
+}
+
+/// The service has processed the request: who sees no reply sends it again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_is_printed_where_the_session_cannot_be_kept() {
+    let world = World::serve("UserNameForCertificate", Line::Plain).await;
+    let cache = world.folder.path().join("taken");
+    std::fs::create_dir(&cache).unwrap();
+    std::fs::write(cache.join("handstamp"), "no folder").unwrap();
+    let told = world.call_keeping(&cache, &["--user", "ada:secret", "--session", "reuse"]).await.unwrap();
+    assert!(told.contains(">ada</you>") && told.contains("cannot write"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_saved_session_is_replaced() {
+    let world = World::serve("UserNameForCertificate", Line::Plain).await;
+    let call = async || world.call(&["--user", "ada:secret", "-v", "--session", "reuse"]).await.unwrap();
+    call().await;
+    for content in [&b"\xff\xfe"[..], b"", b"{"] {
+        std::fs::write(world.kept(), content).unwrap();
+        let told = call().await;
+        assert!(told.contains(">ada</you>") && told.contains("obtaining a new session"), "{content:?}: {told}");
+        let told = call().await;
+        assert!(told.contains(">ada</you>") && told.contains("goes on"), "{content:?}: {told}");
+    }
 }

@@ -165,7 +165,10 @@ impl Call {
             let reply = caller.call(message).await;
             match (&file, caller.client().save()) {
                 (Some(file), _) if reply.as_ref().is_err_and(CallError::ends_the_session) => file.remove(),
-                (Some(file), Some(session)) => file.save(&session)?,
+                // What the service has done is done: the reply counts.
+                (Some(file), Some(session)) => file.save(&session).unwrap_or_else(|error| {
+                    eprintln!("handstamp: {error}; the next call obtains a new session");
+                }),
                 (Some(_), None) => {}
                 // The reply counts, whatever becomes of a session that nobody uses any more.
                 (None, _) => drop(caller.close().await),
