@@ -84,7 +84,7 @@ pub enum Error {
     ReplayMemory(String),
     /// The security context is not known here (SC 12.2): restarted, cancelled, timed out, or never issued.
     #[error(
-        "SecurityContextToken is refused (SC 9 step 3): security context {identifier:?} is not known here: the client has to establish a new one"
+        "SecurityContextToken is refused (SC 9 step 3): no key is known here for the security context {identifier:?}: it has ended, or is of somebody else"
     )]
     UnknownContext {
         /// The context id, cut to 128 characters.

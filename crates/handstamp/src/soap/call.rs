@@ -8,7 +8,7 @@ use handstamp_keys::SystemRandom;
 use handstamp_keys::tls::ClientSettings;
 use handstamp_secure_conversation::trust::TrustAction;
 use handstamp_secure_conversation::{Error as SessionError, Exchange, Outcome, SecureConversationClient, TokenClient};
-use handstamp_time::{Clock, SystemClock};
+use handstamp_time::{Clock, SystemClock, Timestamp};
 use handstamp_ws_security::soap::{Fault, SoapVersion};
 use handstamp_ws_security::{IssuedTokenParameters, Message, Unprotected, UserNameCredential};
 use http::header::CONTENT_TYPE;
@@ -18,6 +18,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use zeroize::Zeroizing;
 
 use super::redact::redacted;
 use crate::Error;
@@ -32,10 +33,15 @@ pub struct Caller {
     tell: Option<fn(&str)>,
     /// Who knows name and password, until they are needed.
     user: Option<AskUser>,
+    /// Who knows of a session that another process has saved meanwhile.
+    kept: Option<AskKept>,
 }
 
 /// Finds out a name and a password.
 type AskUser = Box<dyn FnOnce() -> Result<UserNameCredential, Error> + Send>;
+
+/// Finds out what is saved of the session.
+type AskKept = Box<dyn Fn() -> Option<Zeroizing<String>> + Send>;
 
 /// What a service answered.
 #[derive(Debug)]
@@ -110,12 +116,17 @@ impl Caller {
         let tls = tls.config(&[])?;
         let connector = HttpsConnectorBuilder::new().with_tls_config(Arc::unwrap_or_clone(tls));
         let http = Client::builder(TokioExecutor::new()).build(connector.https_or_http().enable_http1().build());
-        Ok(Self { client, http, address, timeout, tell, user: None })
+        Ok(Self { client, http, address, timeout, tell, user: None, kept: None })
     }
 
     /// Asks for name and password once they are needed: not while a session goes on.
     pub fn ask_user(&mut self, ask: impl FnOnce() -> Result<UserNameCredential, Error> + Send + 'static) {
         self.user = Some(Box::new(ask));
+    }
+
+    /// Asks for the saved session when a reply is under a key that is not ours: another process may have renewed it.
+    pub fn ask_kept(&mut self, ask: impl Fn() -> Option<Zeroizing<String>> + Send + 'static) {
+        self.kept = Some(Box::new(ask));
     }
 
     /// Whether a session has to be obtained or its key renewed before the next call.
@@ -225,7 +236,27 @@ impl Caller {
             envelope: exchange.envelope(),
         };
         let answer = self.post(post).await?;
-        Ok(self.client.receive(exchange, answer, SystemClock.now())?)
+        let now = SystemClock.now();
+        if exchange.is_negotiation() {
+            return Ok(self.client.receive(exchange, answer, now)?);
+        }
+        let mut opened = self.client.opener(&exchange).open(&exchange, answer.clone(), now);
+        if opened.lacks_key() && self.take_up_kept(now) {
+            opened = self.client.opener(&exchange).open(&exchange, answer, now);
+        }
+        Ok(self.client.take_in(exchange, opened, now)?)
+    }
+
+    /// Goes on with the key that another process has saved for this very session. False when there is none.
+    fn take_up_kept(&mut self, now: Timestamp) -> bool {
+        let Some(saved) = self.kept.as_ref().and_then(|ask| ask()) else { return false };
+        let mut theirs = self.client.another();
+        let is_ours = theirs.restore(&saved, now).is_ok() && theirs.context_id() == self.client.context_id();
+        if !is_ours || theirs.obtained() <= self.client.obtained() {
+            return false;
+        }
+        self.tell(format_args!("another process has renewed the key of the session"));
+        self.client.restore(&saved, now).is_ok()
     }
 
     async fn post(&self, post: Post<'_>) -> Result<Bytes, CallError> {

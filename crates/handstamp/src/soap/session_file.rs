@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::{Error, private_file};
 
 /// The file of one session: of one user with one service under one binding.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct SessionFile {
     path: PathBuf,
 }
@@ -69,21 +69,36 @@ impl SessionFile {
         Ok(Some(Zeroizing::new(std::str::from_utf8(&content).unwrap_or_default().to_owned())))
     }
 
-    /// Replaces the saved session as a whole.
+    /// Changes what is saved, as `decide` says of what is saved now, while no other process does.
     ///
     /// # Errors
-    /// It cannot be written.
-    pub fn save(&self, session: &str) -> Result<(), Error> {
-        let folder = self.path.parent().map_or(Ok(()), private_file::create_folder);
-        let written = folder.and_then(|()| private_file::replace(&self.path, session.as_bytes()));
-        written.map_err(|source| Error::system(format!("cannot write {}", self.path.display()), source))
+    /// It cannot be read or written.
+    pub fn update(&self, decide: impl FnOnce(Option<&str>) -> Update) -> Result<(), Error> {
+        let failed = |source| Error::system(format!("cannot write {}", self.path.display()), source);
+        self.path.parent().map_or(Ok(()), private_file::create_folder).map_err(failed)?;
+        // One for all sessions: it is held for moments.
+        let lock = private_file::options().create(true).truncate(false).open(self.path.with_file_name("lock"));
+        let lock = lock.and_then(|lock| lock.lock().map(|()| lock)).map_err(failed)?;
+        let saved = self.load()?;
+        let updated = match decide(saved.as_ref().map(|saved| saved.as_str())) {
+            Update::Keep => Ok(()),
+            Update::Replace(session) => private_file::replace(&self.path, session.as_bytes()),
+            Update::Remove => fs::remove_file(&self.path),
+        };
+        drop(lock);
+        updated.map_err(failed)
     }
+}
 
-    /// Forgets the saved session.
-    pub fn remove(&self) {
-        // Where there is none, there is nothing to forget; where it cannot be removed, the next run says why.
-        let _ = fs::remove_file(&self.path);
-    }
+/// What becomes of a saved session.
+#[derive(Debug)]
+pub enum Update {
+    /// It stays.
+    Keep,
+    /// This one takes its place, as a whole.
+    Replace(Zeroizing<String>),
+    /// It is forgotten.
+    Remove,
 }
 
 /// `$XDG_CACHE_HOME/handstamp/soap`, or what the system has instead.
@@ -110,9 +125,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = SessionFile { path: folder.path().join("a/b.json") };
         assert!(file.load().unwrap().is_none());
-        file.save("{}").unwrap();
-        file.save("{\"key\":1}").unwrap();
-        assert_eq!(file.load().unwrap().unwrap().as_str(), "{\"key\":1}");
+        for session in ["{}", "{\"key\":1}"] {
+            file.update(|_| Update::Replace(session.to_owned().into())).unwrap();
+            assert_eq!(file.load().unwrap().unwrap().as_str(), session);
+        }
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
@@ -120,12 +136,11 @@ mod tests {
             assert_eq!(fs::metadata(folder.path().join("a")).unwrap().permissions().mode() & 0o777, 0o700);
             fs::set_permissions(&file.path, fs::Permissions::from_mode(0o644)).unwrap();
             assert!(file.load().is_err());
+            fs::set_permissions(&file.path, fs::Permissions::from_mode(0o600)).unwrap();
         }
-        file.remove();
+        file.update(|saved| saved.map_or(Update::Keep, |_| Update::Remove)).unwrap();
         assert!(file.load().unwrap().is_none());
         private_file::replace(&file.path, b"\xff\xfe").unwrap();
         assert_eq!(file.load().unwrap().unwrap().as_str(), "", "what is no text cannot be taken up");
-        file.remove();
-        assert_eq!(fs::read_dir(folder.path().join("a")).unwrap().count(), 0);
     }
 }

@@ -15,6 +15,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 
 struct Ada;
@@ -49,7 +50,12 @@ fn binding(bootstrap: &str, transport: &str) -> String {
     )
 }
 
-async fn who(request: Arc<ApplicationRequest>) -> Reply {
+/// The action `urn:w/late` is answered when it may be.
+async fn who(request: Arc<ApplicationRequest>, late: &Late) -> Reply {
+    if request.action() == "urn:w/late" {
+        late.has_come.notify_one();
+        late.may_go.notified().await;
+    }
     let name = request.principal().name().unwrap_or("nobody");
     Reply::Message {
         action: "urn:told".to_owned(),
@@ -57,10 +63,18 @@ async fn who(request: Arc<ApplicationRequest>) -> Reply {
     }
 }
 
+/// An answer that waits.
+#[derive(Default)]
+struct Late {
+    has_come: Notify,
+    may_go: Notify,
+}
+
 /// A folder with the files of both ends, and a service.
 struct World {
     folder: tempfile::TempDir,
     address: String,
+    late: Arc<Late>,
 }
 
 impl World {
@@ -85,7 +99,12 @@ impl World {
             .user_names(Arc::new(Ada))
             .build()
             .unwrap();
-        let soap = SoapService::new(Arc::new(service), who);
+        let late = Arc::<Late>::default();
+        let waiting = Arc::clone(&late);
+        let soap = SoapService::new(Arc::new(service), move |request| {
+            let late = Arc::clone(&waiting);
+            async move { who(request, &late).await }
+        });
         let soap = if tls { soap.behind_tls() } else { soap };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let scheme = if tls { "https" } else { "http" };
@@ -106,7 +125,7 @@ impl World {
                 });
             }
         });
-        Self { folder, address }
+        Self { folder, address, late }
     }
 
     /// The file that holds the kept session.
@@ -270,4 +289,43 @@ async fn what_is_no_saved_session_is_replaced() {
         let told = call().await;
         assert!(told.contains(">ada</you>") && told.contains("goes on"), "{content:?}: {told}");
     }
+}
+
+/// One call takes long; another renews the key meanwhile, under which the first is answered then (SC 11.2, finding 16).
+#[tokio::test(flavor = "multi_thread")]
+async fn sc_11_2_a_session_is_shared_with_calls_that_renew_its_key() {
+    let binding = "<customBinding><binding name='b'><security authenticationMode='SecureConversation'>\
+                   <localClientSettings sessionKeyRenewalInterval='00:00:04' sessionKeyRolloverInterval='00:00:04'/>\
+                   <secureConversationBootstrap authenticationMode='UserNameForCertificate'/></security>\
+                   <textMessageEncoding/><httpTransport/></binding></customBinding>";
+    let world = World::serve_binding(binding.to_owned(), Line::Plain).await;
+    let arguments = ["--user", "ada:secret", "-v", "--session", "reuse"];
+    let late = [&arguments[..], &["--action", "urn:w/late"]].concat();
+    world.call(&arguments).await.unwrap();
+    let first = std::fs::read_to_string(world.kept()).unwrap();
+    let meanwhile = async {
+        world.late.has_come.notified().await;
+        tokio::time::sleep(Duration::from_millis(4500)).await;
+        let told = world.call(&arguments).await.unwrap();
+        assert!(told.contains("is due") && told.contains(">ada</you>"), "{told}");
+        let renewed = std::fs::read_to_string(world.kept()).unwrap();
+        world.late.may_go.notify_one();
+        renewed
+    };
+    let (told, renewed) = tokio::join!(world.call(&late), meanwhile);
+    let told = told.unwrap();
+    assert!(told.contains(">ada</you>") && told.contains("another process has renewed"), "{told}");
+    assert_ne!(first, renewed);
+    assert_eq!(std::fs::read_to_string(world.kept()).unwrap(), renewed, "the younger key is kept");
+}
+
+/// A session that is over for one call is not that of the next.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_call_has_saved_is_not_removed() {
+    let world = World::serve("UserNameForCertificate", Line::Plain).await;
+    world.call(&["--user", "ada:secret", "--session", "reuse"]).await.unwrap();
+    let kept = std::fs::read_to_string(world.kept()).unwrap();
+    let error = world.call(&["--user", "ada:wrong", "--session", "new"]).await.unwrap_err();
+    assert!(error.contains("FailedAuthentication"), "{error}");
+    assert_eq!(std::fs::read_to_string(world.kept()).unwrap(), kept);
 }

@@ -307,6 +307,11 @@ impl SecureConversationClient {
         self.session.as_ref()?.current.lifetime.map(|lifetime| lifetime.expires)
     }
 
+    /// When the session's current token was obtained, by the clock of this end.
+    pub fn obtained(&self) -> Option<Timestamp> {
+        self.session.as_ref().map(|session| session.obtained)
+    }
+
     /// Where the service is.
     pub fn address(&self) -> &str {
         &self.settings.address

@@ -155,6 +155,14 @@ impl AnswerOpener {
     }
 }
 
+impl OpenedAnswer {
+    /// Whether there was no key for it. Another program that shares the session may have renewed it: replies are under the key in
+    /// use at the service (finding 16).
+    pub fn lacks_key(&self) -> bool {
+        matches!(self.result, Err(Error::Security(handstamp_ws_security::Error::UnknownContext { .. })))
+    }
+}
+
 /// The context; nothing that is a secret.
 impl fmt::Debug for SessionSender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

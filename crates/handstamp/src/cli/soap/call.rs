@@ -23,7 +23,7 @@ use crate::cli::{block_on, input, print};
 use crate::soap::binding::read_binding;
 use crate::soap::call::{CallError, Caller, Reply};
 use crate::soap::encoding::read_message;
-use crate::soap::session_file::SessionFile;
+use crate::soap::session_file::{SessionFile, Update};
 
 /// Send a SOAP request through a secure session, and print the content of the reply's body.
 ///
@@ -137,11 +137,13 @@ impl Call {
         let for_whom = self.applies_to.as_deref().unwrap_or_default().as_bytes();
         let parts = [&parts[..], &[certificate.as_deref().unwrap_or_default(), issued, for_whom]].concat();
         let file = (self.session != Session::None).then(|| SessionFile::of(&parts)).transpose()?;
-        if let (Session::Reuse, Some(file)) = (self.session, &file)
-            && let Some(saved) = file.load()?
-        {
+        let loaded = match (self.session, &file) {
+            (Session::Reuse, Some(file)) => file.load()?,
+            _ => None,
+        };
+        if let Some(saved) = &loaded {
             // What cannot be taken up is replaced.
-            if let Err(error) = client.restore(&saved, SystemClock.now()) {
+            if let Err(error) = client.restore(saved, SystemClock.now()) {
                 eprintln!("handstamp: {error}; obtaining a new session");
             }
         }
@@ -162,16 +164,21 @@ impl Call {
                 let applies_to = self.applies_to.as_deref().unwrap_or(&self.url);
                 caller.obtain_token(issuer, wanted, applies_to).await.map_err(failed)?;
             }
+            if let Some(file) = file.clone() {
+                caller.ask_kept(move || file.load().ok().flatten());
+            }
             let reply = caller.call(message).await;
-            match (&file, caller.client().save()) {
-                (Some(file), _) if reply.as_ref().is_err_and(CallError::ends_the_session) => file.remove(),
-                // What the service has done is done: the reply counts.
-                (Some(file), Some(session)) => file.save(&session).unwrap_or_else(|error| {
-                    eprintln!("handstamp: {error}; the next call obtains a new session");
-                }),
-                (Some(_), None) => {}
-                // The reply counts, whatever becomes of a session that nobody uses any more.
-                (None, _) => drop(caller.close().await),
+            // What the service has done is done: the reply counts, whatever becomes of the session.
+            match &file {
+                Some(file) => {
+                    let is_over = reply.as_ref().is_err_and(CallError::ends_the_session);
+                    let loaded = loaded.as_ref().map(|loaded| loaded.as_str());
+                    let kept = file.update(|saved| what_is_kept(saved, loaded, caller.client(), is_over));
+                    if let Err(error) = kept {
+                        eprintln!("handstamp: {error}; the next call obtains a new session");
+                    }
+                }
+                None => drop(caller.close().await),
             }
             reply.map_err(failed)
         })?;
@@ -279,6 +286,22 @@ impl Call {
         }
         let content = reply.body().into_iter().flat_map(VerifiedElement::children);
         content.map(|element| element.element().markup()).collect()
+    }
+}
+
+/// What becomes of the session that is `saved` now, which another process may have put in the place of the one that was `loaded`.
+fn what_is_kept(saved: Option<&str>, loaded: Option<&str>, client: &SecureConversationClient, is_over: bool) -> Update {
+    let is_replaced = saved != loaded;
+    if is_over {
+        return if is_replaced || saved.is_none() { Update::Keep } else { Update::Remove };
+    }
+    let is_younger = |saved: &str| {
+        let mut theirs = client.another();
+        theirs.restore(saved, SystemClock.now()).is_ok() && theirs.obtained() > client.obtained()
+    };
+    match client.save() {
+        Some(ours) if !is_replaced || !saved.is_some_and(is_younger) => Update::Replace(ours),
+        _ => Update::Keep,
     }
 }
 
