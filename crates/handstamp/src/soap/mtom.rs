@@ -1,8 +1,8 @@
 //! MTOM: a message in several MIME parts, whose large binary values stand apart from its XML (XOP).
 
-use handstamp_xml::{Document, Fragment, NodeId};
+use handstamp_xml::{Document, Fragment, NodeId, ParseOptions};
 
-use super::encoding::{parse, refused};
+use super::encoding::refused;
 use crate::Error;
 
 /// Whether the octets start like a MIME message or its first part.
@@ -11,13 +11,13 @@ pub(super) fn is_mtom(octets: &[u8]) -> bool {
     starts(b"--") || starts(b"MIME-Version:") || starts(b"Content-Type:")
 }
 
-/// Reads the message, with or without its MIME header, and puts the binary values in their places.
-pub(super) fn read(octets: &[u8]) -> Result<Document, Error> {
+/// Reads the message, with or without its MIME header, and puts the binary values in their places, within the limits of `options`.
+pub(super) fn read(octets: &[u8], options: &ParseOptions) -> Result<Document, Error> {
     let (header, parts) = parts(octets)?;
     let start = parameter(header, "start");
     let is_root = |part: &&Part<'_>| start.is_none_or(|start| part.id == Some(trim_id(start)));
     let root = parts.iter().find(is_root).ok_or_else(|| malformed("its root part is missing"))?;
-    let mut document = parse(root.content)?;
+    let mut document = Document::parse(root.content, options).map_err(|error| refused(error.code(), error))?;
     for (place, reference) in includes(&document)? {
         let part = parts.iter().find(|part| part.id.is_some_and(|id| id == reference));
         let part = part.ok_or_else(|| malformed("an Include refers to a part that is missing"))?;
@@ -129,7 +129,7 @@ mod tests {
         let header = "MIME-Version: 1.0\r\nContent-Type: multipart/related;boundary=\"b\";start=\"<root@x>\"\r\n\r\n";
         for message in [MESSAGE.to_owned(), format!("{header}{MESSAGE}")] {
             assert!(is_mtom(message.as_bytes()));
-            assert_eq!(read(message.as_bytes()).unwrap().root().markup(), "<a>AS0tDQo=</a>");
+            assert_eq!(read(message.as_bytes(), &ParseOptions::default()).unwrap().root().markup(), "<a>AS0tDQo=</a>");
         }
     }
 
@@ -144,7 +144,7 @@ mod tests {
             "MIME-Version: 1.0".to_owned(),
             "--b\r\n--b--".repeat(300),
         ] {
-            assert!(read(broken.as_bytes()).is_err(), "{broken}");
+            assert!(read(broken.as_bytes(), &ParseOptions::default()).is_err(), "{broken}");
         }
     }
 }

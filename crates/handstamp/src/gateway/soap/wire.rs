@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::gateway::body::Body;
 use crate::gateway::problem::Problem;
-use crate::soap::encoding::read_message;
+use crate::soap::encoding::read_package;
 
 /// `SOAPAction` of SOAP 1.1.
 const SOAP_ACTION: HeaderName = HeaderName::from_static("soapaction");
@@ -70,7 +70,7 @@ impl Format {
                 // Which part is the root is said in the header.
                 let media_type = headers.get(CONTENT_TYPE).map_or(&[][..], HeaderValue::as_bytes);
                 let package = [b"Content-Type: ", media_type, b"\r\n\r\n", message.as_slice()].concat();
-                let document = read_message(package).map_err(|error| error.to_string())?;
+                let document = read_package(&package, limit).map_err(|error| error.to_string())?;
                 Ok(document.root().markup().into_bytes())
             }
         }
@@ -318,6 +318,23 @@ mod tests {
             assert_eq!(Format::of(&headers), Some(format));
             let text = format.to_text(message, &headers, 1000).unwrap();
             assert_eq!(String::from_utf8(text).unwrap(), envelope, "{format:?}");
+        }
+    }
+
+    /// A part may be in many places.
+    #[test]
+    fn sc_14_5_values_count_in_each_place_that_they_come_to() {
+        let include = "<i:Include href=\"cid:b\" xmlns:i=\"http://www.w3.org/2004/08/xop/include\"/>";
+        let places = format!("<b>{include}</b>").repeat(10);
+        let package = format!(
+            "--b\r\nContent-ID: <r>\r\n\r\n<a>{places}</a>\r\n--b\r\nContent-ID: <b>\r\n\r\n{}\r\n--b--\r\n",
+            "x".repeat(3000)
+        );
+        let headers = headers(&[("content-type", "multipart/related; boundary=\"b\"; start=\"<r>\"")]);
+        let to_text = |limit| Format::Mtom.to_text(package.clone().into_bytes(), &headers, limit);
+        assert!(to_text(50_000).unwrap().len() > 40_000);
+        for limit in [30_000, 100] {
+            to_text(limit).unwrap_err();
         }
     }
 
