@@ -106,6 +106,7 @@ async fn gateway(folder: &Path, application: SocketAddr) -> (SocketAddr, SocketA
         address = "127.0.0.1:0"
         [listener.guarded]
         address = "127.0.0.1:0"
+        trusted_proxies = ["192.0.2.1"]
         [issuer.sts]
         sign_in_url = "https://sts.example/"
         fingerprints = ["{}"]

@@ -295,7 +295,7 @@ fn two_routes_for_the_same_place_are_an_error() {
 #[test]
 fn claims_become_headers_by_short_name_or_uri() {
     let web = "[web.shop]\nupstream = \"http://127.0.0.1:1\"\nsign_in = \"required\"\nfederation = \"shop\"\n";
-    let rest = "[issuer.corp]\nsign_in_url = \"https://sts.example/\"\nthumbprints = [\"aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa\"]\n[federation.shop]\nrealm = \"https://shop.example/\"\n";
+    let rest = "[issuer.corp]\nsign_in_url = \"https://sts.example/\"\nthumbprints = [\"aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa\"]\n[federation.shop]\nrealm = \"https://localhost/\"\n";
     let good = format!(
         "{MINIMAL}{rest}{web}[web.shop.claims_to_headers]\nX-User = \"name\"\nX-Dept = \"http://example/dept\"\n"
     );
@@ -345,15 +345,52 @@ fn the_reference_holds_every_option_with_its_default() {
 
 #[test]
 fn examples_in_the_documentation_are_good() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md");
-    let document = std::fs::read_to_string(&file).expect("docs/configuration.md is there");
-    let mut examples = 0;
-    for block in document.split("```toml\n").skip(1) {
-        let example = block.split("```").next().expect("the block ends");
-        assert_finds(example, &[]);
-        examples += 1;
+    for file in ["README.md", "docs/configuration.md", "docs/forward-auth.md"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(file);
+        let document = std::fs::read_to_string(&path).expect("the document is there");
+        let blocks =
+            document.split("```toml\n").skip(1).map(|block| block.split("```").next().expect("the block ends"));
+        // Others are parts of one.
+        let whole: Vec<&str> = blocks.filter(|block| block.contains("[listener.")).collect();
+        assert!(!whole.is_empty(), "{file}");
+        whole.iter().for_each(|example| assert_finds(example, &[]));
     }
-    assert!(examples > 0);
+}
+
+/// SM-23: a secure cookie is not set over plain HTTP, so somebody must tell what came over TLS.
+#[test]
+fn secure_cookies_need_a_listener_that_knows_https() {
+    let party = |listener: &str, federation: &str| {
+        format!(
+            "[listener.public]\naddress = \"127.0.0.1:8080\"\n{listener}\n[issuer.corp]\nsign_in_url = \"https://sts.example/\"\n\
+             certificates = [\"corp.crt\"]\n[federation.shop]\n{federation}\n[web.shop]\n\
+             upstream = \"http://127.0.0.1:3000\"\nsign_in = \"required\"\n"
+        )
+    };
+    let shop = "realm = \"https://shop.example/\"";
+    let says =
+        "federation.shop.cookie.secure: needs https, and all that arrives at listener.public counts as plain HTTP";
+    let found = findings(&party("", shop));
+    assert!(found.len() == 1 && found[0].contains(says), "{found:?}");
+    let tls = "[listener.public.tls.certificate.shop]\nchain = \"shop.pem\"\nkey = \"shop.pem\"";
+    for (listener, federation) in [
+        ("trusted_proxies = [\"127.0.0.1\"]", shop.to_owned()),
+        (tls, shop.to_owned()),
+        ("", format!("{shop}\ncookie = {{ secure = false, name = \"session\" }}")),
+        // Browsers count the machine itself as secure.
+        ("", format!("{shop}\npublic_url = \"http://localhost:8080\"")),
+    ] {
+        assert_finds(&party(listener, &federation), &[]);
+    }
+    let elsewhere = party("[listener.other]\naddress = \"127.0.0.1:8081\"\ntrusted_proxies = [\"127.0.0.1\"]", shop);
+    assert_finds(&elsewhere, &[]);
+    let found = findings(&format!("{elsewhere}listeners = [\"public\"]\n"));
+    assert!(found.len() == 1 && found[0].contains(says), "{found:?}");
+    let operators = party("", shop).replace("sign_in = \"required\"", "")
+        + "[admin]\nfederation = \"shop\"\nrequired_roles = [\"operator\"]\n";
+    let found = findings(&operators);
+    assert!(found.len() == 1 && found[0].contains("all that arrives at admin counts as plain"), "{found:?}");
+    assert_finds(&format!("{operators}trusted_proxies = [\"127.0.0.1\"]\n"), &[]);
 }
 
 #[test]

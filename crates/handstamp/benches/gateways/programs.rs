@@ -79,6 +79,7 @@ impl Program {
             address = "{open}"
             [listener.guarded]
             address = "{guarded}"
+            trusted_proxies = ["192.0.2.1"]
             [issuer.sts]
             sign_in_url = "https://sts.example/"
             fingerprints = ["{fingerprint}"]

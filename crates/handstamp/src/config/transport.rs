@@ -4,9 +4,50 @@ use super::check::{check_name, not_zero};
 use super::findings::{FindingKind, Reader};
 use super::listener::{ClientCertificates, Listener, ListenerTls};
 use super::upstream::{Balance, HealthCheck, RateLimit, UpstreamTls};
-use super::web::WebRoute;
+use super::web::{SignIn, WebRoute};
+use super::{Config, HttpUrl};
+
+impl Config {
+    /// Reports relying parties whose cookies no browser would take: what is secure is not set over plain HTTP (SM-23), and
+    /// nothing tells that it is not.
+    pub(super) fn check_secure_cookies(&self, reader: &mut Reader) {
+        for (name, federation) in self.federation.iter().filter(|(_, federation)| federation.cookie.secure) {
+            let site = federation.public_origin().and_then(|origin| HttpUrl::parse(&origin));
+            // Browsers count the machine itself as secure.
+            if site.is_none_or(|site| site.is_loopback()) {
+                continue;
+            }
+            let web = self.web.values().filter(|route| route.sign_in != SignIn::Off);
+            let web = web.map(|route| (self.federation_of(route), &route.listeners));
+            let asked = self.forward_auth.values();
+            let asked = asked.map(|asked| (self.federation_named(asked.federation.as_deref()), &asked.listeners));
+            let own = web.chain(asked).filter(|(of, _)| of.is_some_and(|(of, _)| of == name));
+            let wanted: Vec<&Vec<String>> = own.map(|(_, listeners)| listeners).collect();
+            let is_wanted = |name: &String| wanted.iter().any(|names| names.is_empty() || names.contains(name));
+            let listeners = self.listener.iter().filter(|(listener, _)| is_wanted(listener));
+            let listeners = listeners.map(|(name, listener)| (format!("listener.{name}"), listener.may_be_https()));
+            let admin = self.admin.iter().filter(|admin| admin.federation.as_ref() == Some(name));
+            let admin = admin.map(|admin| ("admin".to_owned(), !admin.trusted_proxies.is_empty()));
+            let (https, plain): (Vec<_>, Vec<_>) = listeners.chain(admin).partition(|(_, https)| *https);
+            if https.is_empty() && !plain.is_empty() {
+                let plain: Vec<String> = plain.into_iter().map(|(place, _)| place).collect();
+                let message = format!(
+                    "needs https, and all that arrives at {} counts as plain HTTP: nobody could sign in. Name the proxy that ends \
+                     TLS in trusted_proxies there, or add TLS to the listener",
+                    plain.join(", ")
+                );
+                reader.report(FindingKind::Conflict, &format!("federation.{name}.cookie.secure"), message);
+            }
+        }
+    }
+}
 
 impl Listener {
+    /// Whether something can tell that a request came over TLS.
+    fn may_be_https(&self) -> bool {
+        self.tls.is_some() || !self.trusted_proxies.is_empty()
+    }
+
     pub(super) fn check_transport(&self, path: &str, reader: &mut Reader) {
         let at = |key: &str| format!("{path}.{key}");
         if let Some(tls) = &self.tls {

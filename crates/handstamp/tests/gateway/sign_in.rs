@@ -299,7 +299,7 @@ async fn a_browser_that_loses_its_session_is_not_sent_around_for_ever_sm_31() {
 #[tokio::test]
 async fn a_secure_cookie_over_http_is_an_error_page_and_no_loop_sm_23() {
     let (site, application) = (Site::new(), Application::hello().await);
-    let toml = site.toml(application.address, Options::default()).replace("trusted_proxies = [\"127.0.0.1\"]", "");
+    let toml = site.toml(application.address, Options::default()).replace("[\"127.0.0.1\"]", "[\"192.0.2.1\"]");
     let gateway = Running::from_toml(&toml).await;
     let mut browser = Browser::default();
     let signed_in = browser.sign_in(&site, &gateway, "/", "alice", &[]).await;

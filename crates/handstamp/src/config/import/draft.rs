@@ -317,6 +317,11 @@ impl Draft {
         text.push_str(&first);
         if self.federated || self.soap_listeners.contains(&"public") {
             text.push_str("\n[listener.public]\naddress = \"127.0.0.1:8080\"\n");
+            if self.federated && self.literal("federation.app.cookie.secure") != Some("false") {
+                text.push_str(
+                    "# trusted_proxies = [\"127.0.0.1\"]  # what ends TLS in front; if nothing does, add [listener.public.tls]\n",
+                );
+            }
         }
         if self.soap_listeners.contains(&"tls") {
             text.push_str("\n# For clients that come over TLS.\n[listener.tls]\naddress = \"127.0.0.1:8443\"\n");
