@@ -637,3 +637,48 @@ fn line_breaks_in_values_begin_no_lines() {
         assert!(said.lines().all(plain) && !said.contains("expected"), "{:?}: {said}", &file[start..end]);
     }
 }
+
+/// SM-44: who may see which part of the site is not lost without a word.
+#[test]
+fn rules_of_authorization_are_listed_with_what_to_write() {
+    let section = |rules: &str| format!("<system.web><authorization>{rules}</authorization></system.web>");
+    let part = |rules: &str| format!("<location path='admin/'>{}</location>", section(rules));
+    for (text, value, says) in [
+        (
+            part("<allow roles='Admin, Boss'/><deny users='*'/>"),
+            "admin/",
+            "set sign_in = \"required\" and required_roles = [\"Admin\", \"Boss\"] in a [web.NAME] of its own with path = \"/admin\"",
+        ),
+        (
+            section("<deny users='?'/><allow roles='A'/><deny users='*'/>"),
+            "",
+            "set sign_in = \"required\" and required_roles = [\"A\"] in [web.NAME]",
+        ),
+        (section("<deny users='?'/>"), "", "set sign_in = \"required\" in [web.NAME]"),
+        (section("<deny users='?'/><allow users='*'/>"), "", "set sign_in = \"required\" in [web.NAME]"),
+        (part("<allow users='*'/>"), "admin/", "set public_paths = [\"/admin\"] in the [web.NAME] around it"),
+        // Everybody may: the rules further up say so, and those of a machine let anybody in.
+        (section("<allow roles='A'/>"), "", "set sign_in and required_roles in [web.NAME]"),
+        (
+            section("<allow roles='A' verbs='POST'/><deny users='*'/>"),
+            "",
+            "set sign_in and required_roles in [web.NAME]",
+        ),
+        (section("<allow users='ada'/><deny users='*'/>"), "", "set sign_in and required_roles in [web.NAME]"),
+    ] {
+        let import =
+            Import::read(minimal(SIGN_IN, TRUST).replace("</configuration>", &format!("{text}</configuration>")));
+        let import = import.unwrap();
+        assert!(
+            matches!(entry(&import, "system.web/authorization"), Outcome::Unsupported(why) if why.contains(says)),
+            "{says}: {}",
+            import.report()
+        );
+        let mut listed = import.report().unsupported();
+        assert!(listed.any(|entry| entry.setting == "system.web/authorization" && entry.value == value), "{says}");
+    }
+    let iis = "<system.webServer><security><authorization><add accessType='Allow' roles='A'/></authorization></security></system.webServer>";
+    let import =
+        Import::read(minimal(SIGN_IN, TRUST).replace("</configuration>", &format!("{iis}</configuration>"))).unwrap();
+    assert!(matches!(entry(&import, "security/authorization"), Outcome::Unsupported(_)));
+}

@@ -7,6 +7,7 @@
 //! loader before it is returned: it is a configuration that [`Config::parse`] accepts. (docs/spec/session-management.md §6,
 //! SM-44, SM-45; docs/spec/secure-conversation.md §14, §15.)
 
+mod authorization;
 mod draft;
 mod handlers;
 mod identity;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use handstamp_xml::Element;
 
+use super::authorization;
 use super::draft::Draft;
 use super::report::Outcome;
 use super::settings::{TRANSFORM, attribute, line, named};
@@ -49,23 +50,27 @@ impl<'d> Sections<'d> {
                     for child in child.children() {
                         if named(child, "machineKey") {
                             once(&mut self.machine_key, child, draft);
+                        } else if named(child, AUTHORIZATION) {
+                            authorization::report(child, None, draft);
                         } else {
                             *others.entry(format!("system.web/{}", child.local_name())).or_insert(0) += 1;
                         }
                     }
                     continue;
                 }
-                "location" if ours(child).next().is_none() => {
-                    *others.entry("location".to_owned()).or_insert(0) += 1;
-                    continue;
-                }
-                "location" if is_whole_site(child) => {
+                "location" if is_whole_site(child) && looked_into(child).next().is_some() => {
                     let why = "means the whole site: what it holds is read as if it stood outside";
                     draft.element(child, Outcome::Ignored(why.to_owned()));
                     self.collect(child, others, draft);
                     continue;
                 }
                 "location" => {
+                    if looked_into(child).next().is_none() {
+                        *others.entry("location".to_owned()).or_insert(0) += 1;
+                    }
+                    for section in authorizations(child) {
+                        authorization::report(section, Some(attribute(child, "path").unwrap_or_default()), draft);
+                    }
                     for element in ours(child) {
                         draft.unsupported(
                             element,
@@ -76,6 +81,9 @@ impl<'d> Sections<'d> {
                     continue;
                 }
                 other => {
+                    for section in authorizations(child) {
+                        authorization::report(section, None, draft);
+                    }
                     *others.entry(other.to_owned()).or_insert(0) += 1;
                     continue;
                 }
@@ -89,7 +97,22 @@ fn is_whole_site(location: Element<'_>) -> bool {
     matches!(attribute(location, "path").unwrap_or("").trim(), "" | "." | "/")
 }
 
-/// Those sections below an element.
+const AUTHORIZATION: &str = "authorization";
+
+/// Who may see what, below an element.
+fn authorizations(element: Element<'_>) -> impl Iterator<Item = Element<'_>> {
+    const OF_IIS: &str = "security";
+    element.descendants().filter(|inner| {
+        let parent = inner.parent().map_or("", Element::local_name);
+        named(*inner, AUTHORIZATION) && ["system.web", OF_IIS].contains(&parent)
+    })
+}
+
+fn looked_into(element: Element<'_>) -> impl Iterator<Item = Element<'_>> {
+    ours(element).chain(authorizations(element))
+}
+
+/// The sections that are read, below an element.
 fn ours(element: Element<'_>) -> impl Iterator<Item = Element<'_>> {
     const OURS: [&str; 5] = [
         "system.identityModel",
