@@ -1,7 +1,7 @@
 //! Links that sign in.
 
 use handstamp_ws_federation::ReturnUrl;
-use http::{Request, Response, StatusCode, Uri};
+use http::{Request, Response, StatusCode};
 
 use super::Visit;
 use super::body::Body;
@@ -18,8 +18,7 @@ pub(super) async fn answer(federation: &Federation, request: Request<Body>, visi
             if !session.is_anonymous() {
                 return redirect(StatusCode::SEE_OTHER, wanted.as_str());
             }
-            let target: Uri = wanted.as_str().parse().unwrap_or_default();
-            federation.challenge(request.method(), &target, request.headers(), &session)
+            federation.challenge_for(request.method(), wanted, request.headers(), &session)
         })
         .await
 }

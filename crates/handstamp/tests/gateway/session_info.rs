@@ -52,6 +52,20 @@ async fn a_link_signs_in_and_leads_back_to_this_host_only() {
     }
 }
 
+/// Also a page whose address no request could have.
+#[tokio::test]
+async fn a_link_leads_to_the_page_that_it_names() {
+    let (site, application) = (Site::new(), Application::hello().await);
+    let gateway = site.gateway(application.address, Options { route: ROUTE, ..Options::default() }).await;
+    for (wanted, page) in [("/s?q=<x>", "/s?q=<x>"), ("/s%23frag", "/s#frag"), ("/s?a=1%23b?c", "/s?a=1#b?c")] {
+        let mut browser = Browser::default();
+        let link = format!("/.handstamp/sign-in?return={}", wanted.replace('<', "%3C").replace('>', "%3E"));
+        let signed_in = browser.sign_in(&site, &gateway, &link, "alice", &["staff"]).await;
+        assert_eq!((signed_in.status, signed_in.location()), (303, page), "{wanted}");
+        assert_eq!(browser.open(&gateway, &link).await.location(), page, "{wanted}");
+    }
+}
+
 #[tokio::test]
 async fn preflights_reach_the_application_where_that_is_wanted() {
     let (site, application) = (Site::new(), Application::hello().await);

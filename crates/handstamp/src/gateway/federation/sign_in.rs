@@ -53,6 +53,20 @@ impl Federation {
         headers: &HeaderMap,
         session: &Session,
     ) -> Result<Response<Body>, Problem> {
+        let wanted = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        self.challenge_for(method, ReturnUrl::or_root(wanted), headers, session)
+    }
+
+    /// The same for a page that a link names, which need not be as strict as a request.
+    pub(in crate::gateway) fn challenge_for(
+        &self,
+        method: &Method,
+        wanted: ReturnUrl,
+        headers: &HeaderMap,
+        session: &Session,
+    ) -> Result<Response<Body>, Problem> {
+        let page = wanted.as_str().split('#').next().unwrap_or_default();
+        let (path, query) = page.split_once('?').map_or((page, None), |(path, query)| (path, Some(query)));
         if !self.is_worth_a_challenge(method, headers) {
             let mut problem = Problem::new(
                 StatusCode::UNAUTHORIZED,
@@ -62,13 +76,12 @@ impl Federation {
             )
             .header(http::header::WWW_AUTHENTICATE, HeaderValue::from_static("Session"));
             if Form::preferred(headers) == Form::Page {
-                problem = problem.action("Sign in", ReturnUrl::or_root(uri.path()).as_str());
+                problem = problem.action("Sign in", path);
             }
             return Err(problem);
         }
-        let wanted = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-        let whr = uri.query().and_then(HomeRealms::whr_of);
-        self.send_to_issuer(whr.as_deref(), ReturnUrl::or_root(wanted), headers, session.module().now())
+        let whr = query.and_then(HomeRealms::whr_of);
+        self.send_to_issuer(whr.as_deref(), wanted, headers, session.module().now())
     }
 
     /// Sends the browser to an issuer, and from there to an identity provider behind it if one is meant.
