@@ -149,6 +149,30 @@ async fn sign_out_ends_the_session_here_and_at_the_issuer_also_for_copies_sm_13(
     assert!(application.received().is_empty());
 }
 
+/// RFC 9110, 9.2.1: a program that checks links asks with HEAD, and must not sign anybody out.
+#[tokio::test]
+async fn to_look_where_sign_out_leads_ends_nothing() {
+    let (site, application) = (Site::new(), Application::hello().await);
+    let gateway = site.gateway(application.address, Options::default()).await;
+    let mut browser = Browser::default();
+    browser.sign_in(&site, &gateway, "/", "alice", &[]).await;
+    let copy = browser.clone();
+    for (method, path, status) in [
+        ("HEAD", "/signout", 303),
+        ("HEAD", "/signout?wa=wsignoutcleanup1.0", 303),
+        ("HEAD", "/?wa=wsignoutcleanup1.0", 200),
+        ("HEAD", "/signin-wsfed?wa=wsignoutcleanup1.0", 405),
+        ("OPTIONS", "/signout", 405),
+    ] {
+        let answer = copy.clone().send(&gateway, method, path, "Accept: text/html\r\n", "").await;
+        assert_eq!((answer.status, answer.header("set-cookie")), (status, None), "{method} {path}");
+        assert_eq!(browser.open(&gateway, "/").await.status, 200, "{method} {path}");
+    }
+    let posted = browser.send(&gateway, "POST", "/signout", "Accept: text/html\r\n", "").await;
+    assert!(posted.status == 303 && browser.session().is_none(), "{posted:?}");
+    assert_eq!(copy.clone().open(&gateway, "/").await.status, 302);
+}
+
 #[tokio::test]
 async fn the_issuer_ends_sessions_with_a_picture_sm_40_sm_41() {
     let (site, application) = (Site::new(), Application::hello().await);

@@ -2,11 +2,11 @@
 
 use handstamp_web_session::Session;
 use handstamp_ws_federation::{CleanupResponse, Limits, Parameters, SIGN_OUT_IMAGE};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 
-use super::{Federation, is_safe, redirect};
+use super::{Federation, redirect};
 use crate::gateway::Visit;
 use crate::gateway::body::Body;
 use crate::gateway::problem::{Form, Problem};
@@ -15,8 +15,18 @@ use crate::pages::{self, ContentPolicy, MessagePage};
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 impl Federation {
-    /// Ends the session here, then sends the browser to end it at the issuer.
+    /// Ends the session here, then sends the browser to end it at the issuer. Those who only look where a link leads end nothing.
     pub(super) async fn sign_out(&self, request: &Parts, session: &Session) -> Result<Response<Body>, Problem> {
+        match request.method {
+            Method::GET | Method::POST => {}
+            Method::HEAD => return redirect(StatusCode::SEE_OTHER, &self.signed_out_path),
+            _ => {
+                let detail = "This address is for GET and POST.";
+                let problem =
+                    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "HST-GATEWAY-METHOD", "Not like this", detail);
+                return Err(problem.header(ALLOW, HeaderValue::from_static("GET, HEAD, POST")));
+            }
+        }
         if is_foreign(&request.headers) && !session.is_anonymous() {
             return Err(Problem::new(
                 StatusCode::FORBIDDEN,
@@ -69,7 +79,7 @@ impl Federation {
 
     /// Whether the issuer asks, through the user's browser, that the session ends (SM §3.9).
     pub(in crate::gateway) fn is_sign_out_cleanup(&self, request: &Request<Body>) -> bool {
-        is_safe(request.method())
+        request.method() == Method::GET
             && request.uri().query().is_some_and(|query| query.split('&').any(|pair| pair == "wa=wsignoutcleanup1.0"))
     }
 
