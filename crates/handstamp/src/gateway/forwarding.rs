@@ -51,6 +51,18 @@ pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
+/// The same for a request. `TE: trailers` says that the client takes trailers, which all on the way do where HTTP/2 is spoken; gRPC
+/// needs to know (RFC 9113, 8.2.2).
+pub(super) fn take_in_request(headers: &mut HeaderMap) {
+    let takes_trailers = headers.get_all(TE).iter().eq([TRAILERS]);
+    remove_hop_by_hop(headers);
+    if takes_trailers {
+        headers.insert(TE, TRAILERS);
+    }
+}
+
+const TRAILERS: HeaderValue = HeaderValue::from_static("trailers");
+
 /// What a client showed of itself, for applications behind the one that TLS ended at (RFC 9440).
 const CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");
 const CLIENT_CERT_CHAIN: HeaderName = HeaderName::from_static("client-cert-chain");

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Ur
 use hyper::body::Incoming;
 
 use super::body::Body;
-use super::forwarding::{prepare_request, remove_hop_by_hop};
+use super::forwarding::{prepare_request, remove_hop_by_hop, take_in_request};
 use super::origin::Origin;
 use super::problem::Problem;
 use super::request_id::{self, RequestId};
@@ -62,7 +62,7 @@ impl Proxy {
         }
         let mut request = request.map(|body| Body::request(body, self.max_body_size, self.idle_timeout));
         let handshake = Handshake::of(&mut request)?;
-        remove_hop_by_hop(request.headers_mut());
+        take_in_request(request.headers_mut());
         Ok((request, handshake))
     }
 

@@ -220,7 +220,7 @@ async fn a_listener_beside_it_sends_people_to_https() {
     assert!(application.received().is_empty());
 }
 
-/// An application that speaks TLS, and tells which HTTP it was asked in.
+/// An application that speaks TLS, and tells which HTTP it was asked in, and with which `TE`.
 async fn secure_application(identity: &Path, alpn: &[&str]) -> SocketAddr {
     let identities = vec![TlsIdentity::read(identity, identity).expect("an identity")];
     let settings = ServerSettings { identities, client_certificates: ClientCertificates::Off };
@@ -234,7 +234,10 @@ async fn secure_application(identity: &Path, alpn: &[&str]) -> SocketAddr {
                 let Ok(stream) = acceptor.accept(stream).await else { return };
                 let service = service_fn(async |request: Request<Incoming>| {
                     let text = format!("{:?} {}", request.version(), request.uri().path());
-                    Ok::<_, hyper::Error>(Response::new(Full::new(Bytes::from(text))))
+                    let te = request.headers().get("te").cloned();
+                    let mut response = Response::new(Full::new(Bytes::from(text)));
+                    response.headers_mut().extend(te.map(|te| (http::HeaderName::from_static("x-te"), te)));
+                    Ok::<_, hyper::Error>(response)
                 });
                 let served = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new())
                     .serve_connection(TokioIo::new(stream), service)
@@ -270,8 +273,15 @@ async fn the_way_to_the_application_is_protected_too() {
     };
     let (app, other): (Arc<Path>, Arc<Path>) = (app.into(), other.into());
     for (protocol, version) in [("auto", "HTTP/2.0"), ("http2", "HTTP/2.0"), ("http1", "HTTP/1.1")] {
-        let answer = gateway(protocol, &app, "app.internal").await.get("/orders", "").await;
+        let gateway = gateway(protocol, &app, "app.internal").await;
+        let answer = gateway.get("/orders", "").await;
         assert!(answer.ends_with(&format!("{version} /orders")), "{protocol}: {answer}");
+        // RFC 9113, 8.2.2: nothing else may be in it there, and gRPC wants it.
+        for (sent, passes) in [("trailers", version == "HTTP/2.0"), ("trailers, gzip", false), ("gzip", false)] {
+            let answer = gateway.get("/orders", &format!("TE: {sent}\r\nConnection: te\r\n")).await;
+            assert_eq!(answer.contains("x-te: trailers\r\n"), passes, "{protocol} {sent}: {answer}");
+            assert_eq!(answer.contains("x-te"), passes, "{protocol} {sent}: {answer}");
+        }
     }
     for (authority, name) in [(&other, "app.internal"), (&app, "elsewhere.internal")] {
         let answer = gateway("auto", authority, name).await.get("/", "").await;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use handstamp_keys::tls::{ClientSettings, TlsIdentity};
-use http::header::HOST;
+use http::header::{HOST, TE};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Response, Uri, Version};
 use hyper::body::Incoming;
@@ -262,8 +262,10 @@ impl Connections {
     async fn by_http1(
         self: &Arc<Self>,
         mut sender: http1::SendRequest<Body>,
-        request: Request<Body>,
+        mut request: Request<Body>,
     ) -> Result<Answer, Failure> {
+        // It would mean this connection only, and trailers do not come through HTTP/1.1 to everybody.
+        request.headers_mut().remove(TE);
         match sender.try_send_request(request).await {
             Ok(response) => Ok(Answer { response, connection: Some(Returnable { sender, home: Arc::clone(self) }) }),
             Err(mut error) => Err(match error.take_message() {
