@@ -19,7 +19,8 @@ section! {
         redirect_to_https: bool = false,
         /// The port that clients are sent to.
         https_port: u32 = 443,
-        /// Proxies in front whose forwarding headers, and PROXY protocol, are believed.
+        /// Proxies in front whose forwarding headers, and PROXY protocol, are believed. Their `X-Request-Id` stays the name of a
+        /// request, in the log and for the application, if it is one of up to 39 letters, digits and `-_.:+/=`.
         trusted_proxies: Vec<Network> = [],
         /// Which headers of trusted proxies tell client, scheme and host. The others must not say something else. `x-forwarded` when
         /// absent; none when absent beside `proxy_protocol`.

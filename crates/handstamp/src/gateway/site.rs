@@ -89,7 +89,7 @@ impl Site {
         mut request: Request<Incoming>,
         connection: &Connection,
         form: Form,
-        id: RequestId,
+        name: &mut RequestId,
     ) -> Result<Response<Body>, Problem> {
         websocket::normalize(&mut request);
         if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
@@ -102,6 +102,10 @@ impl Site {
             return Err(Problem::too_many_headers());
         }
         let origin = Origin::of(&parts, connection, &self.trust)?;
+        if origin.from_trusted_proxy {
+            *name = RequestId::of(&parts.headers).unwrap_or(*name);
+        }
+        let id = *name;
         let path = parts.uri.path();
         if !path.starts_with('/') {
             return Err(Problem::bad_target());
@@ -145,9 +149,9 @@ impl Site {
 
 impl Handler for Site {
     async fn handle(&self, request: Request<Incoming>, connection: &Connection) -> Response<Body> {
-        let id = self.ids.next();
+        let mut id = self.ids.next();
         let form = Form::preferred(request.headers());
-        self.answer(request, connection, form, id)
+        self.answer(request, connection, form, &mut id)
             .await
             .unwrap_or_else(|problem| refuse(&problem, (form, id), connection.peer.ip(), (&self.metrics, &self.pages)))
     }

@@ -37,6 +37,23 @@ async fn a_trusted_proxy_is_believed() {
 }
 
 #[tokio::test]
+async fn a_request_keeps_the_name_that_a_trusted_proxy_has_given_it() {
+    let application = Application::hello().await;
+    let trusting = Running::with(application.address, "trusted_proxies = [\"127.0.0.0/8\"]", "", "").await;
+    let wary = Running::before(application.address).await;
+    let given = "67e55044-10b1-426f-9247-bb680e5fe0c8";
+    for (gateway, name, is_kept) in [(&trusting, given, true), (&trusting, "a b", false), (&wary, given, false)] {
+        let line = format!("X-Request-Id: {name}\r\n");
+        assert_eq!(status(&gateway.get("/", &line).await), 200);
+        let received = application.received();
+        let seen = received[0].headers()["x-request-id"].to_str().expect("text");
+        assert!(if is_kept { seen == name } else { seen.len() == 16 }, "{name}: {seen}");
+        let refused = gateway.get("/../", &line).await;
+        assert_eq!(refused.to_ascii_lowercase().contains(&format!("x-request-id: {name}\r\n")), is_kept, "{refused}");
+    }
+}
+
+#[tokio::test]
 async fn hop_by_hop_headers_end_at_the_gateway_in_both_directions() {
     let application = Application::answering(|_| {
         Response::builder()
