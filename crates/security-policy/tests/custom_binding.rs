@@ -7,7 +7,7 @@ use handstamp_security_policy::{
 };
 use handstamp_ws_security::{
     AlgorithmSuite, AuthenticationMode, HeaderLayout, IssuedKeyType, KeyEntropyMode, MessageSecurityVersion,
-    Protection, ProtectionOrder, TokenKind,
+    Protection, ProtectionOrder, SecurityBinding, TokenKind,
 };
 use std::time::Duration;
 
@@ -119,6 +119,24 @@ fn sc_83_what_is_not_written_has_its_default() {
     let rollover = [service.session_key_rollover_interval, client.session_key_rollover_interval];
     assert_eq!((rollover, service.timestamp_validity), ([minutes(5); 2], minutes(5)));
     assert_eq!((client.timestamp_validity, client.cookie_renewal_threshold_percentage), (minutes(5), 60));
+}
+
+/// SC 5.4: suite and order of a session are those of its own element, whatever the bootstrap has.
+#[test]
+fn sc_5_4_a_session_and_its_bootstrap_are_configured_independently() {
+    let bootstrap = r#"<secureConversationBootstrap authenticationMode="UserNameForCertificate"
+        defaultAlgorithmSuite="Basic128" messageProtectionOrder="EncryptBeforeSign"/>"#;
+    let default = (AlgorithmSuite::BASIC256, ProtectionOrder::SignBeforeEncryptAndEncryptSignature);
+    let written = (AlgorithmSuite::BASIC128, ProtectionOrder::EncryptBeforeSign);
+    let of = |binding: &SecurityBinding| (binding.suite, binding.protection_order);
+    let custom = read(&with(SESSION, bootstrap));
+    assert_eq!(of(custom.security()), default);
+    assert_eq!(of(&custom.security().session().unwrap().bootstrap), written);
+    assert_eq!(CustomBinding::parse(custom.to_xml().unwrap()).unwrap(), custom);
+    let own = r#"defaultAlgorithmSuite="Basic128" messageProtectionOrder="EncryptBeforeSign""#;
+    let custom = read(&with(&format!("{SESSION} {own}"), USER));
+    assert_eq!(of(custom.security()), written);
+    assert_eq!(of(&custom.security().session().unwrap().bootstrap), default);
 }
 
 #[test]

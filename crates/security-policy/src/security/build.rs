@@ -3,7 +3,8 @@
 use super::SecurityElement;
 use crate::error::Error;
 use handstamp_ws_security::{
-    AuthenticationMode, IssuedKeyType, Protection, SecurityBinding, TokenKind, TokenParameters, WssVersion,
+    AlgorithmSuite, AuthenticationMode, IssuedKeyType, Protection, ProtectionOrder, SecurityBinding, TokenKind,
+    TokenParameters, WssVersion,
 };
 
 impl SecurityElement {
@@ -60,7 +61,10 @@ impl SecurityElement {
                  authenticationMode=\"SspiNegotiated\", which needs the Windows security provider: write a bootstrap",
             ));
         };
-        Ok(SecurityBinding::secure_conversation(bootstrap.build()?, self.version()))
+        // The two elements are configured independently (SC 5.4): nothing goes from one to the other.
+        let mut binding = SecurityBinding::secure_conversation(bootstrap.build()?, self.version());
+        (binding.suite, binding.protection_order) = (AlgorithmSuite::default(), ProtectionOrder::default());
+        Ok(binding)
     }
 
     fn apply(&self, binding: &mut SecurityBinding) {

@@ -84,7 +84,7 @@ impl SecurityElement {
     }
 
     attribute_methods! {
-        /// `defaultAlgorithmSuite`. Default `Basic256`; under a session, that of its bootstrap.
+        /// `defaultAlgorithmSuite`. Default `Basic256`, whatever the bootstrap of a session has.
         default_algorithm_suite: AlgorithmSuite;
         /// `allowSerializedSigningTokenOnReply`. Default false.
         allow_serialized_signing_token_on_reply: bool;

@@ -313,6 +313,9 @@ impl SecurityBinding {
     /// The binding of messages in a session that `bootstrap` establishes: symmetric with the context as protection token, or,
     /// when the bootstrap is a transport binding, a transport binding with the context as endorsing token (SC §6).
     /// `version` decides the namespaces of the exchange.
+    ///
+    /// The algorithm suite and the order of protection are those of the bootstrap, until they are set: they are settings of their
+    /// own (SC 5.4), and a `<security>` element of WCF that does not name them has the defaults.
     pub fn secure_conversation(bootstrap: Self, version: MessageSecurityVersion) -> Self {
         let transport = bootstrap.protection == Protection::Transport;
         let (suite, order) = (bootstrap.suite, bootstrap.protection_order);
