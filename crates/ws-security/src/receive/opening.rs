@@ -138,8 +138,13 @@ impl<'r, 'a> Opening<'r, 'a> {
         self.finish()
     }
 
-    /// A message without the header: an unsecured fault, or one that the binding lets pass (SC 12.4).
+    /// A message without the header: a reply that TLS alone protects, an unsecured fault, or one that the binding lets pass (SC 12.4).
     fn without_security(self) -> Result<Unprotected, Error> {
+        // Under a transport binding without timestamps a service has nothing to write into it (SC 6.4).
+        let binding = self.receiver.binding;
+        if self.receiver.role == Role::Client && binding.is_transport() && !binding.include_timestamp {
+            return self.finish();
+        }
         let body = self.element(self.frame.body)?;
         let fault = body.children().find(|child| child.is(self.frame.version.namespace(), "Fault"));
         match (self.receiver.role, fault) {

@@ -21,6 +21,11 @@ impl Protecting<'_> {
         let supporting = self.supporting()?;
         let confirmations = self.confirmations()?;
 
+        // WCF refuses a header with nothing in it, and sends none (SC 6.4).
+        if !self.binding().include_timestamp && supporting.is_empty() && confirmations.is_empty() {
+            out.extend(["</s:Header><s:Body>", message.body.xml(), "</s:Body></s:Envelope>"]);
+            return Ok(Protected { envelope: out, request: self.request });
+        }
         self.start_security(&mut out);
         let (timestamp_is_last, include_timestamp) =
             (self.binding().layout == HeaderLayout::LaxTimestampLast, self.binding().include_timestamp);

@@ -573,3 +573,33 @@ fn sc_8_5_less_protection_than_the_contract_is_refused() {
         }
     }
 }
+
+/// SC 6.4: a transport binding without timestamps leaves replies nothing to put into a security header, so there is none; nor in faults.
+#[test]
+fn sc_6_4_replies_over_transport_without_timestamps_have_no_security_header() {
+    let version = MessageSecurityVersion::default();
+    let ends = Ends::new(version.generation, 32);
+    let stamped = SecurityBinding::user_name_over_transport(version);
+    let binding = SecurityBinding { include_timestamp: false, ..stamped.clone() };
+    let (request, reply) = ends.exchange(&binding, Way::default()).unwrap();
+    assert!(request.envelope.contains("<o:Security") && !request.envelope.contains("Timestamp"));
+    assert!(!reply.envelope.contains("Security"), "{}", reply.envelope);
+
+    let opened = ends.open_request(&binding, &request.envelope, Way::default()).unwrap();
+    let mut fault = Writer::new();
+    SecurityFault::MustUnderstand.to_fault().write(opened.soap_version(), &mut fault);
+    let fault = Body::from_xml(fault.finish().unwrap()).unwrap();
+    let message = Message::reply_to(&opened, "urn:failed").with_body(fault);
+    let fault = ends.service(&binding, opened.request_context()).protect(&message, &ends.random, ends.now).unwrap();
+    for envelope in [&reply.envelope, &fault.envelope] {
+        let answered = ends.open_reply(&binding, envelope, &request.request, Way::default()).unwrap();
+        assert!(answered.body().is_some());
+        // Where timestamps are, they are demanded.
+        assert!(ends.open_reply(&stamped, envelope, &request.request, Way::default()).is_err());
+    }
+    // A request needs its token in any case.
+    let bare = request.envelope.split("<o:Security").next().unwrap().to_owned()
+        + request.envelope.split("</o:Security>").nth(1).unwrap();
+    let error = ends.open_request(&binding, &bare, Way::default()).unwrap_err();
+    assert!(error.to_string().contains("no security header"), "{error}");
+}
