@@ -2,8 +2,9 @@
 
 use crate::binding::{HeaderLayout, ProtectionOrder, TokenKind};
 use crate::error::Error;
+use crate::receive::encrypted_token::is_encrypted_token;
 use crate::receive::keys::{Key, KeyTable, Material, Origin, named, session_error, single_reference};
-use crate::receive::knowledge::ProofKey;
+use crate::receive::knowledge::{IssuedTokenValidator, ProofKey};
 use crate::receive::opening::Opening;
 use crate::timestamp::MessageTimestamp;
 use crate::token::{BinarySecurityToken, DerivedKeyToken, SecurityContextToken, UserNameToken, token_id};
@@ -35,6 +36,8 @@ pub(super) enum EntryKind {
     Signature,
     /// Not decrypted yet.
     Encrypted,
+    /// An issued token that came encrypted, before it is read.
+    EncryptedToken,
 }
 
 /// What the pass found.
@@ -68,7 +71,7 @@ impl Header {
     }
 }
 
-impl Opening<'_, '_> {
+impl<'a> Opening<'_, 'a> {
     /// Reads every child. Tokens are resolved where they stand, derived keys when all their sources are known.
     pub(super) fn read_header(&mut self, security: NodeId) -> Result<(), Error> {
         let children: Vec<NodeId> = self.element(security)?.children().map(Element::id).collect();
@@ -77,7 +80,10 @@ impl Opening<'_, '_> {
         }
         self.header.entries.reserve(children.len());
         for node in children {
-            let kind = self.with_element(node, Self::read_element)?;
+            let mut kind = self.with_element(node, Self::read_element)?;
+            if kind == EntryKind::EncryptedToken {
+                kind = self.read_encrypted_token(node, self.header.entries.len())?;
+            }
             self.header.entries.push(Entry { node, kind, encrypted: false });
         }
         self.derive_keys()?;
@@ -87,6 +93,7 @@ impl Opening<'_, '_> {
     fn read_element(&mut self, element: Element<'_>) -> Result<EntryKind, Error> {
         let position = self.header.entries.len();
         match (element.namespace(), element.local_name()) {
+            _ if is_encrypted_token(element) => Ok(EntryKind::EncryptedToken),
             (names::WSU, "Timestamp") => self.read_timestamp(element),
             (names::XENC, "ReferenceList") => {
                 self.read_list(element, false)?;
@@ -108,13 +115,17 @@ impl Opening<'_, '_> {
 
     /// What came out of an `EncryptedData` of the header: nothing else may.
     pub(super) fn read_decrypted(&mut self, position: usize, node: NodeId) -> Result<(), Error> {
-        let kind = self.with_element(node, |this, element| match (element.namespace(), element.local_name()) {
+        let mut kind = self.with_element(node, |this, element| match (element.namespace(), element.local_name()) {
+            _ if is_encrypted_token(element) => Ok(EntryKind::EncryptedToken),
             (names::DSIG, "Signature") => Ok(EntryKind::Signature),
             (names::WSSE11, "SignatureConfirmation") => Ok(EntryKind::Confirmation),
             (names::WSSE, "UsernameToken") => this.read_user_name(element),
             (names::SAML11 | names::SAML20, "Assertion") => this.read_assertion(element, position),
             _ => Err(Error::refused("SC 9 step 5", "EncryptedData", "what it holds does not belong into the header")),
         })?;
+        if kind == EntryKind::EncryptedToken {
+            kind = self.read_encrypted_token(node, position)?;
+        }
         if let Some(entry) = self.header.entries.get_mut(position) {
             *entry = Entry { node, kind, encrypted: true };
         }
@@ -259,14 +270,8 @@ impl Opening<'_, '_> {
         Ok(EntryKind::UserName)
     }
 
-    fn read_assertion(&mut self, element: Element<'_>, position: usize) -> Result<EntryKind, Error> {
-        let expected = self.expects(|kind| matches!(kind, TokenKind::Issued(_)));
-        let validator = self.receiver.issued_tokens.filter(|_| expected);
-        let validator = validator
-            .ok_or_else(|| Error::refused("SC 9 step 12", "Assertion", "the binding has none in this direction"))?;
-        if self.header.of_kind(EntryKind::Assertion).next().is_some() {
-            return Err(Error::malformed("SC 9 step 12", "Assertion", "there are two"));
-        }
+    pub(super) fn read_assertion(&mut self, element: Element<'_>, position: usize) -> Result<EntryKind, Error> {
+        let validator = self.assertion_validator()?;
         let id = token_id(element).ok_or_else(|| Error::malformed("SC 9 step 12", "Assertion", "it has no id"))?;
         let proof = validator
             .validate(element, self.now)
@@ -280,6 +285,18 @@ impl Opening<'_, '_> {
         let origin = Origin::Issued(id.to_owned());
         self.add_token(element, Key { origin, material, derived: false, position: Some(position) });
         Ok(EntryKind::Assertion)
+    }
+
+    /// Who decides about the assertion of this message, if it may have one, and one more.
+    pub(super) fn assertion_validator(&self) -> Result<&'a dyn IssuedTokenValidator, Error> {
+        let expected = self.expects(|kind| matches!(kind, TokenKind::Issued(_)));
+        let validator = self.receiver.issued_tokens.filter(|_| expected);
+        let validator = validator
+            .ok_or_else(|| Error::refused("SC 9 step 12", "Assertion", "the binding has none in this direction"))?;
+        match self.header.of_kind(EntryKind::Assertion).next() {
+            Some(_) => Err(Error::malformed("SC 9 step 12", "Assertion", "there are two")),
+            None => Ok(validator),
+        }
     }
 
     fn add_token(&mut self, element: Element<'_>, key: Key) {

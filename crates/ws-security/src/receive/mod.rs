@@ -1,5 +1,6 @@
 //! Receiving: taking the protection off a message, in the order of checks that WCF has (SC §9).
 
+mod encrypted_token;
 mod header;
 mod keys;
 mod knowledge;

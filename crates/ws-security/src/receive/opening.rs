@@ -5,6 +5,7 @@ use crate::binding::{
     Protection, ProtectionLevel, ProtectionOrder, SupportingToken, TokenInclusion, TokenKind, TokenParameters,
 };
 use crate::error::Error;
+use crate::receive::encrypted_token::SealedToken;
 use crate::receive::header::{EntryKind, Header};
 use crate::receive::keys::{Key, KeyTable, Material, Origin, single_reference};
 use crate::receive::unprotected::{Caller, IssuedKey, RequestContext, Unprotected, WrappedKey};
@@ -40,6 +41,8 @@ pub(super) struct Opening<'r, 'a> {
     pub(super) body_was_encrypted: bool,
     pub(super) header_block_was_encrypted: bool,
     pub(super) protecting: Option<Origin>,
+    /// An issued token that came encrypted, until it takes its place.
+    pub(super) sealed_token: Option<SealedToken>,
 }
 
 /// A key that decrypts, and how the message names it.
@@ -104,6 +107,7 @@ impl<'r, 'a> Opening<'r, 'a> {
             body_was_encrypted: false,
             header_block_was_encrypted: false,
             protecting: None,
+            sealed_token: None,
         })
     }
 
@@ -131,6 +135,7 @@ impl<'r, 'a> Opening<'r, 'a> {
             self.require_parts()?;
             self.verify_endorsements()?;
         }
+        self.place_encrypted_token()?;
         self.check_tokens()?;
         self.check_confirmations()?;
         self.remember()?;

@@ -3,6 +3,7 @@
 
 mod attacks;
 mod conversations;
+mod encrypted_tokens;
 mod recorded;
 mod settings;
 mod trusted;
