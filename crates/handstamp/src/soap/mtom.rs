@@ -5,10 +5,12 @@ use handstamp_xml::{Document, Fragment, NodeId, ParseOptions};
 use super::encoding::refused;
 use crate::Error;
 
-/// Whether the octets start like a MIME message or its first part.
+/// Whether the octets start like a MIME message, with its header or that of HTTP in front, or like its first part. WCF puts an empty
+/// line before that.
 pub(super) fn is_mtom(octets: &[u8]) -> bool {
-    let starts = |with: &[u8]| octets.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
-    starts(b"--") || starts(b"MIME-Version:") || starts(b"Content-Type:")
+    let start = octets.trim_ascii_start();
+    let is_multipart = |(header, _): (&[u8], _)| find(&header.to_ascii_lowercase(), b"multipart/").is_some();
+    start.starts_with(b"--") || (!start.starts_with(b"<") && split_header(start).is_ok_and(is_multipart))
 }
 
 /// Reads the message, with or without its MIME header, and puts the binary values in their places, within the limits of `options`.
@@ -40,15 +42,11 @@ struct Part<'m> {
 
 /// The MIME header in front, which may be absent, and the parts.
 fn parts(octets: &[u8]) -> Result<(&str, Vec<Part<'_>>), Error> {
+    let octets = octets.trim_ascii_start();
     let (header, body) = if octets.starts_with(b"--") { (&octets[..0], octets) } else { split_header(octets)? };
     let header = std::str::from_utf8(header).map_err(|_| malformed("its header is not text"))?;
-    let line_end = memchr_line(body).ok_or_else(|| malformed("it has no boundary"))?;
-    let boundary = body.get(..line_end).unwrap_or_default().trim_ascii_end();
-    if boundary.len() < 3 || !boundary.starts_with(b"--") {
-        return Err(malformed("it does not start with a boundary"));
-    }
+    let (boundary, mut rest) = first_boundary(body, parameter(header, "boundary"))?;
     let mut parts = Vec::new();
-    let mut rest = body.get(boundary.len()..).unwrap_or_default();
     loop {
         if rest.starts_with(b"--") {
             return Ok((header, parts));
@@ -62,6 +60,25 @@ fn parts(octets: &[u8]) -> Result<(&str, Vec<Part<'_>>), Error> {
         parts.push(read_part(part)?);
         rest = after.get(delimiter.len()..).unwrap_or_default();
     }
+}
+
+/// The line before the first part, and what follows it. What stands before it means nothing (RFC 2046 §5.1.1).
+fn first_boundary<'m>(body: &'m [u8], named: Option<&str>) -> Result<(&'m [u8], &'m [u8]), Error> {
+    let is_boundary = |line: &[u8]| match (line.strip_prefix(b"--"), named) {
+        (Some(found), Some(named)) => found == named.as_bytes(),
+        (Some(found), None) => !found.is_empty(),
+        (None, _) => false,
+    };
+    let mut rest = body;
+    while !rest.is_empty() {
+        let (line, after) = rest.split_at(line_end(rest));
+        let boundary = line.trim_ascii_end();
+        if is_boundary(boundary) {
+            return Ok((boundary, rest.get(boundary.len()..).unwrap_or_default()));
+        }
+        rest = after;
+    }
+    Err(malformed("it has no boundary"))
 }
 
 fn read_part(part: &[u8]) -> Result<Part<'_>, Error> {
@@ -104,8 +121,9 @@ fn trim_id(id: &str) -> &str {
     id.trim().trim_start_matches('<').trim_end_matches('>')
 }
 
-fn memchr_line(octets: &[u8]) -> Option<usize> {
-    octets.iter().position(|octet| *octet == b'\n')
+/// Where the first line ends, its end included.
+fn line_end(octets: &[u8]) -> usize {
+    octets.iter().position(|octet| *octet == b'\n').map_or(octets.len(), |end| end + 1)
 }
 
 fn find(octets: &[u8], what: &[u8]) -> Option<usize> {
@@ -130,6 +148,22 @@ mod tests {
         for message in [MESSAGE.to_owned(), format!("{header}{MESSAGE}")] {
             assert!(is_mtom(message.as_bytes()));
             assert_eq!(read(message.as_bytes(), &ParseOptions::default()).unwrap().root().markup(), "<a>AS0tDQo=</a>");
+        }
+    }
+
+    #[test]
+    fn sc_14_5_a_package_may_have_an_empty_line_or_more_before_its_first_part() {
+        let mime = "MIME-Version: 1.0\r\nContent-Type: multipart/related; boundary=b; start=\"<root@x>\"\r\n\r\n";
+        let http = format!("POST /ledger HTTP/1.1\r\nHost: l.example\r\n{mime}");
+        for before in
+            ["\r\n", &format!("{mime}\r\n"), &format!("{http}\r\n"), &format!("{http}for people\r\n--c\r\n\r\n")]
+        {
+            let message = format!("{before}{MESSAGE}");
+            assert!(is_mtom(message.as_bytes()), "{before}");
+            assert_eq!(read(message.as_bytes()).unwrap().root().markup(), "<a>AS0tDQo=</a>", "{before}");
+        }
+        for text in ["<a/>\r\n\r\nmultipart/related", "\r\n<a b='--'/>", "a: b\r\n\r\n<a/>"] {
+            assert!(!is_mtom(text.as_bytes()), "{text}");
         }
     }
 
