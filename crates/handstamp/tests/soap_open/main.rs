@@ -173,6 +173,35 @@ fn sc_7_a_negotiated_context_protects_like_an_issued_one_and_its_legs_are_bare()
     assert!(answer.code == 1 && answer.err.contains("SC 7.1"), "{}", answer.err);
 }
 
+/// SC 8.2: a reply names the key that protects it; whoever has that one needs no request.
+#[test]
+fn sc_8_2_a_reply_opens_with_the_key_that_it_names() {
+    let open = |conversation: &Conversation, (name, key): (String, String)| {
+        let key = format!("{name}={key}");
+        conversation.open_with(1, &["--as", "client", "--binding", "client.xml", "--session", &key])
+    };
+    // By SHA-1 over the key as the request carried it.
+    let named_key = |conversation: &Conversation| {
+        let reply = wire(&conversation.messages()[1]);
+        let sha1 = reply.split("#EncryptedKeySHA1\">").nth(1).unwrap().split('<').next().unwrap().to_owned();
+        let made = conversation.messages()[0]["symmetricKeys"].as_object().unwrap();
+        let (_, key) = made.iter().find(|(id, _)| id.starts_with("uuid-")).unwrap();
+        (sha1, base64_simd::STANDARD.encode_to_string(recorded::hex(key.as_str().unwrap())))
+    };
+    let conversation = Conversation::named("wcf_messages", "user");
+    let answer = open(&conversation, named_key(&conversation));
+    assert!(Expected::of(&conversation, 1).check(&answer).is_ok(), "{}", answer.err);
+
+    let conversation = Conversation::named("wcf_messages_more", "issued-token-one-shot-feb2005");
+    let answer = open(&conversation, conversation.proof_key(0));
+    assert!(Expected::of(&conversation, 1).check(&answer).is_ok(), "{}", answer.err);
+
+    // Confirmations are of signatures that only the request has.
+    let conversation = Conversation::named("wcf_messages", "anon");
+    let answer = open(&conversation, named_key(&conversation));
+    assert!(answer.code == 1 && answer.err.contains("SC 8.8") && answer.err.contains("--request"), "{}", answer.err);
+}
+
 #[test]
 fn sc_9_a_refusal_names_requirement_element_key_and_clock_in_one_line() {
     let conversation = Conversation::named("wcf_messages", "sc-user-cookie");

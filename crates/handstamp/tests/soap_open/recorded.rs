@@ -2,7 +2,10 @@
 
 use crate::bindings::binding;
 use crate::text;
+use handstamp_keys::{KeyPolicy, SigningIdentity};
 use handstamp_testkit::vectors;
+use handstamp_xml::{Document, ParseOptions};
+use handstamp_xml_security::encryption::{DecryptPolicy, EncryptedKey};
 use serde_json::Value as Json;
 use std::path::Path;
 use std::process::Command;
@@ -118,6 +121,19 @@ impl Conversation {
         issued.map(|issued| format!("{}={}", text(issued, "identifier"), text(issued, "key"))).collect()
     }
 
+    /// The id of the assertion in a request, and its key, as the service reads it.
+    pub(crate) fn proof_key(&self, index: usize) -> (String, String) {
+        let document = Document::parse(wire(&self.messages()[index]), &ParseOptions::default()).unwrap();
+        let assertion = document.root().descendants().find(|element| element.local_name() == "Assertion").unwrap();
+        let wrapped = assertion.descendants().find(|element| element.local_name() == "EncryptedKey").unwrap();
+        let pem = std::fs::read(self.folder.path().join("server.pem")).unwrap();
+        let service = SigningIdentity::from_pem(&pem, &KeyPolicy::default()).unwrap();
+        let wrapped = EncryptedKey::parse(wrapped).unwrap();
+        let key = wrapped.unwrap_with_private_key(service.key(), 32, &DecryptPolicy::modern()).unwrap();
+        let id = assertion.attribute("AssertionID").unwrap().to_owned();
+        (id, base64_simd::STANDARD.encode_to_string(key.as_bytes()))
+    }
+
     pub(crate) fn request_of(&self, index: usize) -> Option<&Json> {
         let relates_to = element_text(wire(&self.messages()[index]), "RelatesTo")?;
         let mut requests = self.messages().iter().take(index).filter(|message| is_request(message));
@@ -178,7 +194,7 @@ fn request_keys(request: &Json) -> Vec<String> {
         .collect()
 }
 
-fn hex(text: &str) -> Vec<u8> {
+pub(crate) fn hex(text: &str) -> Vec<u8> {
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
 }
 

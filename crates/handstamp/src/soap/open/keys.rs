@@ -6,8 +6,8 @@ use handstamp_keys::SymmetricKey;
 use handstamp_session_token::UniqueId;
 use handstamp_session_token::sct_state::SctState;
 use handstamp_time::Timestamp;
-use handstamp_ws_security::token::{ContextReference, SecurityContextToken};
-use handstamp_ws_security::{SessionKeyError, SessionKeys, WrappedKey};
+use handstamp_ws_security::token::{ContextReference, ReferenceTarget, SecurityContextToken, SecurityTokenReference};
+use handstamp_ws_security::{IssuedKey, RequestContext, SessionKeyError, SessionKeys, WrappedKey};
 use handstamp_xml::{Document, names};
 use handstamp_xml_security::encryption::EncryptedKey;
 
@@ -48,6 +48,29 @@ impl GivenKeys {
             let key = by_id.or_else(|| self.by_sha1(&sha1))?;
             Some(WrappedKey { sha1, key: key.clone() })
         })
+    }
+
+    /// What the client knew of its request, as far as it is about the given keys that the reply names.
+    pub(super) fn request_of(&self, reply: &Document) -> RequestContext {
+        let references = reply.root().descendants().filter(|element| element.is(names::WSSE, "SecurityTokenReference"));
+        let mut request = RequestContext::default();
+        for target in references.filter_map(|reference| Some(SecurityTokenReference::parse(reference).ok()?.target)) {
+            match target {
+                ReferenceTarget::EncryptedKeySha1(sha1) => {
+                    if let (Some(key), Ok(sha1)) = (self.by_sha1(&sha1), sha1.as_slice().try_into()) {
+                        request.encrypted_key = Some(WrappedKey { sha1, key: key.clone() });
+                    }
+                }
+                ReferenceTarget::SamlAssertion { id, .. } => {
+                    if let Some(key) = self.named(&id).into_iter().next() {
+                        // Only who answers with a reference to the assertion needs to know of which version it is.
+                        request.issued_token = Some(IssuedKey { assertion_id: id, value_type: "", key: key.clone() });
+                    }
+                }
+                _ => {}
+            }
+        }
+        request
     }
 
     pub(super) fn by_sha1(&self, sha1: &[u8]) -> Option<&SymmetricKey> {

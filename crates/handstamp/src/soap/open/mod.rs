@@ -122,8 +122,8 @@ impl Opener {
             return self.open_negotiation(message, action);
         }
         let asked = request.map(|request| OwnRequest::read(self, request));
-        let none = handstamp_ws_security::RequestContext::default();
-        let context = asked.as_ref().map_or(&none, |asked| &asked.context);
+        let guessed = self.given.request_of(message);
+        let context = asked.as_ref().map_or(&guessed, |asked| &asked.context);
         let binding = self.binding_of_reply(message, &action, asked.as_ref().map(|asked| asked.action.as_str()));
         let expected = self.expect(Expectation::reply(context), self.exchange(&action));
         let ends = self.receiving();
@@ -363,6 +363,9 @@ impl Opener {
         let help = match &refusal.cause {
             Some(Error::UnknownContext { identifier }) => format!("give its key with --session {identifier}=KEY"),
             Some(Error::UnsecuredFault(_)) => "nothing in it is authenticated".to_owned(),
+            Some(Error::Refused { requirement: "SC 8.8", .. }) if asked.is_none() => {
+                "give the request that this reply answers with --request".to_owned()
+            }
             Some(Error::Configuration(_)) if asked.is_none() && self.identity.is_none() => {
                 "give --identity, or --request with the request that this message answers".to_owned()
             }
