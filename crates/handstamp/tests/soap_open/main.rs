@@ -202,6 +202,29 @@ fn sc_8_2_a_reply_opens_with_the_key_that_it_names() {
     assert!(answer.code == 1 && answer.err.contains("SC 8.8") && answer.err.contains("--request"), "{}", answer.err);
 }
 
+/// SC 12.4: what the binding lets pass unsecured it lets pass as a fault, too, and the answer says that nobody vouches for it.
+#[test]
+fn sc_12_4_an_unsecured_reply_passes_where_the_binding_says_so() {
+    let conversation = Conversation::named("wcf_messages", "sc-user-cookie-unknown-context");
+    let fault = wire(&conversation.messages()[3]).to_owned();
+    let (before, rest) = fault.split_once("<s:Fault>").unwrap();
+    let plain = format!("{before}<Other/>{}", rest.split_once("</s:Fault>").unwrap().1);
+    for (enabled, code) in [(false, 1), (true, 0)] {
+        let binding = bindings::binding(&conversation.case, "client");
+        let attribute = format!("<security enableUnsecuredResponse=\"{enabled}\" ");
+        conversation.write("client.xml", binding.replacen("<security ", &attribute, 1));
+        for reply in [&fault, &plain] {
+            let answer = conversation.open_octets(3, reply.as_bytes(), ClientHas::ServiceKey, &[]);
+            assert_eq!(answer.code, code, "{}", answer.err);
+            if enabled {
+                let json: Json = serde_json::from_str(&answer.out).unwrap();
+                assert_eq!((text(&json, "envelope"), &json["verified"]), (reply.as_str(), &serde_json::json!([])));
+                assert!(answer.err.contains("nothing protects this reply"), "{}", answer.err);
+            }
+        }
+    }
+}
+
 #[test]
 fn sc_9_a_refusal_names_requirement_element_key_and_clock_in_one_line() {
     let conversation = Conversation::named("wcf_messages", "sc-user-cookie");

@@ -49,7 +49,8 @@ pub struct SecurityBinding {
     pub key_entropy: KeyEntropyMode,
     /// Whether a transport binding works without TLS: for tests, or behind a proxy that ends TLS.
     pub allow_insecure_transport: bool,
-    /// Whether a client accepts replies that are not faults without protection.
+    /// Whether a client accepts replies without protection. A fault among them is an [`UnsecuredFault`](crate::Error::UnsecuredFault)
+    /// all the same, so that nobody takes it for an authenticated one.
     pub enable_unsecured_response: bool,
     /// Whether a client accepts a reply that brings its signing certificate along (asymmetric bindings).
     pub allow_serialized_signing_token_on_reply: bool,

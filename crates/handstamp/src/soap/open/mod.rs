@@ -88,6 +88,9 @@ struct Ends<'a> {
 
 /// How many of the given keys an error names.
 const MAX_NAMES: usize = 4;
+/// Of replies that `enableUnsecuredResponse` lets pass, faults too.
+const UNSECURED: &str =
+    "nothing protects this reply (enableUnsecuredResponse, SC 12.4): anybody on the way may have made it";
 /// SC 5.4: the keys that algorithm suites allow.
 const RSA_KEYS: KeyPolicy = KeyPolicy::with_min_rsa_bits(1024);
 
@@ -127,9 +130,17 @@ impl Opener {
         let binding = self.binding_of_reply(message, &action, asked.as_ref().map(|asked| asked.action.as_str()));
         let expected = self.expect(Expectation::reply(context), self.exchange(&action));
         let ends = self.receiving();
-        let opened = self.open(Receiver::client(&binding), message, &ends, &expected);
-        let opened = opened.map_err(|refusal| self.explain(refusal, asked.as_ref()))?;
+        let opened = match self.open(Receiver::client(&binding), message, &ends, &expected) {
+            Ok(opened) => opened,
+            Err(Refusal { cause: Some(Error::UnsecuredFault(_)), .. }) if binding.enable_unsecured_response => {
+                return Ok(Opened::in_clear(message, action, UNSECURED));
+            }
+            Err(refusal) => return Err(self.explain(refusal, asked.as_ref())),
+        };
         let mut described = Opened::of(&opened);
+        if !binding.is_transport() && matches!(Envelope::of(message).map(|it| it.security_header()), Ok(Ok(None))) {
+            described.remarks.push(UNSECURED.to_owned());
+        }
         if matches!(self.exchange(&action), Exchange::Issue | Exchange::Renew) {
             match self.issued(asked.as_ref(), &opened) {
                 Ok(issued) => described.issued = Some((issued.token.context.identifier, issued.key)),
@@ -278,14 +289,7 @@ impl Opener {
             let error = Error::Refused { requirement: "SC 7.1", element, problem };
             return Err(self.explain(Refusal::of(error), None));
         }
-        Ok(Opened {
-            action: Some(action),
-            envelope: message.root().markup(),
-            caller: None,
-            verified: Vec::new(),
-            issued: None,
-            remarks: vec!["nothing protects the messages of a negotiation (SC 7.1)".to_owned()],
-        })
+        Ok(Opened::in_clear(message, action, "nothing protects the messages of a negotiation (SC 7.1)"))
     }
 
     /// Whoever of the two the message carries a key for.
@@ -413,6 +417,18 @@ impl Refusal {
 }
 
 impl Opened {
+    /// A message that nothing protects.
+    fn in_clear(message: &Document, action: String, remark: &str) -> Self {
+        Self {
+            action: Some(action),
+            envelope: message.root().markup(),
+            caller: None,
+            verified: Vec::new(),
+            issued: None,
+            remarks: vec![remark.to_owned()],
+        }
+    }
+
     fn of(opened: &Unprotected) -> Self {
         Self {
             action: opened.action().map(std::borrow::Cow::into_owned),
