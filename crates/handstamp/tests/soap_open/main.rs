@@ -225,6 +225,27 @@ fn sc_12_4_an_unsecured_reply_passes_where_the_binding_says_so() {
     }
 }
 
+/// SC 14.5: an encoding reads its `messageVersion` and no other.
+#[test]
+fn sc_14_5_messages_of_another_version_are_refused() {
+    for (file, name) in [("wcf_messages", "user"), ("wcf_messages_more", "mixed-user-wrong-password-soap11")] {
+        let conversation = Conversation::named(file, name);
+        let binding = bindings::binding(&conversation.case, "service");
+        let own = binding.split("messageVersion=\"").nth(1).unwrap().split('"').next().unwrap();
+        for version in ["Soap11WSAddressing10", "Soap12WSAddressing10", "Soap12WSAddressingAugust2004", "Soap12"] {
+            // Sessions need addressing.
+            if version == "Soap12" && conversation.case["secureConversation"] == true {
+                continue;
+            }
+            conversation.write("service.xml", binding.replace(own, version));
+            let answer = conversation.open(0, ClientHas::ServiceKey);
+            let refused = answer.err.contains("SC 14.5");
+            assert_eq!((answer.code == 0, refused), (version == own, version != own), "{version}: {}", answer.err);
+            assert!(!refused || (answer.err.contains(own) && answer.err.contains(version)), "{}", answer.err);
+        }
+    }
+}
+
 #[test]
 fn sc_9_a_refusal_names_requirement_element_key_and_clock_in_one_line() {
     let conversation = Conversation::named("wcf_messages", "sc-user-cookie");

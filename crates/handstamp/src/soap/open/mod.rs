@@ -11,7 +11,7 @@ mod request;
 
 use handstamp_keys::{Certificate, KeyPolicy, SigningIdentity, SymmetricKey};
 use handstamp_secure_conversation::trust::IssuedContext;
-use handstamp_security_policy::{CustomBinding, Transport};
+use handstamp_security_policy::{CustomBinding, MessageVersion, Transport};
 use handstamp_time::Timestamp;
 use handstamp_ws_security::soap::Envelope;
 use handstamp_ws_security::token::{BinarySecurityToken, SecurityTokenReference};
@@ -100,6 +100,7 @@ impl Opener {
     /// # Errors
     /// [`Refusal`] with the requirement that does not hold.
     pub fn open_request(&self, message: &Document) -> Result<Opened, Refusal> {
+        self.check_version(message)?;
         let action = action_of(message);
         let wrapped = self.given.wrapped(message);
         let expected = self.expect(Expectation::request(), self.exchange(&action));
@@ -120,6 +121,7 @@ impl Opener {
     /// # Errors
     /// [`Refusal`] with the requirement that does not hold.
     pub fn open_reply(&self, message: &Document, request: Option<&Document>) -> Result<Opened, Refusal> {
+        self.check_version(message)?;
         let action = action_of(message);
         if self.exchange(&action) == Exchange::Negotiate {
             return self.open_negotiation(message, action);
@@ -152,6 +154,22 @@ impl Opener {
             }
         }
         Ok(described)
+    }
+
+    /// The encoding takes messages of its version and no others (SC 14.5).
+    fn check_version(&self, message: &Document) -> Result<(), Refusal> {
+        let version = self.binding.message_version();
+        let envelope = Envelope::of(message).map_err(|error| self.explain(Refusal::of(error), None))?;
+        let addressing = envelope.header().and_then(AddressingVersion::of_header);
+        let found = MessageVersion { soap: Some(envelope.version()), addressing };
+        // Messages without addressing are known by other means than their headers.
+        if version.soap == found.soap && (addressing.is_none() || version.addressing == addressing) {
+            return Ok(());
+        }
+        let problem =
+            format!("the message is {}, and messageVersion of the binding is {}", found.name(), version.name());
+        let error = Error::Refused { requirement: "SC 14.5", element: "Envelope".to_owned(), problem };
+        Err(self.explain(Refusal::of(error), None))
     }
 
     fn receiving(&self) -> Ends<'_> {
