@@ -358,6 +358,20 @@ fn sc_14_9_refused_combinations_name_both_attributes_and_the_line() {
     );
 }
 
+/// SC 14.2: under transport bindings WCF does not look at `requireSignatureConfirmation`.
+#[test]
+fn sc_14_2_signature_confirmation_is_for_message_security() {
+    let wss10 = "WSSecurity10WSTrust13WSSecureConversation13WSSecurityPolicy12BasicSecurityProfile10";
+    let written = "requireSignatureConfirmation=\"true\" allowInsecureTransport=\"true\"";
+    for version in ["Default", wss10] {
+        let attributes = format!("messageSecurityVersion=\"{version}\" {written}");
+        let custom = read(&with(&format!("authenticationMode=\"CertificateOverTransport\" {attributes}"), ""));
+        assert!(!custom.security().require_signature_confirmation);
+    }
+    let custom = read(&with(&format!("authenticationMode=\"UserNameForCertificate\" {written}"), ""));
+    assert!(custom.security().require_signature_confirmation);
+}
+
 #[test]
 fn sc_14_9_security_and_transport_have_to_fit() {
     let user = r#"<security authenticationMode="UserNameForCertificate"/>"#;

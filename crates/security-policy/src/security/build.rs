@@ -75,7 +75,10 @@ impl SecurityElement {
         set(&mut binding.layout, self.security_header_layout);
         set(&mut binding.protection_order, self.message_protection_order);
         set(&mut binding.include_timestamp, self.include_timestamp);
-        set(&mut binding.require_signature_confirmation, self.require_signature_confirmation);
+        // Under a transport binding WCF does not look at it.
+        if !binding.is_transport() {
+            set(&mut binding.require_signature_confirmation, self.require_signature_confirmation);
+        }
         set(&mut binding.protect_tokens, self.protect_tokens);
         set(&mut binding.key_entropy, self.key_entropy_mode);
         set(&mut binding.allow_insecure_transport, self.allow_insecure_transport);
