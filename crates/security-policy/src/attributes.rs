@@ -1,7 +1,7 @@
 //! Attributes as typed values, each declared once: from its name, default and range come reading and writing.
 
 use crate::error::Error;
-use crate::reader::Reader;
+use crate::reader::{FOREVER, Reader};
 use handstamp_time::format_time_span;
 use std::time::Duration;
 
@@ -68,6 +68,7 @@ impl AttributeText for Option<String> {
     }
 }
 
+/// As long as can be is `Infinite`.
 impl AttributeValue for Duration {
     fn read(reader: &mut Reader<'_>, name: &'static str, _: u64) -> Result<Option<Self>, Error> {
         reader.span(name)
@@ -76,7 +77,7 @@ impl AttributeValue for Duration {
 
 impl AttributeText for Duration {
     fn text(&self) -> Option<String> {
-        Some(format_time_span(*self))
+        Some(if *self < FOREVER { format_time_span(*self) } else { "Infinite".to_owned() })
     }
 }
 

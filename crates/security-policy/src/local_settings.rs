@@ -5,7 +5,6 @@ use crate::markup::Markup;
 use crate::reader::Reader;
 use handstamp_ws_security::{LocalClientSettings, LocalServiceSettings};
 use handstamp_xml::Element;
-use std::time::Duration;
 
 /// Sets what is written.
 macro_rules! set {
@@ -36,9 +35,7 @@ pub(crate) fn service(element: Element<'_>) -> Result<LocalServiceSettings, Erro
         settings.max_pending_sessions => reader.count("maxPendingSessions", 1);
         settings.max_cached_cookies => reader.count("maxCachedCookies", 0);
         settings.timestamp_validity => reader.span("timestampValidityDuration");
-    }
-    if let Some(skew) = reader.span_or_infinite("maxClockSkew")? {
-        settings.freshness.max_clock_skew = skew.unwrap_or(FOREVER);
+        settings.freshness.max_clock_skew => reader.span("maxClockSkew");
     }
     reader.children(&[])?;
     reader.finish()?;
@@ -65,8 +62,8 @@ pub(crate) fn write_service(settings: &LocalServiceSettings, out: &mut Markup) {
         max_pending_sessions => "maxPendingSessions";
         max_cached_cookies => "maxCachedCookies";
         timestamp_validity => "timestampValidityDuration";
+        freshness.max_clock_skew => "maxClockSkew";
     }
-    write_skew(settings.freshness.max_clock_skew, default.freshness.max_clock_skew, out);
     out.end();
 }
 
@@ -83,9 +80,7 @@ pub(crate) fn client(element: Element<'_>) -> Result<LocalClientSettings, Error>
         settings.session_key_rollover_interval => reader.span("sessionKeyRolloverInterval");
         settings.reconnect_transport_on_failure => reader.bool("reconnectTransportOnFailure");
         settings.timestamp_validity => reader.span("timestampValidityDuration");
-    }
-    if let Some(skew) = reader.span_or_infinite("maxClockSkew")? {
-        settings.freshness.max_clock_skew = skew.unwrap_or(FOREVER);
+        settings.freshness.max_clock_skew => reader.span("maxClockSkew");
     }
     if let Some(percent) = reader.number("cookieRenewalThresholdPercentage", 0..=100)? {
         settings.cookie_renewal_threshold_percentage = u8::try_from(percent).unwrap_or(100);
@@ -111,17 +106,9 @@ pub(crate) fn write_client(settings: &LocalClientSettings, out: &mut Markup) {
         session_key_rollover_interval => "sessionKeyRolloverInterval";
         reconnect_transport_on_failure => "reconnectTransportOnFailure";
         timestamp_validity => "timestampValidityDuration";
+        freshness.max_clock_skew => "maxClockSkew";
     }
-    write_skew(settings.freshness.max_clock_skew, default.freshness.max_clock_skew, out);
     let percentages = [&default, settings].map(|settings| u64::from(settings.cookie_renewal_threshold_percentage));
     out.attribute_unless(&percentages[0], "cookieRenewalThresholdPercentage", &percentages[1]);
     out.end();
 }
-
-fn write_skew(skew: Duration, default: Duration, out: &mut Markup) {
-    let finite = |skew: Duration| (skew != FOREVER).then_some(skew);
-    out.attribute_unless(&finite(default), "maxClockSkew", &finite(skew));
-}
-
-/// What `Infinite` means for a skew: the largest span of .NET, cut to seconds. Adding it to an instant saturates.
-const FOREVER: Duration = Duration::from_secs(922_337_203_685);

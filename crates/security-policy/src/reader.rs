@@ -8,6 +8,9 @@ use std::time::Duration;
 /// The largest `TimeSpan` of .NET, which `Infinite` stands for.
 const LARGEST_SPAN: &str = "10675199.02:48:05.4775807";
 
+/// What `Infinite` is where a number is needed: the largest span, cut to seconds. Adding it to an instant saturates.
+pub(crate) const FOREVER: Duration = Duration::from_secs(922_337_203_685);
+
 /// `int.MaxValue` milliseconds (finding 59).
 const LONGEST_TIMER: Duration = Duration::from_millis(2_147_483_647);
 
@@ -63,24 +66,23 @@ impl<'d> Reader<'d> {
         Ok(number.and_then(|number| usize::try_from(number).ok()))
     }
 
-    /// A span that has an end.
+    /// A span, or `Infinite`, which is [`FOREVER`].
     pub(crate) fn span(&mut self, name: &'static str) -> Result<Option<Duration>, Error> {
-        self.word(name, span, "a time span like 00:05:00")
+        Ok(self.span_or_infinite(name)?.map(|span| span.unwrap_or(FOREVER)))
     }
 
-    /// A span that a timer of .NET can measure.
+    /// A span that a timer of .NET can measure, or `Infinite`.
     pub(crate) fn timer(&mut self, name: &'static str) -> Result<Option<Duration>, Error> {
-        let read = |value: &str| span(value).filter(|span| *span <= LONGEST_TIMER);
-        self.word(name, read, "a time span up to 24.20:31:23.6470000")
+        let read = |value: &str| match span_or_infinite(value)? {
+            None => Some(FOREVER),
+            Some(span) => (span <= LONGEST_TIMER).then_some(span),
+        };
+        self.word(name, read, "a time span up to 24.20:31:23.6470000, or Infinite")
     }
 
     /// A span, or `Infinite`, which is `Some(None)`.
     pub(crate) fn span_or_infinite(&mut self, name: &'static str) -> Result<Option<Option<Duration>>, Error> {
-        let read = |value: &str| match value.trim() {
-            "Infinite" | LARGEST_SPAN => Some(None),
-            value => span(value).map(Some),
-        };
-        self.word(name, read, "a time span like 00:05:00, or Infinite")
+        self.word(name, span_or_infinite, "a time span like 00:05:00, or Infinite")
     }
 
     /// The children, each at most once and each of one of these names.
@@ -126,6 +128,15 @@ impl<'d> Reader<'d> {
 /// An error that names the line on which the element starts.
 pub(crate) fn error_at(element: Element<'_>, problem: impl Into<String>) -> Error {
     Error::Configuration { line: line_of(element), problem: problem.into() }
+}
+
+/// A span; none inside is `Infinite`, in any letter case.
+fn span_or_infinite(value: &str) -> Option<Option<Duration>> {
+    match value.trim() {
+        LARGEST_SPAN => Some(None),
+        value if value.eq_ignore_ascii_case("Infinite") => Some(None),
+        value => span(value).map(Some),
+    }
 }
 
 /// `[d.]hh:mm:ss[.fffffff]`, or a number of days.

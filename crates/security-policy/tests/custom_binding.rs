@@ -290,7 +290,7 @@ fn sc_14_1_what_is_not_known_or_out_of_range_is_refused_with_its_line() {
         ("", "\n<localServiceSettings replayCacheSize=\"0\"/>", ["line 4", "replayCacheSize"]),
         ("", "\n<localServiceSettings maxPendingSessions=\"0\"/>", ["line 4", "maxPendingSessions"]),
         ("", "\n<localServiceSettings maxCachedCookies=\"-1\"/>", ["line 4", "maxCachedCookies"]),
-        ("", "\n<localServiceSettings replayWindow=\"Infinite\"/>", ["line 4", "replayWindow"]),
+        ("", "\n<localServiceSettings replayWindow=\"never\"/>", ["line 4", "replayWindow"]),
         ("", "\n<localServiceSettings inactivityTimeout=\"25\"/>", ["line 4", "inactivityTimeout"]),
         ("", "\n<localServiceSettings maxClockSkew=\"-00:00:01\"/>", ["line 4", "maxClockSkew"]),
         ("", "\n<localClientSettings cookieRenewalThresholdPercentage=\"101\"/>", ["line 4", "Percentage"]),
@@ -370,6 +370,57 @@ fn sc_14_2_signature_confirmation_is_for_message_security() {
     }
     let custom = read(&with(&format!("authenticationMode=\"UserNameForCertificate\" {written}"), ""));
     assert!(custom.security().require_signature_confirmation);
+}
+
+#[test]
+fn sc_14_3_and_14_4_every_span_can_be_infinite() {
+    let spans = [
+        "negotiationTimeout",
+        "replayWindow",
+        "inactivityTimeout",
+        "sessionKeyRolloverInterval",
+        "timestampValidityDuration",
+        "maxClockSkew",
+        "issuedCookieLifetime",
+        "sessionKeyRenewalInterval",
+    ];
+    let all = |word: &str, names: &[&str]| names.iter().map(|name| format!(" {name}=\"{word}\"")).collect::<String>();
+    let of_client = [
+        "replayWindow",
+        "sessionKeyRolloverInterval",
+        "timestampValidityDuration",
+        "maxClockSkew",
+        "sessionKeyRenewalInterval",
+        "maxCookieCachingTime",
+    ];
+    let bindings = ["Infinite", "infinite", "INFINITE", "10675199.02:48:05.4775807"].map(|word| {
+        let settings =
+            format!("<localServiceSettings{}/><localClientSettings{}/>", all(word, &spans), all(word, &of_client));
+        let security = format!(r#"<security authenticationMode="AnonymousForCertificate">{settings}</security>"#);
+        let transport = format!("<httpTransport requestInitializationTimeout=\"{word}\"/>");
+        read(&stack(&security, "", &transport))
+    });
+    for custom in &bindings {
+        assert_eq!(custom, &bindings[0]);
+        let (service, client) = (&custom.security().local_service, &custom.security().local_client);
+        let century = Duration::from_secs(100 * 365 * 86_400);
+        for span in [
+            service.negotiation_timeout,
+            service.freshness.replay_window,
+            service.inactivity_timeout,
+            service.session_key_rollover_interval,
+            service.timestamp_validity,
+            service.freshness.max_clock_skew,
+            client.freshness.replay_window,
+            client.session_key_rollover_interval,
+            client.timestamp_validity,
+            custom.http().request_initialization_timeout,
+        ] {
+            assert!(span > century, "{span:?}");
+        }
+        assert_eq!((service.issued_cookie_lifetime, client.max_cookie_caching_time), (None, None));
+        assert_eq!(CustomBinding::parse(custom.to_xml().unwrap()).unwrap(), *custom);
+    }
 }
 
 #[test]
