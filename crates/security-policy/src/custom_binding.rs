@@ -56,6 +56,8 @@ const fn minutes(count: u64) -> Option<Duration> {
 }
 
 const ENCODINGS: [&str; 3] = ["textMessageEncoding", "mtomMessageEncoding", "binaryMessageEncoding"];
+/// What tools and people are told, and no message shows.
+const METADATA: [&str; 2] = ["privacyNoticeAt", "useManagedPresentation"];
 const TRANSPORTS: [&str; 2] = ["httpTransport", "httpsTransport"];
 
 impl CustomBinding {
@@ -92,8 +94,9 @@ impl CustomBinding {
         let name = reader.text("name").map(str::to_owned);
         let timeouts = BindingTimeouts::read(&mut reader)?;
         refuse_unavailable(element)?;
-        let known: Vec<&str> = ["security"].into_iter().chain(ENCODINGS).chain(TRANSPORTS).collect();
-        let children = reader.children(&known)?;
+        let known: Vec<&str> = ["security"].into_iter().chain(ENCODINGS).chain(TRANSPORTS).chain(METADATA).collect();
+        let mut children = reader.children(&known)?;
+        children.retain(|child| !METADATA.contains(&child.local_name()));
         reader.finish()?;
         let Some((last, above)) = children.split_last() else {
             return Err(error_at(element, "<binding> is empty: it needs <security> and a transport"));

@@ -243,13 +243,13 @@ pub(crate) fn quotas(element: Element<'_>) -> Result<ReaderQuotas, Error> {
     Ok(quotas)
 }
 
-/// In any letter case, and by all their names.
+/// In any letter case, and by their names in .NET.
 impl AttributeValue for WriteEncoding {
     fn read(reader: &mut Reader<'_>, name: &'static str, _: u64) -> Result<Option<Self>, Error> {
         let read = |value: &str| match value.to_ascii_lowercase().as_str() {
             "utf-8" => Some(Self::Utf8),
-            "utf-16" | "unicode" => Some(Self::Utf16),
-            "utf-16be" => Some(Self::Utf16BigEndian),
+            "utf-16" | "utf-16le" | "unicode" => Some(Self::Utf16),
+            "utf-16be" | "unicodefffe" => Some(Self::Utf16BigEndian),
             _ => None,
         };
         reader.word(name, read, "utf-8, utf-16, unicode or utf-16BE")

@@ -14,6 +14,10 @@ pub(crate) const FOREVER: Duration = Duration::from_secs(922_337_203_685);
 /// `int.MaxValue` milliseconds (finding 59).
 const LONGEST_TIMER: Duration = Duration::from_millis(2_147_483_647);
 
+/// What every element of a configuration may have: which of its content other files may not change.
+const LOCKS: [&str; 5] =
+    ["lockAllAttributesExcept", "lockAllElementsExcept", "lockAttributes", "lockElements", "lockItem"];
+
 /// One element of a configuration. [`finish`](Self::finish) refuses what was not asked for.
 pub(crate) struct Reader<'d> {
     element: Element<'d>,
@@ -106,10 +110,11 @@ impl<'d> Reader<'d> {
 
     /// Refuses attributes that nobody asked for.
     pub(crate) fn finish(self) -> Result<(), Error> {
+        let is_known = |name: &str| self.asked.contains(&name) || LOCKS.contains(&name);
         let unknown = self
             .element
             .attributes()
-            .find(|attribute| !attribute.namespace().is_empty() || !self.asked.contains(&attribute.local_name()));
+            .find(|attribute| !attribute.namespace().is_empty() || !is_known(attribute.local_name()));
         match unknown {
             None => Ok(()),
             Some(attribute) => Err(self.error(format!(

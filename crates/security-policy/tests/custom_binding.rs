@@ -3,7 +3,7 @@
 
 use handstamp_security_policy::{
     CompressionFormat, CustomBinding, Encoding, HostNameComparison, HttpAuthentication, MessageVersion, TransferMode,
-    Transport,
+    Transport, WriteEncoding,
 };
 use handstamp_ws_security::{
     AlgorithmSuite, AuthenticationMode, HeaderLayout, IssuedKeyType, KeyEntropyMode, MessageSecurityVersion,
@@ -259,7 +259,11 @@ fn sc_14_8_issued_token_parameters_are_read() {
         );
         with(r#"authenticationMode="IssuedTokenForCertificate""#, &parameters)
     };
-    refused(&claims("<clear/>"), &["claimTypeRequirements"]);
+    let taken_back = r#"<add claimType="urn:a"/><clear/><add claimType="urn:b"/><add claimType="urn:c"/><remove claimType="urn:b"/>"#;
+    let custom = read(&claims(taken_back));
+    let asked = &custom.security().issued_token_parameters().unwrap().claim_types;
+    assert_eq!(asked.iter().map(|claim| claim.claim_type.as_str()).collect::<Vec<_>>(), ["urn:c"]);
+    refused(&claims("<keep/>"), &["claimTypeRequirements"]);
     refused(&claims("<add/>"), &["claimType"]);
 }
 
@@ -420,6 +424,29 @@ fn sc_14_3_and_14_4_every_span_can_be_infinite() {
         }
         assert_eq!((service.issued_cookie_lifetime, client.max_cookie_caching_time), (None, None));
         assert_eq!(CustomBinding::parse(custom.to_xml().unwrap()).unwrap(), *custom);
+    }
+}
+
+/// What only concerns the files themselves, tools or people is read and means nothing.
+#[test]
+fn sc_14_1_what_no_message_shows_is_no_obstacle() {
+    let plain = read(&with(r#"authenticationMode="AnonymousForCertificate""#, "<localClientSettings/>"));
+    let text = stack(
+        r#"<privacyNoticeAt url="http://p/" version="2"/><useManagedPresentation/>
+        <security authenticationMode="AnonymousForCertificate" lockItem="true" lockAttributes="includeTimestamp">
+        <localClientSettings lockElements="*" lockAllAttributesExcept="a" lockAllElementsExcept="b"/></security>"#,
+        "<textMessageEncoding lockItem=\"true\"/>",
+        "<httpTransport/>",
+    );
+    assert_eq!(read(&text), plain);
+    for (name, encoding) in [
+        ("utf-16LE", WriteEncoding::Utf16),
+        ("UTF-16", WriteEncoding::Utf16),
+        ("unicodeFFFE", WriteEncoding::Utf16BigEndian),
+    ] {
+        let security = r#"<security authenticationMode="AnonymousForCertificate"/>"#;
+        let text = stack(security, &format!("<textMessageEncoding writeEncoding=\"{name}\"/>"), "<httpTransport/>");
+        assert_eq!(read(&text).encoding_element().write_encoding, encoding);
     }
 }
 

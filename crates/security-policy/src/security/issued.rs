@@ -57,21 +57,34 @@ fn issuer_metadata(element: Element<'_>) -> Result<(), Error> {
     reader.finish()
 }
 
-/// `claimTypeRequirements`.
+/// `claimTypeRequirements`, a collection of .NET: what stands first can be taken back.
 pub(crate) fn claim_types(element: Element<'_>) -> Result<Vec<ClaimTypeRequirement>, Error> {
-    let requirement = |child: Element<'_>| {
-        if child.local_name() != "add" {
-            return Err(error_at(child, "<claimTypeRequirements> holds <add claimType=\"…\"/> and nothing else"));
-        }
+    let mut claims: Vec<ClaimTypeRequirement> = Vec::new();
+    for child in element.children() {
         let mut reader = Reader::new(child);
-        let claim_type = reader.text("claimType").filter(|uri| !uri.is_empty()).map(str::to_owned);
-        let claim_type =
-            claim_type.ok_or_else(|| reader.error("<add> of <claimTypeRequirements> needs a claimType"))?;
-        let is_optional = reader.bool("isOptional")?.unwrap_or_default();
+        let claim_type = reader.text("claimType").filter(|uri| !uri.is_empty());
+        let needed = claim_type.ok_or_else(|| {
+            reader.error(format!("<{}> of <claimTypeRequirements> needs a claimType", child.local_name()))
+        });
+        match child.local_name() {
+            "add" => {
+                let is_optional = reader.bool("isOptional")?.unwrap_or_default();
+                claims.push(ClaimTypeRequirement { claim_type: needed?.to_owned(), is_optional });
+            }
+            "remove" => {
+                let removed = needed?;
+                claims.retain(|claim| claim.claim_type != removed);
+            }
+            "clear" => claims.clear(),
+            _ => {
+                let problem =
+                    "<claimTypeRequirements> holds <add claimType=\"…\"/>, <remove> and <clear/>, and nothing else";
+                return Err(error_at(child, problem));
+            }
+        }
         reader.finish()?;
-        Ok(ClaimTypeRequirement { claim_type, is_optional })
-    };
-    element.children().map(requirement).collect()
+    }
+    Ok(claims)
 }
 
 /// An element as canonical XML that stands on its own.
