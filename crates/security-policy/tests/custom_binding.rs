@@ -362,6 +362,25 @@ fn sc_14_9_refused_combinations_name_both_attributes_and_the_line() {
     );
 }
 
+/// SC 14.8: tokens that are only borne came with the standards of 2007.
+#[test]
+fn sc_14_8_bearer_tokens_change_the_default_version() {
+    let version = |mode: &str, attributes: &str, parameters: &str| {
+        let attributes = format!("authenticationMode=\"{mode}\" allowInsecureTransport=\"true\" {attributes}");
+        let custom = read(&with(&attributes, &format!("<issuedTokenParameters {parameters}/>")));
+        assert_eq!(CustomBinding::parse(custom.to_xml().unwrap()).unwrap(), custom);
+        custom.security().version
+    };
+    let bearer = "keyType=\"BearerKey\"";
+    for mode in ["IssuedTokenForCertificate", "IssuedTokenForSslNegotiated", "IssuedTokenOverTransport"] {
+        assert_eq!(version(mode, "", bearer), MessageSecurityVersion::WSS11_13, "{mode}");
+        assert_eq!(version(mode, "", ""), MessageSecurityVersion::default(), "{mode}");
+        let written = "messageSecurityVersion=\"Default\"";
+        assert_eq!(version(mode, written, bearer), MessageSecurityVersion::default(), "{mode}");
+    }
+    assert_eq!(version("UserNameForCertificate", "", bearer), MessageSecurityVersion::default());
+}
+
 /// SC 14.2: under transport bindings WCF does not look at `requireSignatureConfirmation`.
 #[test]
 fn sc_14_2_signature_confirmation_is_for_message_security() {

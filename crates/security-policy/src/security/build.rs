@@ -175,6 +175,13 @@ fn require_derived_keys(binding: &mut SecurityBinding, require: bool) {
     }
 }
 
+pub(super) const fn has_issued_token(mode: AuthenticationMode) -> bool {
+    use AuthenticationMode::{
+        IssuedToken, IssuedTokenForCertificate, IssuedTokenForSslNegotiated, IssuedTokenOverTransport,
+    };
+    matches!(mode, IssuedToken | IssuedTokenForCertificate | IssuedTokenForSslNegotiated | IssuedTokenOverTransport)
+}
+
 fn has_shared_key(kind: &TokenKind) -> bool {
     match kind {
         TokenKind::Issued(issued) => issued.key_type == IssuedKeyType::Symmetric,

@@ -7,9 +7,10 @@ mod words;
 mod write;
 
 use crate::error::Error;
+use build::has_issued_token;
 use handstamp_ws_security::{
-    AlgorithmSuite, AuthenticationMode, HeaderLayout, IssuedTokenParameters, KeyEntropyMode, LocalClientSettings,
-    LocalServiceSettings, MessageSecurityVersion, ProtectionOrder,
+    AlgorithmSuite, AuthenticationMode, HeaderLayout, IssuedKeyType, IssuedTokenParameters, KeyEntropyMode,
+    LocalClientSettings, LocalServiceSettings, MessageSecurityVersion, ProtectionOrder,
 };
 
 pub(crate) use issued::{claim_types, issuer, key_type, standalone};
@@ -104,7 +105,7 @@ impl SecurityElement {
         message_protection_order: ProtectionOrder;
         /// `protectTokens`. Default false.
         protect_tokens: bool;
-        /// `messageSecurityVersion`. Default set 1 (SC 2.1).
+        /// `messageSecurityVersion`. Default set 1, for bearer tokens set 5 (SC 2.1, 14.8).
         message_security_version: MessageSecurityVersion;
         /// `requireSecurityContextCancellation`. Default true; with false sessions travel as cookies.
         require_security_context_cancellation: bool;
@@ -128,8 +129,15 @@ impl SecurityElement {
         self
     }
 
+    /// `messageSecurityVersion`, or its default: tokens that are only borne came with the standards of 2007 (SC 14.8).
     fn version(&self) -> MessageSecurityVersion {
-        self.message_security_version.unwrap_or_default()
+        let bears =
+            self.issued_token_parameters.as_ref().is_some_and(|issued| issued.key_type == IssuedKeyType::Bearer);
+        let default = match self.mode {
+            Some(mode) if bears && has_issued_token(mode) => MessageSecurityVersion::WSS11_13,
+            _ => MessageSecurityVersion::default(),
+        };
+        self.message_security_version.unwrap_or(default)
     }
 
     fn name(&self) -> &'static str {

@@ -25,8 +25,8 @@ impl SecurityElement {
     /// The element with this mode, if it stands for the binding.
     fn with_mode(mode: AuthenticationMode, binding: &SecurityBinding) -> Option<Self> {
         let mut element = Self { mode: Some(mode), ..Self::default() };
-        element.message_security_version = differing(&Default::default(), &binding.version);
         element.issued_token_parameters = issued_token_of(binding).and_then(|own| differing(&Default::default(), own));
+        element.message_security_version = differing(&element.version(), &binding.version);
         if let Some(session) = binding.session().filter(|_| mode == AuthenticationMode::SecureConversation) {
             element = element.secure_conversation_bootstrap(Self::of(&session.bootstrap).ok()?);
             element.can_renew_security_context_token = differing(&true, &session.can_renew);
