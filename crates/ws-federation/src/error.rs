@@ -2,6 +2,7 @@
 
 use handstamp_saml as saml;
 use handstamp_saml::Untrusted;
+use handstamp_time::Timestamp;
 use handstamp_xml as xml;
 
 /// Why a message was not understood, not accepted, or not made.
@@ -79,6 +80,18 @@ pub enum Error {
          application; if that never helps, check that the browser keeps the sign-in cookie (https, SameSite=None)"
     )]
     UnknownState,
+    /// The user authenticated longer ago than [`freshness`](crate::RelyingPartySettings::freshness) allows, or the token does not say
+    /// when. Typically an issuer that does not know `wfresh`, or a browser that left it out.
+    #[error(
+        "{}, and what counts begins at {oldest}: the issuer has to ask again (wfresh), and to say when in an authentication statement",
+        authenticated_at.map_or_else(|| "the token does not say when the user authenticated".to_owned(), |at| format!("the user authenticated at {at}"))
+    )]
+    NotFresh {
+        /// When that was, by the issuer's clock; none when the token does not say.
+        authenticated_at: Option<Timestamp>,
+        /// The earliest that is accepted, the difference of clocks included.
+        oldest: Timestamp,
+    },
     /// The request comes from an application that the issuer does not serve.
     #[error("the realm {0} is not registered: add the relying party, with the realm to the letter")]
     UnknownRealm(Untrusted),
@@ -138,6 +151,7 @@ impl Error {
             Self::Token(error) => error.code(),
             Self::MethodNotAllowed(_) => "HST-WSFED-METHOD",
             Self::UnknownState => "HST-WSFED-STATE",
+            Self::NotFresh { .. } => "HST-WSFED-FRESHNESS",
             Self::UnknownRealm(_) => "HST-WSFED-REALM",
             Self::UnregisteredReply { .. } => "HST-WSFED-REPLY",
             Self::SignInLoop { .. } => "HST-WSFED-LOOP",

@@ -4,6 +4,7 @@
 
 mod support;
 
+use handstamp_claims::{Claim, ClaimsIdentity, claim_types};
 use handstamp_saml::Version;
 use handstamp_ws_federation::{
     ContextMode, FormPost, Parameters, ReturnUrl, SignInOptions, TrustVersion, Unsolicited, WifContext,
@@ -124,6 +125,49 @@ fn sm_33_a_state_serves_once() {
     assert_eq!(Pair::code(pair.post(&second)), "HST-WSFED-STATE", "the cookie is gone");
     pair.cookies = cookies; // somebody kept a copy
     assert_eq!(Pair::code(pair.post(&second)), "ID1066");
+}
+
+/// Whoever asks for a fresh authentication (`wfresh`, SM §3.1) gets one, or nobody in.
+#[test]
+fn an_authentication_that_is_older_than_was_asked_for_signs_nobody_in() {
+    const SKEW: u64 = 300;
+    for version in [Version::Saml11, Version::Saml20] {
+        // Minutes asked for, and seconds between the authentication and the challenge.
+        for (freshness, before, expected) in [
+            (None, 30_000, "accepted"),
+            (Some(60), 3600, "accepted"),
+            (Some(60), 3600 + SKEW - 30, "accepted"),
+            (Some(60), 3600 + SKEW - 29, "HST-WSFED-FRESHNESS"),
+            (Some(0), SKEW, "accepted"),
+            (Some(0), SKEW + 1, "HST-WSFED-FRESHNESS"),
+        ] {
+            let mut pair = Pair::with(|settings| settings.freshness = freshness, |trust| trust.token_version = version);
+            let authenticated_at = pair.now;
+            pair.advance(before);
+            let location = pair.challenge(to("/")).unwrap().location;
+            pair.advance(30);
+            let mut request = query_of(&location);
+            // The browser is the user's, who can leave out what was asked.
+            if freshness.is_some() {
+                assert_eq!(request.get("wfresh").map(str::to_owned), freshness.map(|minutes| minutes.to_string()));
+                request.set("wfresh", "100000");
+            }
+            let form = pair.issue_to(&request, authenticated_at).unwrap();
+            assert_eq!(Pair::code(pair.post(&form)), expected, "{version} {freshness:?} {before}");
+        }
+    }
+}
+
+#[test]
+fn a_token_that_says_no_time_of_authentication_is_not_fresh() {
+    let mut pair = Pair::with(|settings| settings.freshness = Some(60), |_| ());
+    let location = pair.challenge(to("/")).unwrap().location;
+    let task = pair.issuer.receive_sign_in_request(&query_of(&location)).unwrap();
+    let nameless = ClaimsIdentity::new("Password").with_claim(Claim::new(claim_types::NAME, "Alice"));
+    let form = pair.issuer.respond(&task, &nameless, pair.now, &pair.random).unwrap();
+    let refused = pair.post(&form).unwrap_err();
+    assert_eq!(refused.code(), "HST-WSFED-FRESHNESS");
+    assert!(refused.to_string().starts_with("the token does not say when"), "{refused}");
 }
 
 #[test]

@@ -205,7 +205,7 @@ section! {
         /// Preferred identity provider at the issuer (`whr`). With several issuers, each has its own.
         home_realm: Option<String>,
         /// Greatest age of the authentication at the issuer (`wfresh`), in whole minutes; `0s` asks
-        /// for the password again.
+        /// for the password again. A token that tells of an older one, give or take `clock_skew`, or of none, is refused.
         freshness: Option<Duration>,
         /// Requested method of authentication (`wauth`): a URI.
         authentication_type: Option<String>,

@@ -332,6 +332,19 @@ async fn a_secure_cookie_over_http_is_an_error_page_and_no_loop_sm_23() {
 }
 
 #[tokio::test]
+async fn a_sign_in_that_is_not_as_fresh_as_the_site_wants_is_refused() {
+    let (site, application) = (Site::new(), Application::hello().await);
+    let options = Options { federation: "freshness = \"1h\"", ..Options::default() };
+    let gateway = site.gateway(application.address, options).await;
+    let mut browser = Browser::default();
+    // This issuer does not say when.
+    let refused = browser.sign_in(&site, &gateway, "/", "alice", &[]).await;
+    assert_eq!(refused.status, 403);
+    assert!(refused.body.contains("HST-WSFED-FRESHNESS"), "{refused:?}");
+    assert_eq!(browser.open(&gateway, "/").await.status, 302, "nobody is signed in");
+}
+
+#[tokio::test]
 async fn pages_of_signed_in_users_are_not_stored_unless_they_are_for_everybody() {
     let (site, application) = (
         Site::new(),

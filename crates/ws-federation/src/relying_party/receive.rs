@@ -4,7 +4,7 @@ use super::state::{self, SignInState, StateCookie};
 use super::{RelyingParty, RequestCookies, Unsolicited};
 use crate::{Error, Parameters, ReturnUrl, SignInResponse, TokenResponse, WifContext};
 use handstamp_claims::ClaimsPrincipal;
-use handstamp_saml::{AcceptedToken, Rejection, ReplayEntry};
+use handstamp_saml::{AcceptedToken, Assertion, Rejection, ReplayEntry};
 use handstamp_time::Timestamp;
 use handstamp_xml::{Document, ParseOptions};
 use std::time::Duration;
@@ -37,6 +37,7 @@ impl RelyingParty {
             None => (self.unsolicited(response.context.as_deref(), now)?, None),
         };
         let token = self.accept_result(response.result, now)?;
+        self.check_freshness(&token.assertion, &state, now)?;
         let entries = token.replay.iter().cloned().chain(state_cookie.iter().map(|name| ReplayEntry {
             key: (*name).to_owned(),
             expires_at: state.issued_at.saturating_add(self.settings.state_lifetime),
@@ -56,7 +57,7 @@ impl RelyingParty {
         self.sealed_state(form.get("wctx")?, &cookies, now).map(|(state, _)| state.asked_by)
     }
 
-    /// The token in an issuer's answer (`wresult`), with every check but those of state and replay: to find out why an answer
+    /// The token in an issuer's answer (`wresult`), with every check but those of state, replay and freshness: to find out why an answer
     /// was refused. It signs nobody in.
     ///
     /// # Errors
@@ -92,6 +93,23 @@ impl RelyingParty {
         // Several cookies of one name are possible without the __Host- prefix; the authentic one counts.
         let mut candidates = cookies.states.iter().filter(|(cookie, _)| *cookie == name);
         candidates.find_map(|(cookie, value)| Some((self.open_state(cookie, value, now)?, *cookie)))
+    }
+
+    /// Whether the user authenticated as lately as was asked for: a browser could leave `wfresh` out, or an issuer not know it.
+    ///
+    /// With a freshness of 0 that was after the challenge; the newest of several authentications counts. The issuer's clock may be
+    /// off as for everything it says.
+    fn check_freshness(&self, assertion: &Assertion, state: &SignInState, now: Timestamp) -> Result<(), Error> {
+        let oldest = match self.settings.freshness {
+            None => return Ok(()),
+            Some(0) => state.issued_at,
+            Some(minutes) => now.saturating_sub(Duration::from_secs(u64::from(minutes) * 60)),
+        };
+        let oldest = oldest.saturating_sub(self.tokens.validation().max_clock_skew);
+        match assertion.authentications.iter().map(|statement| statement.instant).max() {
+            Some(instant) if instant >= oldest => Ok(()),
+            authenticated_at => Err(Error::NotFresh { authenticated_at, oldest }),
+        }
     }
 
     /// What to do with a response that nobody asked for (SM-35).

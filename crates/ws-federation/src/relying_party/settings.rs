@@ -19,7 +19,8 @@ pub struct RelyingPartySettings {
     pub reply: Option<String>,
     /// `whr`: the preferred identity provider. Default none.
     pub home_realm: Option<String>,
-    /// `wfresh`: greatest age of the authentication in minutes; 0 prompts always. Default none.
+    /// `wfresh`: greatest age of the authentication in minutes; 0 prompts always. A response that tells of an older one, or of none,
+    /// is refused. Default none.
     pub freshness: Option<u32>,
     /// `wauth`: URI of the authentication method to ask for. Default none.
     pub authentication_type: Option<String>,

@@ -128,6 +128,12 @@ impl Pair {
         self.issuer.respond(&task, &alice(self.now), self.now, &self.random)
     }
 
+    /// The issuer answers a request for Alice, who authenticated at some time before.
+    pub fn issue_to(&self, request: &Parameters, authenticated_at: Timestamp) -> Result<FormPost, Error> {
+        let task = self.issuer.receive_sign_in_request(request)?;
+        self.issuer.respond(&task, &alice(authenticated_at), self.now, &self.random)
+    }
+
     /// The browser posts a form to the relying party, which consults its replay cache.
     pub fn post(&mut self, form: &FormPost) -> Result<SignIn, Error> {
         // Over the wire and back.

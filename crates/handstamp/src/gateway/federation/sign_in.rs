@@ -278,6 +278,12 @@ impl Federation {
                 "You could not be signed in",
                 "Something is wrong here. The site's operators find the reason in the log.",
             ),
+            Error::NotFresh { .. } => (
+                StatusCode::FORBIDDEN,
+                "Sign in anew",
+                "The sign-in service let you in without asking who you are, and you told it longer ago than this site accepts. Sign \
+                 out there, then try again.",
+            ),
             Error::Token(_) => (
                 StatusCode::FORBIDDEN,
                 "You could not be signed in",
