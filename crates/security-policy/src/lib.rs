@@ -40,6 +40,7 @@ mod local_settings;
 mod markup;
 mod policy;
 mod reader;
+mod role;
 mod security;
 mod standard_binding;
 mod transport;
@@ -52,6 +53,7 @@ pub use encoding::{
 };
 pub use error::Error;
 pub use explain::Explanation;
+pub use role::Role;
 pub use security::SecurityElement;
 pub use standard_binding::StandardBinding;
 pub use transport::{HostNameComparison, HttpAuthentication, HttpTransport, TransferMode, Transport};

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use handstamp_security_policy::{
-    CompressionFormat, CustomBinding, Encoding, HostNameComparison, HttpAuthentication, MessageVersion, TransferMode,
-    Transport, WriteEncoding,
+    CompressionFormat, CustomBinding, Encoding, HostNameComparison, HttpAuthentication, MessageVersion, Role,
+    TransferMode, Transport, WriteEncoding,
 };
 use handstamp_ws_security::{
     AlgorithmSuite, AuthenticationMode, HeaderLayout, IssuedKeyType, KeyEntropyMode, MessageSecurityVersion,
@@ -342,16 +342,11 @@ fn sc_14_9_refused_combinations_name_both_attributes_and_the_line() {
         &["line 3", "requireSignatureConfirmation", "messageSecurityVersion"],
     );
     refused(&session("includeTimestamp=\"false\"", ""), &["line 3", "includeTimestamp", "detectReplays"]);
+    let brief = "sessionKeyRenewalInterval=\"00:01:00\"";
     refused(
-        &session("", "<localServiceSettings sessionKeyRenewalInterval=\"00:01:00\"/>"),
+        &session("", &format!("<localServiceSettings {brief}/><localClientSettings {brief}/>")),
         &["line 3", "sessionKeyRolloverInterval", "sessionKeyRenewalInterval"],
     );
-    let no_cookies = "<localServiceSettings maxCachedCookies=\"0\"/>";
-    refused(
-        &session("requireSecurityContextCancellation=\"false\"", no_cookies),
-        &["line 3", "maxCachedCookies", "requireSecurityContextCancellation"],
-    );
-    drop(read(&session("", no_cookies)));
     for key_type in ["BearerKey", "AsymmetricKey"] {
         let parameters = format!("<issuedTokenParameters keyType=\"{key_type}\"/>");
         refused(&with("authenticationMode=\"IssuedToken\"", &parameters), &["line 3", "authenticationMode", "keyType"]);
@@ -360,6 +355,43 @@ fn sc_14_9_refused_combinations_name_both_attributes_and_the_line() {
         &with("authenticationMode=\"IssuedToken\"", "<issuedTokenParameters keySize=\"64\"/>"),
         &["line 3", "keySize", "defaultAlgorithmSuite"],
     );
+    // Nobody reads it where no token is issued.
+    drop(read(&with("authenticationMode=\"UserNameForCertificate\"", "<issuedTokenParameters keySize=\"64\"/>")));
+    drop(read(&session("", "<issuedTokenParameters keySize=\"64\"/>")));
+}
+
+/// Neither side reads the local settings of the other; nor does a session of cookies renew keys.
+#[test]
+fn sc_14_9_local_settings_concern_their_own_side_alone() {
+    let session =
+        |attributes: &str, children: &str| with(&format!("{SESSION} {attributes}"), &format!("{USER}{children}"));
+    let cookies = "requireSecurityContextCancellation=\"false\"";
+    let brief = "sessionKeyRenewalInterval=\"00:01:00\"";
+    let service = |attributes: &str| format!("<localServiceSettings {attributes}/>");
+    let client = |attributes: &str| format!("<localClientSettings {attributes}/>");
+    let rollover: &[&str] = &["sessionKeyRolloverInterval", "sessionKeyRenewalInterval"];
+    let replays: &[&str] = &["includeTimestamp", "detectReplays"];
+    let cached: &[&str] = &["maxCachedCookies", "requireSecurityContextCancellation"];
+    for (text, role, words) in [
+        (session("", &service(brief)), Some(Role::Service), rollover),
+        (session("", &client(brief)), Some(Role::Client), rollover),
+        (session(cookies, &(service(brief) + &client(brief))), None, rollover),
+        (session("includeTimestamp=\"false\"", &service("detectReplays=\"false\"")), Some(Role::Client), replays),
+        (session("includeTimestamp=\"false\"", &client("detectReplays=\"false\"")), Some(Role::Service), replays),
+        (session(cookies, &service("maxCachedCookies=\"0\"")), Some(Role::Service), cached),
+        (session("", &service("maxCachedCookies=\"0\"")), None, cached),
+    ] {
+        let custom = read(&text);
+        for asked in [Role::Service, Role::Client] {
+            match custom.check_for(asked) {
+                Ok(()) => assert_ne!(role, Some(asked), "{text}"),
+                Err(error) => {
+                    assert_eq!(role, Some(asked), "{error}");
+                    words.iter().for_each(|word| assert!(error.to_string().contains(word), "{error}"));
+                }
+            }
+        }
+    }
 }
 
 /// SC 14.8: tokens that are only borne came with the standards of 2007.

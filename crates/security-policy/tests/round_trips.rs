@@ -3,8 +3,8 @@
 
 use handstamp_security_policy::{
     BindingTimeouts, CompressionFormat, CustomBinding, Definitions, Encoding, EncodingElement, Error,
-    HostNameComparison, HttpAuthentication, HttpTransport, MessageVersion, Publication, ReaderQuotas, SecurityElement,
-    TransferMode, Transport, WriteEncoding,
+    HostNameComparison, HttpAuthentication, HttpTransport, MessageVersion, Publication, ReaderQuotas, Role,
+    SecurityElement, TransferMode, Transport, WriteEncoding,
 };
 use handstamp_ws_security::{
     AlgorithmSuite, AuthenticationMode, ClaimTypeRequirement, Generation, HeaderLayout, IssuedKeyType,
@@ -58,7 +58,9 @@ fn sc_14_code_is_refused_as_xml_is() {
     let user = SecurityElement::new(AuthenticationMode::UserNameForCertificate);
     let none = LocalServiceSettings { max_cached_cookies: 0, ..LocalServiceSettings::default() };
     let stateful = session.require_security_context_cancellation(false).secure_conversation_bootstrap(user.clone());
-    refused(stateful.local_service_settings(none), &["maxCachedCookies", "requireSecurityContextCancellation"]);
+    let stateful = CustomBinding::builder(stateful.local_service_settings(none)).build().unwrap();
+    let error = stateful.check_for(Role::Service).unwrap_err().to_string();
+    assert!(error.contains("maxCachedCookies") && error.contains("requireSecurityContextCancellation"), "{error}");
     let many = LocalClientSettings { replay_cache_size: usize::MAX, ..LocalClientSettings::default() };
     refused(user.clone().local_client_settings(many), &["replayCacheSize"]);
     let name = CustomBinding::builder(user.clone()).name("\u{1}").build().unwrap_err();

@@ -2,6 +2,7 @@
 
 use super::SecurityElement;
 use crate::error::Error;
+use crate::role::Role;
 use handstamp_ws_security::{
     AlgorithmSuite, AuthenticationMode, IssuedKeyType, Protection, ProtectionOrder, SecurityBinding, TokenKind,
     TokenParameters, WssVersion,
@@ -119,14 +120,9 @@ impl SecurityElement {
                  messageSecurityVersion is a WSSecurity10 set: change one of them",
             ));
         }
-        let detects = binding.local_service.detect_replays || binding.local_client.detect_replays;
-        if !binding.include_timestamp && detects && !binding.is_transport() {
-            return Err(self.error(
-                "includeTimestamp=\"false\" leaves detectReplays=\"true\" of localServiceSettings or localClientSettings without \
-                 a timestamp, and every message would be refused: change one of them",
-            ));
-        }
-        if let Some(issued) = &self.issued_token_parameters
+        // Under modes without issued tokens nobody reads the element.
+        if self.mode.is_some_and(has_issued_token)
+            && let Some(issued) = &self.issued_token_parameters
             && let Some(size) = issued.key_size
             && issued.key_type == IssuedKeyType::Symmetric
             && !binding.suite.key_lengths().contains(&(size as usize / 8))
@@ -136,25 +132,11 @@ impl SecurityElement {
                 binding.suite.name()
             )));
         }
-        let Some(session) = binding.session() else { return Ok(()) };
-        let (service, client) = (&binding.local_service, &binding.local_client);
-        let rollovers = [
-            ("localServiceSettings", service.session_key_rollover_interval, service.session_key_renewal_interval),
-            ("localClientSettings", client.session_key_rollover_interval, client.session_key_renewal_interval),
-        ];
-        for (element, rollover, renewal) in rollovers {
-            if renewal.is_some_and(|renewal| rollover > renewal) {
-                return Err(self.error(format!(
-                    "sessionKeyRolloverInterval of <{element}> is longer than its sessionKeyRenewalInterval"
-                )));
-            }
+        // Each side reads its own settings; what is good for neither is refused at once.
+        match [Role::Service, Role::Client].map(|role| role.problem(binding)) {
+            [Some(problem), Some(_)] => Err(self.error(problem)),
+            _ => Ok(()),
         }
-        if service.max_cached_cookies == 0 && !session.require_cancellation {
-            return Err(self.error(
-                "maxCachedCookies=\"0\" is not possible with requireSecurityContextCancellation=\"false\": write 1 or more",
-            ));
-        }
-        Ok(())
     }
 }
 

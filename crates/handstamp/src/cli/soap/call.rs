@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use handstamp_keys::tls::{ClientSettings, TlsIdentity};
 use handstamp_keys::{Certificate, KeyPolicy, SigningIdentity, SystemRandom};
 use handstamp_secure_conversation::{SecureConversationClient, TokenClient};
-use handstamp_security_policy::{CustomBinding, Transport};
+use handstamp_security_policy::{CustomBinding, Role, Transport};
 use handstamp_session_token::UniqueId;
 use handstamp_time::{Clock, SystemClock};
 use handstamp_ws_security::soap::{Envelope, SoapVersion};
@@ -99,7 +99,9 @@ impl Call {
             code,
             message: format!("{}: {problem}", file.display()),
         };
-        let binding = read_binding(&binding_text).map_err(|error| setup(error.code(), &self.binding, &error))?;
+        let binding = read_binding(&binding_text)
+            .and_then(|binding| binding.check_for(Role::Client).map(|()| binding))
+            .map_err(|error| setup(error.code(), &self.binding, &error))?;
         let version = binding.message_version();
         let (soap, addressing) = (version.soap.unwrap_or_default(), version.addressing.unwrap_or_default());
         let content = read_message(input::read(self.body.as_ref())?)?;

@@ -103,6 +103,11 @@ impl Open {
         };
         let binding = read_binding(&input::read_option(&self.binding)?)
             .map_err(|error| setup(error.code(), &self.binding, &error))?;
+        let role = match self.role {
+            Role::Service => handstamp_security_policy::Role::Service,
+            Role::Client => handstamp_security_policy::Role::Client,
+        };
+        binding.check_for(role).map_err(|error| setup(error.code(), &self.binding, &error))?;
         // SC 5.4: the keys that algorithm suites allow.
         let policy = KeyPolicy::with_min_rsa_bits(1024);
         let identity = match &self.identity {

@@ -8,12 +8,13 @@ use handstamp_keys::{Certificate, CertificateTrust, KeyPolicy, SigningIdentity};
 use handstamp_secure_conversation::{Contract, Operation as Protection};
 use handstamp_security_policy::{
     CustomBinding, Definitions, Encoding, Endpoint, HeaderProtection, MessageProtection, MessageVersion, Operation,
+    Role,
 };
 use handstamp_ws_security::{AddressingVersion, HeaderBlock, ProtectionLevel, SecurityBinding, soap::SoapVersion};
 
 use super::plain::PlainHeader;
 use crate::Error;
-use crate::config::{HeaderPattern, SoapRoute};
+use crate::config::{HeaderPattern, SoapMode, SoapRoute};
 
 /// What secures messages, and which there are.
 #[derive(Debug)]
@@ -49,7 +50,13 @@ impl Terms {
                 Some(name) => CustomBinding::parse_named(text, name),
                 None => CustomBinding::parse(text),
             };
-            let binding = binding.map_err(|error| unusable(file, error.code(), &error))?;
+            let role = match route.mode {
+                SoapMode::Terminate => Role::Service,
+                SoapMode::Initiate => Role::Client,
+            };
+            let binding = binding
+                .and_then(|binding| binding.check_for(role).map(|()| binding))
+                .map_err(|error| unusable(file, error.code(), &error))?;
             return Ok(Self {
                 security: binding.security().clone(),
                 version: binding.message_version(),
