@@ -146,17 +146,25 @@ macro_rules! words {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
         $visibility enum $name { $($(#[$word_doc])* $word,)+ }
 
+        impl $name {
+            /// All words, for people.
+            const WORDS: &str = $crate::attributes::listed!($($text),+);
+
+            fn from_word(word: &str) -> Option<Self> {
+                match word {
+                    $($text => Some(Self::$word),)+
+                    _ => None,
+                }
+            }
+        }
+
         impl $crate::attributes::AttributeValue for $name {
             fn read(
                 reader: &mut $crate::reader::Reader<'_>,
                 name: &'static str,
                 _: u64,
             ) -> Result<Option<Self>, $crate::error::Error> {
-                let read = |value: &str| match value {
-                    $($text => Some(Self::$word),)+
-                    _ => None,
-                };
-                reader.word(name, read, &[$($text),+].join(", "))
+                reader.word(name, Self::from_word, Self::WORDS)
             }
         }
 
@@ -169,4 +177,9 @@ macro_rules! words {
     };
 }
 
-pub(crate) use {attributes, words};
+/// Words with commas between them.
+macro_rules! listed {
+    ($first:literal $(, $word:literal)*) => { concat!($first $(, ", ", $word)*) };
+}
+
+pub(crate) use {attributes, listed, words};

@@ -6,7 +6,7 @@ use crate::encoding::{Encoding, EncodingElement, MessageVersion};
 use crate::error::Error;
 use crate::reader::{Reader, error_at};
 use crate::security::SecurityElement;
-use crate::transport::{self, HttpAuthentication, HttpTransport, TransferMode, Transport};
+use crate::transport::{self, AuthenticationSchemes, HttpTransport, TransferMode, Transport};
 use handstamp_ws_security::SecurityBinding;
 use handstamp_xml::{Document, Element, ParseOptions};
 use std::time::Duration;
@@ -197,6 +197,19 @@ impl CustomBinding {
         self.timeouts.receive
     }
 
+    /// Whether messages can be exchanged over this transport: what was captured can be opened without.
+    ///
+    /// # Errors
+    /// [`Error::Binding`] when HTTP has to authenticate somebody.
+    pub fn check_http(&self) -> Result<(), Error> {
+        if self.http.authentication_scheme == AuthenticationSchemes::default() {
+            return Ok(());
+        }
+        let problem = "authenticationScheme of the transport asks for authentication of HTTP, which is not available: write Anonymous, \
+                       since authenticationMode of <security> says who authenticates how";
+        Err(Error::Binding { problem: problem.to_owned() })
+    }
+
     /// The rules between security, encoding and transport.
     fn check(&self, security: &SecurityElement) -> Result<(), Error> {
         let (binding, version) = (&self.security, self.message_version());
@@ -225,12 +238,6 @@ impl CustomBinding {
             return Err(security.error(
             "authenticationMode=\"SecureConversation\" needs WS-Addressing, and messageVersion of the encoding has none: choose \
              one like Soap12WSAddressing10",
-        ));
-        }
-        if self.http.authentication_scheme != HttpAuthentication::Anonymous {
-            return Err(security.error(
-            "authenticationScheme of the transport asks for authentication of HTTP, which is not available: write Anonymous, \
-             since authenticationMode of <security> says who authenticates how",
         ));
         }
         if version.soap.is_none() {

@@ -56,7 +56,9 @@ pub use explain::Explanation;
 pub use role::Role;
 pub use security::SecurityElement;
 pub use standard_binding::StandardBinding;
-pub use transport::{HostNameComparison, HttpAuthentication, HttpTransport, TransferMode, Transport};
+pub use transport::{
+    AuthenticationSchemes, HostNameComparison, HttpAuthentication, HttpTransport, TransferMode, Transport,
+};
 pub use wsdl::{
     Definitions, Endpoint, HeaderProtection, MessageProtection, Operation, OperationMessage, Port, Publication,
     PublishedDocument, QName,

@@ -1,6 +1,6 @@
 //! The transport below the security element (SC 14.6, 14.7).
 
-use crate::attributes::{AttributeValue, attributes, words};
+use crate::attributes::{AttributeText, AttributeValue, attributes, words};
 use crate::error::Error;
 use crate::markup::Markup;
 use crate::reader::{Reader, error_at};
@@ -36,7 +36,7 @@ words! {
 }
 
 words! {
-    /// `authenticationScheme` and `proxyAuthenticationScheme`: authentication of HTTP.
+    /// `proxyAuthenticationScheme`, and each word of `authenticationScheme`: authentication of HTTP.
     pub enum HttpAuthentication {
         /// Nobody is let in.
         None = "None",
@@ -82,8 +82,8 @@ attributes! {
         max_buffer_size: usize = 65_536, "maxBufferSize" from 1;
         /// `allowCookies`. Default false.
         allow_cookies: bool = false, "allowCookies";
-        /// `authenticationScheme`. Default `Anonymous`; no other is available.
-        authentication_scheme: HttpAuthentication = HttpAuthentication::Anonymous, "authenticationScheme";
+        /// `authenticationScheme`. Default `Anonymous`; no other can be spoken.
+        authentication_scheme: AuthenticationSchemes = AuthenticationSchemes::default(), "authenticationScheme";
         /// `bypassProxyOnLocal`. Default false.
         bypass_proxy_on_local: bool = false, "bypassProxyOnLocal";
         /// `decompressionEnabled`. Default true.
@@ -110,6 +110,47 @@ attributes! {
         unsafe_connection_ntlm_authentication: bool = false, "unsafeConnectionNtlmAuthentication";
         /// `useDefaultWebProxy`. Default true.
         use_default_web_proxy: bool = true, "useDefaultWebProxy";
+    }
+}
+
+/// `authenticationScheme`: one way of authentication, or several that a service offers (`Anonymous, Ntlm`).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct AuthenticationSchemes(Vec<HttpAuthentication>);
+
+impl AuthenticationSchemes {
+    /// Each of them, in the order in which they are written.
+    pub fn iter(&self) -> impl Iterator<Item = HttpAuthentication> {
+        self.0.iter().copied()
+    }
+}
+
+/// `Anonymous`.
+impl Default for AuthenticationSchemes {
+    fn default() -> Self {
+        HttpAuthentication::Anonymous.into()
+    }
+}
+
+impl From<HttpAuthentication> for AuthenticationSchemes {
+    fn from(scheme: HttpAuthentication) -> Self {
+        Self(vec![scheme])
+    }
+}
+
+impl AttributeValue for AuthenticationSchemes {
+    fn read(reader: &mut Reader<'_>, name: &'static str, _: u64) -> Result<Option<Self>, Error> {
+        let read = |value: &str| {
+            let words = value.split(',').map(|word| HttpAuthentication::from_word(word.trim()));
+            words.collect::<Option<Vec<_>>>().map(Self)
+        };
+        reader.word(name, read, HttpAuthentication::WORDS)
+    }
+}
+
+impl AttributeText for AuthenticationSchemes {
+    fn text(&self) -> Option<String> {
+        let words: Vec<String> = self.iter().filter_map(|scheme| scheme.text()).collect();
+        Some(words.join(", "))
     }
 }
 

@@ -204,7 +204,7 @@ fn sc_14_5_and_14_6_every_attribute_is_read_and_has_its_default() {
         (http.max_received_message_size, http.max_buffer_size, http.max_buffer_pool_size),
         (65_536, 65_536, 524_288)
     );
-    assert_eq!(http.authentication_scheme, HttpAuthentication::Anonymous);
+    assert_eq!(http.authentication_scheme.iter().collect::<Vec<_>>(), [HttpAuthentication::Anonymous]);
     assert_eq!((http.transfer_mode, http.request_initialization_timeout), (TransferMode::Buffered, Duration::ZERO));
     assert!(http.decompression_enabled && http.keep_alive_enabled && http.use_default_web_proxy);
     assert!(!http.allow_cookies && !http.bypass_proxy_on_local && !http.manual_addressing);
@@ -524,9 +524,17 @@ fn sc_14_9_security_and_transport_have_to_fit() {
         &stack(&session, "<textMessageEncoding messageVersion=\"Soap12\"/>", http),
         &["line 3", "authenticationMode", "messageVersion"],
     );
+    // Whether HTTP authenticates does not matter to what was captured, only to whoever speaks it.
+    for schemes in ["Negotiate", "Anonymous, Ntlm", "Basic"] {
+        let custom = read(&stack(user, text, &format!("<httpTransport authenticationScheme=\"{schemes}\"/>")));
+        assert_eq!(CustomBinding::parse(custom.to_xml().unwrap()).unwrap(), custom);
+        let error = custom.check_http().unwrap_err().to_string();
+        assert!(error.contains("authenticationMode") && error.contains("authenticationScheme"), "{error}");
+    }
+    assert!(read(&stack(user, text, http)).check_http().is_ok());
     refused(
-        &stack(user, text, "<httpTransport authenticationScheme=\"Negotiate\"/>"),
-        &["line 3", "authenticationMode", "authenticationScheme"],
+        &stack(user, text, "<httpTransport authenticationScheme=\"Basic, \"/>"),
+        &["line 5", "authenticationScheme"],
     );
     refused(
         &stack(user, "<textMessageEncoding messageVersion=\"None\"/>", http),

@@ -246,6 +246,17 @@ fn sc_14_5_messages_of_another_version_are_refused() {
     }
 }
 
+/// HTTP authenticates before there is a message.
+#[test]
+fn sc_14_6_authentication_of_http_does_not_matter_to_a_captured_message() {
+    let conversation = Conversation::named("wcf_messages", "user");
+    let binding = bindings::binding(&conversation.case, "service");
+    let transport = "<httpTransport authenticationScheme=\"Anonymous, Negotiate\"/>";
+    conversation.write("service.xml", binding.replace("<httpTransport/>", transport));
+    let answer = conversation.open(0, ClientHas::ServiceKey);
+    assert!(Expected::of(&conversation, 0).check(&answer).is_ok(), "{}", answer.err);
+}
+
 #[test]
 fn sc_9_a_refusal_names_requirement_element_key_and_clock_in_one_line() {
     let conversation = Conversation::named("wcf_messages", "sc-user-cookie");

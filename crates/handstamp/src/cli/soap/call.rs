@@ -100,7 +100,7 @@ impl Call {
             message: format!("{}: {problem}", file.display()),
         };
         let binding = read_binding(&binding_text)
-            .and_then(|binding| binding.check_for(Role::Client).map(|()| binding))
+            .and_then(|binding| binding.check_for(Role::Client).and(binding.check_http()).map(|()| binding))
             .map_err(|error| setup(error.code(), &self.binding, &error))?;
         let version = binding.message_version();
         let (soap, addressing) = (version.soap.unwrap_or_default(), version.addressing.unwrap_or_default());

@@ -55,7 +55,7 @@ impl Terms {
                 SoapMode::Initiate => Role::Client,
             };
             let binding = binding
-                .and_then(|binding| binding.check_for(role).map(|()| binding))
+                .and_then(|binding| binding.check_for(role).and(binding.check_http()).map(|()| binding))
                 .map_err(|error| unusable(file, error.code(), &error))?;
             return Ok(Self {
                 security: binding.security().clone(),

@@ -136,6 +136,9 @@ fn read(kind: &str, element: Option<Element<'_>>, index: Option<usize>) -> Meani
         Err(Error::Configuration { line, problem }) => return Meaning::Refused(Some(line), problem),
         Err(error) => return Meaning::Refused(at, error.to_string()),
     };
+    if let Err(error) = binding.check_http() {
+        return Meaning::Refused(at, error.to_string());
+    }
     let Some(session) = binding.security().session() else {
         return Meaning::Refused(at, NO_SESSION.to_owned());
     };
