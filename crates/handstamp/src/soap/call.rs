@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use handstamp_keys::SystemRandom;
 use handstamp_keys::tls::ClientSettings;
+use handstamp_secure_conversation::http::holds_message;
 use handstamp_secure_conversation::trust::TrustAction;
 use handstamp_secure_conversation::{Error as SessionError, Exchange, Outcome, SecureConversationClient, TokenClient};
 use handstamp_time::{Clock, SystemClock, Timestamp};
@@ -273,8 +274,7 @@ impl Caller {
         };
         let took = started.elapsed().as_millis();
         self.tell(format_args!("< {status} ({} bytes, {took} ms)", answer.len()));
-        // A fault comes with 500 in both versions of SOAP.
-        if answer.is_empty() || !matches!(status, StatusCode::OK | StatusCode::INTERNAL_SERVER_ERROR) {
+        if !holds_message(status, &answer) {
             return Err(CallError::Http(format!("{address} answers with HTTP status {status}")));
         }
         self.tell(format_args!("< {}", redacted(&String::from_utf8_lossy(&answer))));

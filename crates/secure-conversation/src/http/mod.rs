@@ -56,12 +56,16 @@ where
     let response = http.call(request).await.map_err(|error| failed(error.into()))?;
     let status = response.status();
     let answer = Limited::new(response.into_body(), MAX_ANSWER).collect().await.map_err(failed)?.to_bytes();
-    // A fault comes with 500 in both versions of SOAP; from others than WCF one of the sender comes with 400 in SOAP 1.2.
+    if holds_message(status, &answer) { Ok(answer) } else { Err(CallError::Status(status)) }
+}
+
+/// Whether an answer with this status holds a SOAP message.
+///
+/// A fault comes with 500 in both versions of SOAP. From others than WCF one of the sender comes with 400 in SOAP 1.2: so with any
+/// other status than these and 200 it has to be seen that it is one.
+pub fn holds_message(status: StatusCode, answer: &[u8]) -> bool {
     let is_usual = matches!(status, StatusCode::OK | StatusCode::INTERNAL_SERVER_ERROR);
-    if answer.is_empty() || !(is_usual || may_be_fault(&answer)) {
-        return Err(CallError::Status(status));
-    }
-    Ok(answer)
+    !answer.is_empty() && (is_usual || may_be_fault(answer))
 }
 
 /// Whether it is a SOAP message with a fault, or with a security header: what that protects only who opens it can tell.

@@ -570,14 +570,17 @@ impl Session {
     /// Opens the answer to an exchange, on this thread and beside the lock.
     fn take_in(&self, exchange: Exchange, text: Vec<u8>) -> Result<Outcome, SessionError> {
         let now = SystemClock.now();
-        let outcome = if exchange.is_negotiation() {
-            self.client().receive(exchange, text, now)
-        } else {
-            let opener = self.client().opener(&exchange);
-            let opened = opener.open(&exchange, text, now);
-            self.client().take_in(exchange, opened, now)
-        };
+        // Nobody comes in between the end of a session and its being forgotten, or they would be told of the fault of another.
         let mut client = self.client();
+        let outcome = if exchange.is_negotiation() {
+            client.receive(exchange, text, now)
+        } else {
+            let opener = client.opener(&exchange);
+            drop(client);
+            let opened = opener.open(&exchange, text, now);
+            client = self.client();
+            client.take_in(exchange, opened, now)
+        };
         if outcome.is_err() && !client.has_session() {
             // A session that ended with a fault is replaced for the next caller.
             client.forget();

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
+use handstamp_secure_conversation::http::holds_message;
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
@@ -183,14 +184,14 @@ impl WayAnswer {
     /// [`CallError::Status`]: it answered with something else.
     pub(super) fn message(self, limit: usize) -> Result<Vec<u8>, CallError> {
         let other = CallError::Status(self.status);
-        // A fault comes with 500 in both versions of SOAP.
-        if self.body.is_empty() || !matches!(self.status, StatusCode::OK | StatusCode::INTERNAL_SERVER_ERROR) {
-            return Err(other);
-        }
         let Some(format) = wire::Format::of(&self.headers) else { return Err(other) };
-        format.to_text(self.body, &self.headers, limit).map_err(|error| {
-            tracing::warn!(error, "the service's answer cannot be read");
-            other
-        })
+        match format.to_text(self.body, &self.headers, limit) {
+            Ok(text) if holds_message(self.status, &text) => Ok(text),
+            Ok(_) => Err(other),
+            Err(error) => {
+                tracing::warn!(error, "the service's answer cannot be read");
+                Err(other)
+            }
+        }
     }
 }

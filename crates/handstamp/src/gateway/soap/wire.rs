@@ -4,6 +4,7 @@ use std::io::Read as _;
 
 use flate2::Compression;
 use flate2::read::{GzDecoder, GzEncoder};
+use handstamp_secure_conversation::http::soap_action;
 use handstamp_security_policy::Encoding;
 use handstamp_ws_security::soap::SoapVersion;
 use handstamp_xml::binary::{self, WCF_DICTIONARY};
@@ -133,14 +134,8 @@ fn is_quotable(text: &str) -> bool {
 /// The action that HTTP names: the `SOAPAction` header of SOAP 1.1, or the `action` parameter of SOAP 1.2. An empty one says
 /// nothing.
 pub(super) fn action(headers: &HeaderMap) -> Option<String> {
-    let header = headers.get(SOAP_ACTION).and_then(|value| value.to_str().ok());
-    let parameter = || {
-        let media_type = headers.get(CONTENT_TYPE)?.to_str().ok()?;
-        let parameters = media_type.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
-        let found = parameters.into_iter().find(|(name, _)| name.trim().eq_ignore_ascii_case("action"));
-        found.map(|(_, value)| value)
-    };
-    let said = header.or_else(parameter)?.trim().trim_matches('"').trim();
+    let said = soap_action(headers)?;
+    let said = said.trim();
     (!said.is_empty()).then(|| said.to_owned())
 }
 
@@ -301,6 +296,7 @@ mod tests {
         let said = |name, value| action(&headers(&[(name, value)]));
         assert_eq!(said("soapaction", "\"urn:a\"").as_deref(), Some("urn:a"));
         assert_eq!(said("content-type", "application/soap+xml; action=\"urn:b\"").as_deref(), Some("urn:b"));
+        assert_eq!(said("content-type", "application/soap+xml; action=\"urn:b;c\"").as_deref(), Some("urn:b;c"));
         assert_eq!(said("soapaction", "\"\""), None);
         for soap in [SoapVersion::Soap11, SoapVersion::Soap12] {
             for format in [Format::Text, Format::Mtom, Format::Binary] {
