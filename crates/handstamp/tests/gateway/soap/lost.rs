@@ -155,12 +155,12 @@ fn is_for_a_token(request: &Request<bytes::Bytes>) -> bool {
 async fn sc_11_2_a_key_that_must_not_be_renewed_ends_its_session() {
     let attributes = "requireSecurityContextCancellation=\"true\" canRenewSecurityContextToken=\"false\"";
     let settings =
-        "<localServiceSettings sessionKeyRenewalInterval=\"00:00:02\" sessionKeyRolloverInterval=\"00:00:01\"/>";
+        "<localServiceSettings sessionKeyRenewalInterval=\"00:00:05\" sessionKeyRolloverInterval=\"00:00:01\"/>";
     let world = World::new(attributes, settings).await;
     world.works().await;
     world.works().await;
     assert_eq!(world.issued(), 1);
-    tokio::time::sleep(Duration::from_millis(2500)).await;
+    tokio::time::sleep(Duration::from_millis(5500)).await;
     world.works().await;
     assert_eq!(world.issued(), 2);
 }
@@ -169,7 +169,7 @@ async fn sc_11_2_a_key_that_must_not_be_renewed_ends_its_session() {
 async fn sc_11_2_a_fault_about_an_old_key_leaves_the_session_alone() {
     let attributes = "requireSecurityContextCancellation=\"true\"";
     let settings =
-        "<localClientSettings sessionKeyRenewalInterval=\"00:00:01\" sessionKeyRolloverInterval=\"00:00:01\"/>";
+        "<localClientSettings sessionKeyRenewalInterval=\"00:00:04\" sessionKeyRolloverInterval=\"00:00:04\"/>";
     let world = World::new(attributes, settings).await;
     world.works().await;
     let late = tokio::spawn(exchange(world.plain.address, request(SOAP_12, "Late", "")));
