@@ -327,7 +327,11 @@ impl Value for HeaderName {
 
 /// A path prefix of URLs: starts with `/` and matches whole segments.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PathPrefix(String);
+pub struct PathPrefix {
+    /// Without the slash at the end.
+    text: String,
+    ignores_case: bool,
+}
 
 impl PathPrefix {
     /// Reads a prefix; none when it does not start with `/` or contains a query or fragment. A
@@ -337,24 +341,36 @@ impl PathPrefix {
             && !text.contains("//")
             && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'?' && byte != b'#')
             && !text.split('/').any(|segment| segment == "." || segment == "..");
-        well_formed.then(|| Self(text.trim_end_matches('/').to_owned()))
+        well_formed.then(|| Self { text: text.trim_end_matches('/').to_owned(), ignores_case: false })
     }
 
-    /// A prefix for paths that are read in some way: what is encoded in paths may not be so here.
-    pub(crate) fn of_reading(mut reading: String) -> Self {
+    /// The same prefix for an application to which upper and lower case are one.
+    #[must_use]
+    pub fn ignoring_case(self, ignores_case: bool) -> Self {
+        Self { ignores_case, ..self }
+    }
+
+    /// The same for paths that are read in some way: what is encoded in paths may not be so here.
+    pub(crate) fn in_reading(&self, mut reading: String) -> Self {
         reading.truncate(reading.trim_end_matches('/').len());
-        Self(reading)
+        Self { text: reading, ..*self }
     }
 
     /// Whether `path` is the prefix or lies below it: `/app` matches `/app` and `/app/x`, not
     /// `/application`.
     pub fn matches(&self, path: &str) -> bool {
-        path.strip_prefix(self.0.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        let rest = match path.strip_prefix(self.text.as_str()) {
+            None if self.ignores_case => path
+                .split_at_checked(self.text.len())
+                .and_then(|(start, rest)| start.eq_ignore_ascii_case(&self.text).then_some(rest)),
+            rest => rest,
+        };
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
     /// The prefix, `/` for the whole site.
     pub fn as_str(&self) -> &str {
-        if self.0.is_empty() { "/" } else { &self.0 }
+        if self.text.is_empty() { "/" } else { &self.text }
     }
 }
 

@@ -22,10 +22,13 @@ section! {
         /// Hosts it answers for: `shop.example`, or `*.shop.example` for every name below it; any
         /// host when empty.
         hosts: Vec<HostPattern> = [],
-        /// Path it answers for, with everything below, to the letter: upper and lower case differ. A request whose path the
+        /// Path it answers for, with everything below, to the letter unless `ignore_case` is set. A request whose path the
         /// application could read as one of another route (encoded letters and slashes, several slashes, parameters after `;`) is
         /// refused; otherwise the application gets it as it was sent.
         path: PathPrefix = "/",
+        /// Upper and lower case of `path` are one: for applications that do not tell them apart, such as those on IIS. Without it
+        /// `/Admin` is not below `/admin`, and goes where what is around it goes.
+        ignore_case: bool = false,
         /// The application: scheme, host and port, or `unix:` and the path of its Unix domain socket, or a list of several servers. The request's path and query are
         /// kept.
         upstream: Upstreams,

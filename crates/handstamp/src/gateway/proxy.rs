@@ -139,10 +139,10 @@ impl Prefix {
         Some(Self { path: path.to_owned(), header })
     }
 
-    /// The route matched: the path begins with the prefix, and then ends or goes on with a slash.
+    /// The route matched: the path begins with the prefix, in whatever case, and then ends or goes on with a slash.
     fn take_off(&self, request: &mut Request<Body>) {
         let target = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
-        let rest = target.strip_prefix(self.path.as_str()).unwrap_or(target);
+        let rest = target.get(self.path.len()..).unwrap_or(target);
         let rest = if rest.starts_with('/') { rest.to_owned() } else { format!("/{rest}") };
         if let Ok(target) = PathAndQuery::try_from(rest) {
             *request.uri_mut() = Uri::from(target);

@@ -99,7 +99,7 @@ impl<R> Default for Paths<R> {
 
 impl<R> Paths<R> {
     fn add(&mut self, path: PathPrefix, route: Arc<R>) {
-        let reading = generous(path.as_str()).ok().flatten().map(PathPrefix::of_reading);
+        let reading = generous(path.as_str()).ok().flatten().map(|reading| path.in_reading(reading));
         for (list, path) in [(&mut self.readings, reading.unwrap_or(path.clone())), (&mut self.prefixes, path)] {
             let at = list.partition_point(|(known, _)| known.as_str().len() >= path.as_str().len());
             list.insert(at, (path, Arc::clone(&route)));
@@ -170,6 +170,23 @@ mod tests {
         assert_eq!(find("/signout"), Some("own"));
         assert_eq!(find("/signout/x"), Some("app"));
         assert_eq!(find("/signout/"), Some("app"));
+    }
+
+    #[test]
+    fn case_is_ignored_where_the_application_ignores_it() {
+        let mut table = table(&[(None, "/", "site"), (None, "/exact", "exact")]);
+        let admin = PathPrefix::parse("/admin").expect("a path").ignoring_case(true);
+        table.add(None, admin, Arc::new("admin"));
+        let find = |path| table.find("a", path).map(|route| route.map(|route| **route));
+        for path in ["/admin", "/Admin/x", "/ADMIN", "/aDmin/%41"] {
+            assert_eq!(find(path), Ok(Some("admin")), "{path}");
+        }
+        for path in ["/%41dmin", "//ADMIN", "/Admin;x"] {
+            assert_eq!(find(path), Err(Ambiguous), "{path}");
+        }
+        assert_eq!(find("/Administration"), Ok(Some("site")));
+        assert_eq!(find("/admi\u{f1}"), Ok(Some("site")));
+        assert_eq!(find("/Exact"), Ok(Some("site")));
     }
 
     #[test]

@@ -466,7 +466,7 @@ impl SiteBuilder<'_> {
 
     fn add(&self, site: &mut Site, settings: &WebRoute, route: &Arc<Route>, own: Option<&Arc<Federation>>) {
         for host in hosts(&settings.hosts) {
-            site.routes.add(host, settings.path.clone(), Arc::clone(route));
+            site.routes.add(host, settings.path.clone().ignoring_case(settings.ignore_case), Arc::clone(route));
         }
         let Some(federation) = own else { return };
         self.add_own_paths(site, &settings.hosts, federation);

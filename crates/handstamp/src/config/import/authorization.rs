@@ -13,7 +13,9 @@ pub(super) fn report(section: Element<'_>, location: Option<&str>, draft: &mut D
     let path = location.and_then(|path| PathPrefix::parse(&format!("/{}", path.trim().trim_matches('/'))));
     let route = match (location, &path) {
         (None, _) => "in [web.NAME]".to_owned(),
-        (Some(_), Some(path)) => format!("in a [web.NAME] of its own with path = {}", quote(path.as_str())),
+        (Some(_), Some(path)) => {
+            format!("in a [web.NAME] of its own with path = {} and ignore_case = true", quote(path.as_str()))
+        }
         (Some(location), None) => format!("in a [web.NAME] of its own with the path of {location:?}"),
     };
     let why = match (Rule::of(section), &path) {
