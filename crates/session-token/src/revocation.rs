@@ -6,8 +6,9 @@ use handstamp_keys::sha256;
 use handstamp_time::Timestamp;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 /// One thing that is no longer accepted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -56,7 +57,7 @@ impl Revocation {
     /// What a sign-out has to revoke: the token, and every token that a parallel request may have made of it by sliding.
     ///
     /// They are remembered until the absolute expiry of the session plus `skew`.
-    pub fn of_sign_out(token: &SessionSecurityToken, skew: std::time::Duration) -> Vec<Self> {
+    pub fn of_sign_out(token: &SessionSecurityToken, skew: Duration) -> Vec<Self> {
         let expires = token.absolute_expiry().max(token.valid_to()).saturating_add(skew);
         let sign_in = sign_in_digest(token).map(|digest| Self { target: RevocationTarget::SignIn(digest), expires });
         std::iter::once(Self::session(token.context_id(), expires)).chain(sign_in).collect()
@@ -85,6 +86,8 @@ pub struct RevocationList {
     capacity: usize,
     digests: AtomicUsize,
     subjects: AtomicUsize,
+    /// When room was last made, in ticks.
+    purged_at: AtomicI64,
 }
 
 #[derive(PartialEq, Eq, Hash, Clone, Copy)]
@@ -117,18 +120,19 @@ impl RevocationList {
             capacity,
             digests: AtomicUsize::new(0),
             subjects: AtomicUsize::new(0),
+            purged_at: AtomicI64::new(i64::MIN),
         }
     }
 
     /// Adds a revocation, or extends the one that is there.
     ///
     /// # Errors
-    /// [`Error::RevocationListFull`] when there is no room, even without what has expired by `now`.
+    /// [`Error::RevocationListFull`] when there is no room, even without what had expired a second ago.
     pub fn apply(&self, revocation: &Revocation, now: Timestamp) -> Result<(), Error> {
         if revocation.expires < now {
             return Ok(());
         }
-        if self.len() >= self.capacity && self.purge(now) == 0 && !self.contains(&revocation.target) {
+        if self.len() >= self.capacity && !self.make_room(now) && !self.contains(&revocation.target) {
             return Err(Error::RevocationListFull { capacity: self.capacity });
         }
         match revocation.target {
@@ -178,6 +182,16 @@ impl RevocationList {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Forgets what has expired, and tells whether that was anything. It locks out every request that asks, so a full list is looked
+    /// through once in a second at most, however many revocations come.
+    fn make_room(&self, now: Timestamp) -> bool {
+        let before = self.purged_at.load(Ordering::Acquire);
+        let soonest = now.saturating_sub(PURGE_INTERVAL).ticks();
+        let is_first = before <= soonest
+            && self.purged_at.compare_exchange(before, now.ticks(), Ordering::AcqRel, Ordering::Acquire).is_ok();
+        is_first && self.purge(now) > 0
     }
 
     fn deny(&self, digest: RevokedDigest, expires: Timestamp) {
@@ -341,3 +355,5 @@ fn sign_in_digest(token: &SessionSecurityToken) -> Option<[u8; 32]> {
 }
 
 const SHARDS: usize = 16;
+/// How often a full list is looked through for what has expired.
+const PURGE_INTERVAL: Duration = Duration::from_secs(1);

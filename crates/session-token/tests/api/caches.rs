@@ -125,6 +125,21 @@ async fn a_local_copy_never_outlives_the_token() {
     assert!(cache.get(&key, now().saturating_add(Duration::from_secs(6))).await.unwrap().is_none());
 }
 
+/// SM-13: a full list stays quick to ask, whoever fills it.
+#[test]
+fn a_full_list_is_looked_through_once_in_a_second() {
+    let later = |milliseconds| now().saturating_add(Duration::from_millis(milliseconds));
+    let revocation = |n: usize, expires| Revocation::session(&format!("{n}").parse().unwrap(), expires);
+    let list = RevocationList::with_capacity(1);
+    list.apply(&revocation(1, later(500)), now()).unwrap();
+    let next = revocation(2, later(60_000));
+    let is_full = |at| matches!(list.apply(&next, at), Err(Error::RevocationListFull { .. }));
+    assert!(is_full(now()));
+    assert!(is_full(later(999)), "nobody looks again so soon");
+    assert!(!is_full(later(1000)), "the first one has expired");
+    assert_eq!(list.len(), 1);
+}
+
 #[test]
 fn a_revocation_list_is_bounded_and_never_forgets_silently() {
     let list = RevocationList::with_capacity(3);
