@@ -22,7 +22,7 @@ pub(super) enum Config {
 /// Every mistake is one line: file, line, column, code, key, and what to do.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  handstamp config check --config handstamp.toml\n\nExit codes: 0 it is good, 3 it is not"
+    after_help = "Example:\n  handstamp config check --config handstamp.toml\n\nExit codes: 0 it is good, perhaps with warnings on standard error, 3 it is not"
 )]
 pub(super) struct Check {
     /// The configuration file.
@@ -114,6 +114,10 @@ impl Config {
                 let file = file.unwrap_or(config);
                 let config = config::Config::load(&file)?;
                 let soap = gateway::soap::explain(&config)?;
+                for warning in config.warnings() {
+                    // As above: standard error may be closed.
+                    let _ = writeln!(std::io::stderr().lock(), "warning: {warning}");
+                }
                 print(format_args!("{}{soap}{} is good.", config.explain(), file.display()))
             }
             Self::Import(import) => import.run(),

@@ -35,7 +35,6 @@ impl Config {
         self.check_ambiguous_routes(reader);
         self.check_own_paths(reader);
         self.check_admin(reader);
-        self.check_secure_cookies(reader);
         if self.telemetry.as_ref().is_some_and(|telemetry| telemetry.sample > 100) {
             reader.report(FindingKind::Value, "telemetry.sample", "is in percent: from 0 to 100");
         }

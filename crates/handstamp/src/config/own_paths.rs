@@ -74,7 +74,9 @@ impl Config {
             let site = federation.public_origin().and_then(|origin| site_of(&HttpUrl::parse(&origin)?));
             let places = routes.iter().filter(|route| route.federation == Some(name)).map(|route| route.place);
             for place in places.collect::<BTreeSet<_>>() {
-                own.extend(federation.own_paths().map(|(key, path)| Own {
+                // That none may be the whole site is said elsewhere.
+                let paths = federation.own_paths().filter(|(_, path)| path.as_str() != "/");
+                own.extend(paths.map(|(key, path)| Own {
                     place,
                     path: path.as_str().to_owned(),
                     key: format!("federation.{name}.{key}"),

@@ -8,9 +8,12 @@ use super::web::{SignIn, WebRoute};
 use super::{Config, HttpUrl};
 
 impl Config {
-    /// Reports relying parties whose cookies no browser would take: what is secure is not set over plain HTTP (SM-23), and
-    /// nothing tells that it is not.
-    pub(super) fn check_secure_cookies(&self, reader: &mut Reader) {
+    /// What is no mistake by itself, and surely not meant: each begins with the key that it is about.
+    ///
+    /// Relying parties whose cookies no browser would take: what is secure is not set over plain HTTP (SM-23), and nothing tells that
+    /// it is not.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
         for (name, federation) in self.federation.iter().filter(|(_, federation)| federation.cookie.secure) {
             let site = federation.public_origin().and_then(|origin| HttpUrl::parse(&origin));
             // Browsers count the machine itself as secure.
@@ -31,14 +34,14 @@ impl Config {
             let (https, plain): (Vec<_>, Vec<_>) = listeners.chain(admin).partition(|(_, https)| *https);
             if https.is_empty() && !plain.is_empty() {
                 let plain: Vec<String> = plain.into_iter().map(|(place, _)| place).collect();
-                let message = format!(
-                    "needs https, and all that arrives at {} counts as plain HTTP: nobody could sign in. Name the proxy that ends \
+                warnings.push(format!(
+                    "federation.{name}.cookie.secure: needs https, and all that arrives at {} counts as plain HTTP: nobody could sign in. Name the proxy that ends \
                      TLS in trusted_proxies there, or add TLS to the listener",
                     plain.join(", ")
-                );
-                reader.report(FindingKind::Conflict, &format!("federation.{name}.cookie.secure"), message);
+                ));
             }
         }
+        warnings
     }
 }
 

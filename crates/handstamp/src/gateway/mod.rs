@@ -124,6 +124,7 @@ impl Gateway {
     pub async fn bind_under(config: &Config, manager: ServiceManager) -> Result<Self, Error> {
         let admin = config.admin.iter().map(|admin| &admin.address);
         manager.check_used(config.listener.values().map(|listener| &listener.address).chain(admin))?;
+        warn_about(config);
         let metrics = Arc::new(Metrics::default());
         let foundation = open_foundation(config, &metrics).await?;
         let telemetry = config.telemetry.as_ref().map(|settings| Telemetry::open(settings, &metrics)).transpose()?;
@@ -293,6 +294,12 @@ impl Gateway {
     }
 }
 
+fn warn_about(config: &Config) {
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
+}
+
 /// Waits for the next tick; for ever where there are none.
 async fn tick(ticks: &mut Option<tokio::time::Interval>) {
     match ticks {
@@ -401,6 +408,7 @@ impl Running {
             }
         }
 
+        warn_about(&config);
         let mut old: Vec<Option<Listening>> = std::mem::take(&mut self.listening).into_iter().map(Some).collect();
         for (at, reception, site) in kept {
             let Some(listening) = old.get_mut(at).and_then(Option::take) else { continue };

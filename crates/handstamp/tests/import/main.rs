@@ -647,7 +647,7 @@ fn rules_of_authorization_are_listed_with_what_to_write() {
         (
             part("<allow roles='Admin, Boss'/><deny users='*'/>"),
             "admin/",
-            "set sign_in = \"required\" and required_roles = [\"Admin\", \"Boss\"] in a [web.NAME] of its own with path = \"/admin\"",
+            "set sign_in = \"required\" and required_roles = [\"Admin\", \"Boss\"] in a [web.NAME] of its own with path = \"/admin\" and ignore_case = true",
         ),
         (
             section("<deny users='?'/><allow roles='A'/><deny users='*'/>"),
