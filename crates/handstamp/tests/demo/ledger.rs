@@ -63,7 +63,8 @@ impl Caller {
     fn kept(&self) -> Vec<std::path::PathBuf> {
         let folder = self.cache.path().join("handstamp/soap");
         let files = std::fs::read_dir(folder).into_iter().flatten();
-        files.map(|file| file.expect("the folder can be read").path()).collect()
+        let files = files.map(|file| file.expect("the folder can be read").path());
+        files.filter(|file| file.extension().is_some_and(|extension| extension == "json")).collect()
     }
 }
 

@@ -91,6 +91,7 @@ async fn gateway(site: &Site, application: &Application, open: &str) -> Running 
         issuer = "https://shop.example"
         key = "{folder}/jwt.pem"
         [sts]
+        path = "/sts"
         entity_id = "urn:sts"
         public_url = "https://shop.example"
         accounts = "{folder}/accounts.db"
