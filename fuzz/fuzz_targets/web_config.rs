@@ -36,7 +36,7 @@ fn check(import: &Import, lines: usize) {
     assert!(!config.explain().to_string().is_empty());
     // A line break in a setting would be a line of the new configuration.
     assert!(config.web.is_empty() && config.sts.is_none() && config.admin.is_none() && config.jwt.is_none());
-    assert!(config.listener.values().all(|listener| listener.address.ip().is_loopback()));
+    assert!(config.listener.values().all(|listener| listener.address.tcp().is_some_and(|address| address.ip().is_loopback())));
 
     let report = import.report().to_string();
     assert!(report.chars().all(|letter| letter == '\n' || !letter.is_control()), "{report:?}");

@@ -5,7 +5,6 @@ use handstamp::gateway::Gateway;
 use handstamp::shutdown::{self, Trigger};
 use handstamp_testkit::browser::{Browser, Screen};
 use handstamp_testkit::ports::ReservedPort;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;
 use tempfile::TempDir;

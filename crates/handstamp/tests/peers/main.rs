@@ -11,7 +11,6 @@ use handstamp_testkit::program::Program;
 use handstamp_time::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;

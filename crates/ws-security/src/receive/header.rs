@@ -315,10 +315,6 @@ impl<'a> Opening<'_, 'a> {
         let max_length = suite.encryption_key_length().max(suite.signature_key_length());
         for (position, node) in tokens {
             let token = DerivedKeyToken::parse(self.element(node)?, max_length)?;
-            if token.generation != self.receiver.binding.version.generation {
-                let problem = "it is of another generation of WS-SecureConversation than the binding";
-                return Err(Error::refused("SC 5.2", "DerivedKeyToken", problem));
-            }
             let source = self.resolve(&token.source)?;
             self.check_precedes(&source, position, "DerivedKeyToken")?;
             let Material::Symmetric(secret) = &source.material else {

@@ -403,24 +403,3 @@ fn receivers_without_what_they_need_say_so() {
     let error = Receiver::service(&transport).open(parse(target.wire()), &Expectation::request(), now).unwrap_err();
     assert!(error.to_string().contains("HTTPS"), "{error}");
 }
-
-/// SC 5.2: derived keys are of the generation of the binding, whatever they are derived from.
-#[test]
-fn sc_5_2_derived_keys_of_another_generation_are_refused() {
-    let target = visible();
-    let [own, other] = [names::WSC_2005, names::WSC_13];
-    let tokens = |wire: &str| wire.matches("DerivedKeyToken ").count();
-    let declared = format!("xmlns:c=\"{own}\"");
-    assert!(target.wire().contains(&declared), "{}", target.wire());
-    let mut changed = String::new();
-    for (index, part) in target.wire().split("<c:DerivedKeyToken ").enumerate() {
-        if index == 0 {
-            changed.push_str(part);
-        } else {
-            changed.extend(["<c:DerivedKeyToken ", &part.replacen(&declared, &format!("xmlns:c=\"{other}\""), 1)]);
-        }
-    }
-    assert_eq!(tokens(&changed), tokens(target.wire()));
-    let error = target.refuses_message(&changed);
-    assert!(error.to_string().contains("another generation"), "{error}");
-}
