@@ -11,6 +11,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// A user agent. Cloning copies the cookies and shares the connections.
 #[derive(Debug, Clone)]
@@ -37,6 +38,9 @@ pub struct Answer {
     /// The body, as text.
     pub body: String,
 }
+
+/// How long an answer may take. Servers answer at once; a connection to one that is killed may be lost without a word.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Default for Agent {
     fn default() -> Self {
@@ -138,9 +142,11 @@ impl Agent {
             headers.insert(COOKIE, cookies.join("; ").parse().expect("cookies are header text"));
         }
 
-        let response = self.client.request(request).await?;
-        let (parts, body) = response.into_parts();
-        let body = body.collect().await?.to_bytes();
+        let answer = async {
+            let (parts, body) = self.client.request(request).await?.into_parts();
+            Ok::<_, NoAnswer>((parts, body.collect().await?.to_bytes()))
+        };
+        let (parts, body) = tokio::time::timeout(PATIENCE, answer).await.map_err(|_| "no answer in time")??;
         for line in parts.headers.get_all(SET_COOKIE) {
             self.keep_cookie(&host, line.to_str().expect("cookies are text"));
         }

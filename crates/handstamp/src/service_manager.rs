@@ -117,6 +117,8 @@ impl ServiceManager {
         if let Err(error) = state.send() {
             tracing::warn!(%error, ?state, "the service manager could not be told");
         }
+        #[cfg(not(unix))]
+        let _ = state;
     }
 
     /// How often it wants to hear that everything works; `None` when it does not.

@@ -1,7 +1,7 @@
 //! Sockets that listen, of TCP and of Unix domain sockets, and the connections they give.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -35,7 +35,8 @@ pub(crate) enum Stream {
 }
 
 /// Who connects by a Unix domain socket counts as somebody on this machine.
-const THIS_MACHINE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+#[cfg(unix)]
+const THIS_MACHINE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
 impl Socket {
     /// The socket that the service manager has for `address`, or else a new one.

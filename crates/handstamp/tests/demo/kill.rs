@@ -39,8 +39,12 @@ async fn no_session_is_lost_when_the_program_is_killed_twenty_times_under_load()
                         Err(_) => tokio::task::yield_now().await,
                     }
                 }
-                // Once more at the end, when nothing is in the way.
-                assert!(is_in(&agent.get(&web).await), "a session was lost");
+                // Once more at the end, when nothing is in the way but a connection to a program that is gone.
+                let last = match agent.try_get(&web).await {
+                    Ok(answer) => answer,
+                    Err(_) => agent.get(&web).await,
+                };
+                assert!(is_in(&last), "a session was lost");
             })
         })
         .collect();
