@@ -43,7 +43,7 @@ fn main() {
     let mut rows = vec![
         Row::new("nginx, bare proxy", &nginx, nginx.address(), None),
         Row::new("Handstamp, nobody signs in", &handstamp, handstamp.address(), None),
-        Row::new("the same with a session's cookie, passed on unread", &handstamp, handstamp.address(), Some(&session)),
+        Row::new("the same with a session's cookie, cut out unread", &handstamp, handstamp.address(), Some(&session)),
         Row::new("Handstamp, signed in", &handstamp, guarded, Some(&session)),
     ];
     let issuer = runtime.block_on(Issuer::start());
