@@ -18,7 +18,6 @@ use std::sync::Arc;
 
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ORIGIN};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use hyper::body::Incoming;
 
 pub use history::{History, Sample};
 pub use metrics::{
@@ -77,13 +76,13 @@ impl<P> Admin<P> {
 
 impl<P> Admin<P> {
     /// Reads the configuration file again. No page of another site may ask for that through somebody's browser.
-    async fn reload(&self, request: &Request<Incoming>) -> Response<Body> {
-        if *request.method() != Method::POST {
+    async fn reload(&self, method: &Method, headers: &http::HeaderMap) -> Response<Body> {
+        if *method != Method::POST {
             let mut refusal = text(StatusCode::METHOD_NOT_ALLOWED, "only POST\n");
             refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
             return refusal;
         }
-        if request.headers().contains_key(ORIGIN) || request.headers().contains_key("sec-fetch-site") {
+        if headers.contains_key(ORIGIN) || headers.contains_key("sec-fetch-site") {
             return text(StatusCode::FORBIDDEN, "not from a browser: try curl -X POST\n");
         }
         match self.reloader.reload_file().await {
@@ -94,9 +93,9 @@ impl<P> Admin<P> {
 }
 
 impl<P: Handler> Handler for Admin<P> {
-    async fn handle(&self, request: Request<Incoming>, connection: &Connection) -> Response<Body> {
+    async fn handle(&self, request: &mut Request<Body>, connection: &Connection) -> Response<Body> {
         match (request.uri().path(), &self.page) {
-            ("/reload", _) => self.reload(&request).await,
+            ("/reload", _) => self.reload(request.method(), request.headers()).await,
             ("/healthz" | "/readyz" | "/metrics", _) | (_, None) => self.answer(request.method(), request.uri().path()),
             (_, Some(page)) => page.handle(request, connection).await,
         }

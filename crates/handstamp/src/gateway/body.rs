@@ -80,6 +80,14 @@ impl Body {
         Self::relayed(incoming, Some(limit), idle, None)
     }
 
+    /// Other bounds for the body of a request.
+    pub(super) fn bound(&mut self, limit: u64, idle: Duration) {
+        if let Kind::Relayed(relayed) = &mut self.0 {
+            relayed.limit = Some(limit);
+            relayed.idle = IdleTimer::new(idle);
+        }
+    }
+
     /// The body of an answer from an application, and what is to be kept until it has passed.
     pub(super) fn response(incoming: Incoming, idle: Duration, mut lease: Lease) -> Self {
         if incoming.is_end_stream() {

@@ -69,6 +69,9 @@ impl ClaimHeaderWriter {
         let is_disguised = |name: &&HeaderName| {
             self.lengths & length(name.as_str()) != 0 && is_odd(name) && self.reserved.contains(&as_seen(name))
         };
+        if !headers.keys().any(|name| is_disguised(&name)) {
+            return;
+        }
         let disguised: Vec<HeaderName> = headers.keys().filter(is_disguised).cloned().collect();
         for name in disguised {
             headers.remove(name);

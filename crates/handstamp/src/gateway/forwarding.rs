@@ -1,53 +1,57 @@
 //! The headers of a message on its way through: what belongs to one hop only is taken off, and who
 //! asked is put on.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue,
-    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, TE,
+    TRANSFER_ENCODING,
 };
 use rustls_pki_types::CertificateDer;
 
 use super::origin::{Origin, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO};
 
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
-
-const HOP_BY_HOP: [HeaderName; 9] = [
-    CONNECTION,
-    KEEP_ALIVE,
-    PROXY_CONNECTION,
-    PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION,
-    TE,
-    TRAILER,
-    TRANSFER_ENCODING,
-    UPGRADE,
-];
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
 
 /// Takes off every header that is meant for one hop: those HTTP names and those `Connection` names. As that can be any, this comes
 /// before anything of the gateway's own is written (RFC 9110, 7.6.1).
 pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    if headers.contains_key(CONNECTION) {
-        let named: Vec<HeaderName> = headers
-            .get_all(CONNECTION)
-            .iter()
-            .filter_map(|line| line.to_str().ok())
-            .flat_map(|line| line.split(','))
-            .filter_map(|name| name.trim().parse().ok())
-            .collect();
-        for name in named {
-            headers.remove(name);
-        }
+    let first = |headers: &HeaderMap| headers.keys().find(|name| is_hop_by_hop(name)).cloned();
+    // Most messages have one of them, or none: to look through all names is quicker than to ask for each.
+    let Some(found) = first(headers) else { return };
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        // What most say goes anyhow.
+        .filter(|line| *line != "keep-alive")
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in named {
+        headers.remove(name);
     }
     // The encoding says where the body ends, and a length beside it nothing (RFC 9112, 6.3).
     if headers.contains_key(TRANSFER_ENCODING) {
         headers.remove(CONTENT_LENGTH);
     }
-    for name in &HOP_BY_HOP {
-        headers.remove(name);
+    headers.remove(found);
+    while let Some(next) = first(headers) {
+        headers.remove(next);
     }
 }
 
@@ -67,28 +71,43 @@ const TRAILERS: HeaderValue = HeaderValue::from_static("trailers");
 const CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");
 const CLIENT_CERT_CHAIN: HeaderName = HeaderName::from_static("client-cert-chain");
 
+/// What the gateway answers itself, and what nobody but it can say.
+static UNWANTED: [HeaderName; 3] = [EXPECT, CLIENT_CERT, CLIENT_CERT_CHAIN];
+
 /// Puts forwarding headers on a request for the application, and the client's `certificate`. `Expect` goes: the gateway itself
 /// answers it when it begins to read the body.
 pub(super) fn prepare_request(headers: &mut HeaderMap, origin: &Origin, certificate: Option<&CertificateDer<'static>>) {
-    headers.remove(EXPECT);
-    let peer = origin.peer.ip().to_canonical();
-    if !origin.from_trusted_proxy {
-        headers.remove(X_FORWARDED_FOR);
-        headers.remove(FORWARDED);
-    } else if origin.client != peer {
-        // The proxy may say it in one of the two only; the application may read the other.
-        let client = origin.client;
-        headers.entry(X_FORWARDED_FOR).or_insert_with(|| header_value(client.to_string()));
-        headers.entry(FORWARDED).or_insert_with(|| header_value(for_pair(client)));
+    let is_unwanted = |name: &HeaderName| UNWANTED.contains(name);
+    if headers.keys().any(is_unwanted) {
+        UNWANTED.iter().for_each(|name| drop(headers.remove(name)));
     }
-    let host = header_value(origin.host.clone());
-    append_to_list(headers, X_FORWARDED_FOR, peer.to_string());
-    append_to_list(headers, FORWARDED, forwarded_element(peer, origin));
+    let peer = origin.peer.ip().to_canonical();
+    let address = text_of(peer);
+    let element = forwarded_element(peer, &address, origin);
+    if origin.from_trusted_proxy {
+        if origin.client != peer {
+            // The proxy may say it in one of the two only; the application may read the other.
+            let client = origin.client;
+            headers.entry(X_FORWARDED_FOR).or_insert_with(|| header_value(text_of(client)));
+            headers.entry(FORWARDED).or_insert_with(|| header_value(for_pair(client)));
+        }
+        append_to_list(headers, X_FORWARDED_FOR, address);
+        append_to_list(headers, FORWARDED, element);
+    } else {
+        headers.insert(X_FORWARDED_FOR, header_value(address));
+        headers.insert(FORWARDED, header_value(element));
+    }
     headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(origin.scheme()));
-    headers.insert(X_FORWARDED_HOST, host.clone());
-    headers.insert(HOST, host);
-    headers.remove(CLIENT_CERT);
-    headers.remove(CLIENT_CERT_CHAIN);
+    // Where no proxy or target says otherwise, the host is the one line that the client sent.
+    let host = match headers.get(HOST) {
+        Some(sent) if sent == origin.host.as_str() => sent.clone(),
+        _ => {
+            let host = header_value(origin.host.clone());
+            headers.insert(HOST, host.clone());
+            host
+        }
+    };
+    headers.insert(X_FORWARDED_HOST, host);
     if let Some(certificate) = certificate {
         let value = format!(":{}:", base64_simd::STANDARD.encode_to_string(certificate));
         headers.insert(CLIENT_CERT, header_value(value));
@@ -109,17 +128,41 @@ fn join_cookies(headers: &mut HeaderMap) {
 
 /// One element of `Forwarded` (RFC 7239). Host and IPv6 addresses need quotes there; neither can
 /// contain one.
-fn forwarded_element(peer: IpAddr, origin: &Origin) -> String {
-    let mut element = for_pair(peer);
-    let _ = write!(element, ";host=\"{}\";proto={}", origin.host, origin.scheme());
-    element
+fn forwarded_element(peer: IpAddr, address: &str, origin: &Origin) -> String {
+    let (before, after) = around(peer);
+    [before, address, after, ";host=\"", &origin.host, "\";proto=", origin.scheme()].concat()
 }
 
 fn for_pair(address: IpAddr) -> String {
+    let (before, after) = around(address);
+    [before, &text_of(address), after].concat()
+}
+
+fn around(address: IpAddr) -> (&'static str, &'static str) {
+    if address.is_ipv4() { ("for=", "") } else { ("for=\"[", "]\"") }
+}
+
+/// An address as text. Every request tells one, and the general way to write a number takes ten times as long.
+fn text_of(address: IpAddr) -> String {
+    let mut text = String::with_capacity(45);
     match address {
-        IpAddr::V4(address) => format!("for={address}"),
-        IpAddr::V6(address) => format!("for=\"[{address}]\""),
+        IpAddr::V4(address) => {
+            for (at, octet) in address.octets().into_iter().enumerate() {
+                let digits = [octet / 100, octet / 10 % 10, octet % 10];
+                let leading = if octet >= 100 {
+                    0
+                } else if octet >= 10 {
+                    1
+                } else {
+                    2
+                };
+                text.extend((at > 0).then_some('.'));
+                text.extend(digits[leading..].iter().map(|digit| char::from(b'0' + digit)));
+            }
+        }
+        IpAddr::V6(address) => drop(write!(text, "{address}")),
     }
+    text
 }
 
 /// Appends to a comma-separated list, joining the lines there are into one.
@@ -182,6 +225,36 @@ mod tests {
         remove_hop_by_hop(&mut headers);
         assert_eq!(headers.len(), 1);
         assert!(headers.contains_key("x-public"));
+    }
+
+    #[test]
+    fn what_connection_says_beside_names_of_headers_is_passed_over() {
+        let mut headers = headers(&[
+            ("connection", "Keep-Alive,upgrade, te, no header!, x-private"),
+            ("te", "trailers"),
+            ("keep-alive", "timeout=5"),
+            ("x-private", "1"),
+            ("x-public", "1"),
+        ]);
+        remove_hop_by_hop(&mut headers);
+        assert_eq!(headers.keys().collect::<Vec<_>>(), ["x-public"]);
+    }
+
+    #[test]
+    fn addresses_are_written_as_they_are_elsewhere() {
+        for address in ["0.0.0.0", "1.10.100.255", "127.0.0.1", "192.168.9.99", "200.20.2.0", "::1", "fd00::a:b"] {
+            assert_eq!(text_of(address.parse().expect("an address")), address);
+        }
+    }
+
+    #[test]
+    fn the_host_that_was_found_out_is_told() {
+        for sent in [&[("host", "shop.example:8080")][..], &[("host", "other.example")], &[]] {
+            let mut headers = headers(sent);
+            prepare_request(&mut headers, &origin("10.0.0.1:1", false), None);
+            assert_eq!(headers.get_all("host").iter().collect::<Vec<_>>(), ["shop.example:8080"]);
+            assert_eq!(headers["x-forwarded-host"], "shop.example:8080");
+        }
     }
 
     #[test]

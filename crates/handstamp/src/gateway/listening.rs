@@ -7,7 +7,6 @@ use std::time::SystemTime;
 use arc_swap::ArcSwap;
 use handstamp_keys::tls::{self, ServerSettings, TlsIdentity};
 use http::{Request, Response};
-use hyper::body::Incoming;
 
 use super::body::Body;
 use super::server::{Connection, Handler, Limits, Reception};
@@ -84,7 +83,7 @@ impl LiveSite {
 }
 
 impl Handler for LiveSite {
-    async fn handle(&self, request: Request<Incoming>, connection: &Connection) -> Response<Body> {
+    async fn handle(&self, request: &mut Request<Body>, connection: &Connection) -> Response<Body> {
         self.0.load_full().handle(request, connection).await
     }
 }

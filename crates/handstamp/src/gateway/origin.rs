@@ -4,8 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use handstamp_web_session::Transport;
-use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Version, header};
 use rustls_pki_types::CertificateDer;
 
 use super::forwarded::ForwardedElement;
@@ -52,15 +51,15 @@ impl Origin {
     ///
     /// # Errors
     /// The request names no host, several, or something that is none; a trusted proxy contradicts itself.
-    pub(super) fn of(request: &Parts, connection: &Connection, trust: &Trust) -> Result<Self, Problem> {
+    pub(super) fn of<B>(request: &Request<B>, connection: &Connection, trust: &Trust) -> Result<Self, Problem> {
         let mut origin = Self::direct(request, (connection.peer, connection.balancer), connection.tls, trust)?;
         origin.certificate.clone_from(&connection.certificate);
         origin.hold = Some(connection.hold.clone());
         Ok(origin)
     }
 
-    fn direct(
-        request: &Parts,
+    fn direct<B>(
+        request: &Request<B>,
         (client, balancer): (SocketAddr, Option<SocketAddr>),
         tls: bool,
         trust: &Trust,
@@ -80,7 +79,7 @@ impl Origin {
             hold: None,
         };
         if from_trusted_proxy {
-            origin.believe(&request.headers, trust)?;
+            origin.believe(request.headers(), trust)?;
         }
         Ok(origin)
     }
@@ -175,16 +174,16 @@ fn is_protected(scheme: &str) -> Option<bool> {
 }
 
 /// The host a request is for: of an absolute target, else of the one `Host` line.
-fn requested_host(request: &Parts) -> Result<&str, Problem> {
-    let mut lines = request.headers.get_all(header::HOST).iter();
+fn requested_host<B>(request: &Request<B>) -> Result<&str, Problem> {
+    let mut lines = request.headers().get_all(header::HOST).iter();
     let line = lines.next();
     if lines.next().is_some() {
         return Err(Problem::bad_host());
     }
-    let host = match (request.uri.authority(), line) {
+    let host = match (request.uri().authority(), line) {
         // RFC 9113, 8.3.1: they must not differ.
         (Some(authority), Some(line))
-            if request.version == Version::HTTP_2
+            if request.version() == Version::HTTP_2
                 && !authority.as_str().as_bytes().eq_ignore_ascii_case(line.as_bytes()) =>
         {
             return Err(Problem::bad_host());
@@ -192,7 +191,7 @@ fn requested_host(request: &Parts) -> Result<&str, Problem> {
         // RFC 9112, 3.2.2: the host of an absolute target wins over the line.
         (Some(authority), _) => authority.as_str(),
         (None, Some(line)) => line.to_str().map_err(|_| Problem::bad_host())?,
-        (None, None) if request.version != Version::HTTP_10 => return Err(Problem::bad_host()),
+        (None, None) if request.version() != Version::HTTP_10 => return Err(Problem::bad_host()),
         (None, None) => "localhost",
     };
     if is_host(host) { Ok(host) } else { Err(Problem::bad_host()) }
@@ -213,8 +212,8 @@ fn is_host(host: &str) -> bool {
 }
 
 fn without_port(host: &str) -> &str {
-    match host.rfind(':') {
-        Some(colon) if !host[colon..].contains(']') => &host[..colon],
+    match host.bytes().rposition(|byte| matches!(byte, b':' | b']')) {
+        Some(last) if host.as_bytes()[last] == b':' => &host[..last],
         _ => host,
     }
 }
@@ -239,12 +238,12 @@ fn parse_hop(hop: &str) -> Option<IpAddr> {
 mod tests {
     use super::*;
 
-    fn parts(headers: &[(&str, &str)]) -> Parts {
-        let mut request = http::Request::builder().uri("/");
+    fn request(headers: &[(&str, &str)]) -> Request<()> {
+        let mut request = Request::builder().uri("/");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        request.body(()).expect("a request").into_parts().0
+        request.body(()).expect("a request")
     }
 
     fn origin(headers: &[(&str, &str)], trusted: &[&str]) -> Result<Origin, Problem> {
@@ -254,7 +253,7 @@ mod tests {
     fn believing(lines: &[(&str, &str)], trusted: &[&str], headers: ForwardingHeaders) -> Result<Origin, Problem> {
         let proxies = trusted.iter().map(|text| Network::parse(text).expect("a network")).collect();
         let peer = "10.0.0.1:1234".parse().expect("an address");
-        Origin::direct(&parts(lines), (peer, None), false, &Trust { proxies, headers: Some(headers) })
+        Origin::direct(&request(lines), (peer, None), false, &Trust { proxies, headers: Some(headers) })
     }
 
     const SPOOFED: &[(&str, &str)] = &[

@@ -17,8 +17,10 @@ pub(super) struct Ambiguous;
 /// # Errors
 /// It has dot segments, or NUL: some applications resolve them, others do not, and prefixes mean nothing.
 pub(super) fn generous(path: &str) -> Result<Option<String>, Ambiguous> {
-    if !path.contains(['%', '\\', ';']) && !path.contains("//") {
-        let has_dots = path.split('/').any(|segment| matches!(segment, "." | ".."));
+    let bytes = path.as_bytes();
+    let is_encoded = bytes.iter().any(|byte| matches!(byte, b'%' | b'\\' | b';'));
+    if !is_encoded && !bytes.windows(2).any(|pair| pair == b"//") {
+        let has_dots = bytes.contains(&b'.') && path.split('/').any(|segment| matches!(segment, "." | ".."));
         return if has_dots { Err(Ambiguous) } else { Ok(None) };
     }
     let decoded = decoded(path.as_bytes());

@@ -318,12 +318,11 @@ impl Form {
         request
             .get_all(ACCEPT)
             .iter()
-            .filter_map(|line| line.to_str().ok())
-            .flat_map(|line| line.split(','))
-            .map(|range| range.split(';').next().unwrap_or_default().trim())
+            .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+            .map(|range| range.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii())
             .find_map(|media| match media {
-                "text/html" | "application/xhtml+xml" => Some(Self::Page),
-                "application/json" | "application/problem+json" => Some(Self::Json),
+                b"text/html" | b"application/xhtml+xml" => Some(Self::Page),
+                b"application/json" | b"application/problem+json" => Some(Self::Json),
                 _ => None,
             })
             .unwrap_or(Self::Json)

@@ -6,7 +6,6 @@ use std::time::Duration;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, Version};
-use hyper::body::Incoming;
 
 use super::body::Body;
 use super::forwarding::{prepare_request, remove_hop_by_hop, take_in_request};
@@ -51,7 +50,7 @@ impl Proxy {
     ///
     /// # Errors
     /// The request itself says that its body is too large.
-    pub(super) fn admit(&self, request: Request<Incoming>) -> Result<(Request<Body>, Option<Handshake>), Problem> {
+    pub(super) fn admit(&self, request: &mut Request<Body>) -> Result<Option<Handshake>, Problem> {
         let length = request
             .headers()
             .get(CONTENT_LENGTH)
@@ -60,19 +59,20 @@ impl Proxy {
         if length.is_some_and(|length| length > self.max_body_size) {
             return Err(Problem::body_too_large(self.max_body_size));
         }
-        let mut request = request.map(|body| Body::request(body, self.max_body_size, self.idle_timeout));
-        let handshake = Handshake::of(&mut request)?;
+        request.body_mut().bound(self.max_body_size, self.idle_timeout);
+        let handshake = Handshake::of(request)?;
         take_in_request(request.headers_mut());
-        Ok((request, handshake))
+        Ok(handshake)
     }
 
-    /// Passes a request on that was taken in. What lasts, a WebSocket or a stream of events, asks for its `life` and ends with it.
+    /// Passes a request on that was taken in, and leaves nothing of it. What lasts, a WebSocket or a stream of events, asks for its `life` and ends with it.
     ///
     /// # Errors
     /// What to tell the client when there is no answer.
     pub(super) async fn forward(
         &self,
-        (mut request, handshake): (Request<Body>, Option<Handshake>),
+        request: &mut Request<Body>,
+        handshake: Option<Handshake>,
         origin: &Origin,
         id: RequestId,
         life: impl FnOnce() -> Option<SessionLife>,
@@ -100,7 +100,7 @@ impl Proxy {
         }
 
         if let Some(prefix) = &self.prefix {
-            prefix.take_off(&mut request);
+            prefix.take_off(request);
         }
 
         let mut answer = self.upstream.send(request, origin.client, handshake.is_some()).await?;

@@ -85,7 +85,8 @@ impl Recipient {
         request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
         *request.body_mut() = Body::whole(body);
         let nobody = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-        let answer = self.servers.send(request, nobody, false).await.map_err(|problem| problem.code().to_owned())?;
+        let answer =
+            self.servers.send(&mut request, nobody, false).await.map_err(|problem| problem.code().to_owned())?;
         let (head, body) = answer.response.into_parts();
         // Read, so that the connection can be used again.
         let body = Limited::new(Body::response(body, PATIENCE, answer.lease), MAX_ANSWER).collect().await;

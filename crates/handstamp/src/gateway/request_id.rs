@@ -40,17 +40,26 @@ impl RequestId {
     /// The value of the header.
     pub fn header(self) -> HeaderValue {
         // Letters, digits and signs are always a header value.
-        HeaderValue::try_from(self.to_string()).unwrap_or(HeaderValue::from_static("-"))
+        let value = match &self.0 {
+            Name::Ours(number) => HeaderValue::from_bytes(&hexadecimal(*number)),
+            Name::Theirs(_) => HeaderValue::try_from(self.to_string()),
+        };
+        value.unwrap_or(HeaderValue::from_static("-"))
     }
 }
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Name::Ours(number) => write!(f, "{number:016x}"),
+            Name::Ours(number) => f.write_str(str::from_utf8(&hexadecimal(*number)).unwrap_or_default()),
             Name::Theirs(name) => f.write_str(str::from_utf8(name).unwrap_or_default().trim_end_matches('\0')),
         }
     }
+}
+
+/// Every request has a name, so that is written without what formatting takes.
+fn hexadecimal(number: u64) -> [u8; 16] {
+    std::array::from_fn(|at| b"0123456789abcdef"[(number >> (60 - 4 * at) & 0xf) as usize])
 }
 
 /// Makes names: a counter, scrambled by a bijection that differs in each process.

@@ -1,5 +1,6 @@
 //! Accepting connections and reading requests from them.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,6 +9,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use http::{Request, Response};
+use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -27,12 +30,12 @@ use crate::shutdown::Shutdown;
 
 /// What answers the requests of a connection.
 pub(crate) trait Handler: Send + Sync + 'static {
-    /// Answers a request that came by `connection`. Whatever goes wrong is an answer too.
+    /// Answers a request that came by `connection`, and may take out of it what it needs. Whatever goes wrong is an answer too.
     fn handle(
         &self,
-        request: http::Request<hyper::body::Incoming>,
+        request: &mut Request<Body>,
         connection: &Connection,
-    ) -> impl Future<Output = http::Response<Body>> + Send;
+    ) -> impl Future<Output = Response<Body>> + Send;
 }
 
 /// What requests have in common that come by one connection.
@@ -262,10 +265,7 @@ where
 {
     let (peer, mut shutdown) = (connection.peer, connection.hold.shutdown.clone());
     let connection = Arc::new(connection);
-    let service = service_fn(move |request| {
-        let (handler, connection) = (Arc::clone(&handler), Arc::clone(&connection));
-        async move { Ok::<_, std::convert::Infallible>(handler.handle(request, &connection).await) }
-    });
+    let service = service_fn(move |request| answer(request, Arc::clone(&handler), Arc::clone(&connection)));
     let mut serving = std::pin::pin!(limits.http1().serve_connection(TokioIo::new(stream), service).with_upgrades());
     let ended = tokio::select! {
         ended = &mut serving => ended,
@@ -288,8 +288,7 @@ where
     let seen = Arc::clone(&requests);
     let service = service_fn(move |request| {
         seen.fetch_add(1, Ordering::Relaxed);
-        let (handler, connection) = (Arc::clone(&handler), Arc::clone(&connection));
-        async move { Ok::<_, std::convert::Infallible>(handler.handle(request, &connection).await) }
+        answer(request, Arc::clone(&handler), Arc::clone(&connection))
     });
     let mut serving = std::pin::pin!(limits.http2().serve_connection(TokioIo::new(stream), service));
     // Without a new request for so long, the client is asked to come again when it has one; streams that run may finish.
@@ -313,6 +312,21 @@ where
     };
     code_of(&ended.err()?, peer)
 }
+
+/// Answers a request. It stays here, where it came, until it is sent on: moved from station to station, it would be copied each time.
+async fn answer<H: Handler>(
+    request: Request<Incoming>,
+    handler: Arc<H>,
+    connection: Arc<Connection>,
+) -> Result<Response<Body>, Infallible> {
+    let mut request = request.map(|body| Body::request(body, BODY_LIMIT, BODY_IDLE));
+    Ok(handler.handle(&mut request, &connection).await)
+}
+
+/// How much of a body the gateway itself reads, until whoever the request is for says otherwise.
+const BODY_LIMIT: u64 = 4 << 20;
+/// How long it may not move.
+const BODY_IDLE: Duration = Duration::from_secs(10);
 
 /// What was wrong with what came by a connection; none when it merely broke.
 fn code_of(error: &hyper::Error, peer: SocketAddr) -> Option<&'static str> {

@@ -1,12 +1,12 @@
 //! Everything one listener serves.
 
 use std::collections::BTreeMap;
+use std::mem::take;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, COOKIE, LOCATION, STRICT_TRANSPORT_SECURITY};
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
-use hyper::body::Incoming;
 
 use super::access::{Access, Entrance, OpenAccess};
 use super::admin_page::AdminPage;
@@ -86,40 +86,39 @@ enum Target {
 impl Site {
     async fn answer(
         &self,
-        mut request: Request<Incoming>,
+        request: &mut Request<Body>,
         connection: &Connection,
         form: Form,
         name: &mut RequestId,
     ) -> Result<Response<Body>, Problem> {
-        websocket::normalize(&mut request);
+        websocket::normalize(request);
         if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
             return Err(Problem::method_not_allowed());
         }
-        let (mut parts, body) = request.into_parts();
         // HTTP/2 limits the size of all, not their number. `Cookie` may come in many pieces there (RFC 9113, 8.2.3).
-        let cookies = parts.headers.get_all(COOKIE).iter().count();
-        if parts.headers.len() - cookies.saturating_sub(1) > self.max_headers {
+        let cookies = request.headers().get_all(COOKIE).iter().count();
+        if request.headers().len() - cookies.saturating_sub(1) > self.max_headers {
             return Err(Problem::too_many_headers());
         }
-        let origin = Origin::of(&parts, connection, &self.trust)?;
+        let origin = Origin::of(request, connection, &self.trust)?;
         if origin.from_trusted_proxy {
-            *name = RequestId::of(&parts.headers).unwrap_or(*name);
+            *name = RequestId::of(request.headers()).unwrap_or(*name);
         }
         let id = *name;
-        let path = parts.uri.path();
+        let path = request.uri().path();
         if !path.starts_with('/') {
             return Err(Problem::bad_target());
         }
         if let Some(port) = self.redirect.filter(|_| !origin.https) {
-            return redirect_to_https(&origin, port, &parts.uri);
+            return redirect_to_https(&origin, port, request.uri());
         }
         let route = self.routes.find(origin.host_name(), path).map_err(|_| Problem::ambiguous_target())?;
         let route = route.ok_or_else(Problem::no_route)?;
-        tracing::debug!(request = %id, route = route.name, client = %origin.client, method = %parts.method, path);
+        tracing::debug!(request = %id, route = route.name, client = %origin.client, method = %request.method(), path);
         let trace = self.telemetry.as_ref().map(|telemetry| {
-            let trace = telemetry.begin(&mut parts.headers, origin.from_trusted_proxy);
-            parts.extensions.insert(trace.clone());
-            (trace, parts.method.clone())
+            let trace = telemetry.begin(request.headers_mut(), origin.from_trusted_proxy);
+            request.extensions_mut().insert(trace.clone());
+            (trace, request.method().clone())
         });
         let visit = Visit {
             origin: &origin,
@@ -129,8 +128,8 @@ impl Site {
             metrics: &self.metrics,
             pages: &self.pages,
         };
-        let line = self.log.then(|| (Instant::now(), parts.method.clone(), parts.uri.path().to_owned()));
-        let mut response = route.answer(Request::from_parts(parts, body), visit).await;
+        let line = self.log.then(|| (Instant::now(), request.method().clone(), request.uri().path().to_owned()));
+        let mut response = route.answer(request, visit).await;
         if let Some((began, method, path)) = line {
             let (client, host, route, status) =
                 (origin.client, origin.host.as_str(), route.name.as_str(), response.status().as_u16());
@@ -148,7 +147,7 @@ impl Site {
 }
 
 impl Handler for Site {
-    async fn handle(&self, request: Request<Incoming>, connection: &Connection) -> Response<Body> {
+    async fn handle(&self, request: &mut Request<Body>, connection: &Connection) -> Response<Body> {
         let mut id = self.ids.next();
         let form = Form::preferred(request.headers());
         self.answer(request, connection, form, &mut id)
@@ -176,7 +175,7 @@ fn hsts(tls: &ListenerTls) -> Option<HeaderValue> {
 }
 
 impl Route {
-    async fn answer(&self, request: Request<Incoming>, visit: Visit<'_>) -> Response<Body> {
+    async fn answer(&self, request: &mut Request<Body>, visit: Visit<'_>) -> Response<Body> {
         let began = Instant::now();
         let in_flight = self.metrics.in_flight().enter();
         let response = self.dispatch(request, visit).await.unwrap_or_else(|problem| visit.refuse(&problem));
@@ -185,61 +184,46 @@ impl Route {
         response
     }
 
-    async fn dispatch(&self, request: Request<Incoming>, visit: Visit<'_>) -> Result<Response<Body>, Problem> {
+    async fn dispatch(&self, request: &mut Request<Body>, visit: Visit<'_>) -> Result<Response<Body>, Problem> {
         if let Some(limiter) = &self.limiter {
             limiter.take(visit.origin.client).map_err(Problem::too_many_requests)?;
         }
         // The future of a request has room for its largest branch, and is moved into the connection: the rare ones lie elsewhere.
         match &self.target {
             Target::Application(proxy, access) => {
-                let (mut request, handshake) = proxy.admit(request)?;
-                let guest = match access.enter(&mut request, visit).await {
+                let handshake = proxy.admit(request)?;
+                let guest = match access.enter(request, visit).await {
                     Entrance::Open(guest) => guest,
                     Entrance::Answered(response) => return Ok(response),
                 };
-                let answer = proxy.forward((request, handshake), visit.origin, visit.id, || guest.life()).await;
+                let answer = proxy.forward(request, handshake, visit.origin, visit.id, || guest.life()).await;
                 Ok(guest.leave(answer, visit))
             }
             Target::OpenApplication(proxy, access) => {
-                let (mut request, handshake) = proxy.admit(request)?;
+                let handshake = proxy.admit(request)?;
                 access.enter(request.headers_mut());
-                let mut answer = proxy.forward((request, handshake), visit.origin, visit.id, || None).await?;
+                let mut answer = proxy.forward(request, handshake, visit.origin, visit.id, || None).await?;
                 access.leave(answer.headers_mut());
                 Ok(answer)
             }
-            Target::Federation(federation) => {
-                let request = request.map(|body| Body::request(body, OWN_BODY_LIMIT, OWN_BODY_IDLE));
-                Ok(Box::pin(federation.answer(request, visit)).await)
-            }
+            Target::Federation(federation) => Ok(Box::pin(federation.answer(take(request), visit)).await),
             Target::Sts(service) => {
-                let mut request = request.map(|body| Body::request(body, OWN_BODY_LIMIT, OWN_BODY_IDLE));
                 request.extensions_mut().insert(visit.origin.transport());
-                Ok(Box::pin(service.answer(request, visit.origin.client)).await.map(Body::whole))
+                Ok(Box::pin(service.answer(take(request), visit.origin.client)).await.map(Body::whole))
             }
-            Target::ForwardAuth(forward_auth) => {
-                let request = request.map(|body| Body::request(body, OWN_BODY_LIMIT, OWN_BODY_IDLE));
-                Ok(Box::pin(forward_auth.answer(request, visit)).await)
-            }
+            Target::ForwardAuth(forward_auth) => Ok(Box::pin(forward_auth.answer(take(request), visit)).await),
             Target::SessionInfo(federation) => {
-                Box::pin(session_info::answer(federation, request.into_parts().0, visit)).await
+                Box::pin(session_info::answer(federation, take(request).into_parts().0, visit)).await
             }
             Target::SignInLink(federation) => {
-                let request = request.map(|body| Body::request(body, OWN_BODY_LIMIT, OWN_BODY_IDLE));
-                Ok(Box::pin(sign_in_link::answer(federation, request, visit)).await)
+                Ok(Box::pin(sign_in_link::answer(federation, take(request), visit)).await)
             }
-            Target::Soap(soap) => Box::pin(soap.answer(request, visit)).await,
+            Target::Soap(soap) => Box::pin(soap.answer(take(request), visit)).await,
             Target::KeySet(tokens) => Ok(key_set(tokens)),
-            Target::AdminPage(page) => {
-                let request = request.map(|body| Body::request(body, OWN_BODY_LIMIT, OWN_BODY_IDLE));
-                Ok(Box::pin(page.answer(request, visit)).await)
-            }
+            Target::AdminPage(page) => Ok(Box::pin(page.answer(take(request), visit)).await),
         }
     }
 }
-
-/// What the gateway itself reads at most; tighter limits may apply to what it reads it for.
-const OWN_BODY_LIMIT: u64 = 4 << 20;
-const OWN_BODY_IDLE: Duration = Duration::from_secs(10);
 
 /// The public keys, which anybody may have and keep for a while.
 fn key_set(tokens: &ApplicationTokens) -> Response<Body> {

@@ -155,6 +155,9 @@ impl Drop for SocketFile {
     }
 }
 
+/// So many bytes are rather copied than written as several slices.
+const WORTH_COPYING: usize = 2 << 10;
+
 /// Does the same with either.
 macro_rules! either {
     ($stream:expr, $inner:ident => $does:expr) => {
@@ -177,11 +180,27 @@ impl AsyncWrite for Stream {
         either!(self.get_mut(), stream => Pin::new(stream).poll_write(cx, bytes))
     }
 
+    /// The system takes a list of slices in more time than it takes to copy a few short ones.
     fn poll_write_vectored(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let [slice] = slices {
+            return self.poll_write(cx, slice);
+        }
+        let mut copy = [0; WORTH_COPYING];
+        let mut rest = &mut copy[..];
+        let are_short = slices.iter().all(|slice| {
+            rest.split_off_mut(..slice.len()).is_some_and(|place| {
+                place.copy_from_slice(slice);
+                true
+            })
+        });
+        if are_short {
+            let length = WORTH_COPYING - rest.len();
+            return self.poll_write(cx, &copy[..length]);
+        }
         either!(self.get_mut(), stream => Pin::new(stream).poll_write_vectored(cx, slices))
     }
 

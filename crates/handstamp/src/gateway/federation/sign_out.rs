@@ -80,7 +80,9 @@ impl Federation {
     /// Whether the issuer asks, through the user's browser, that the session ends (SM §3.9).
     pub(in crate::gateway) fn is_sign_out_cleanup(&self, request: &Request<Body>) -> bool {
         request.method() == Method::GET
-            && request.uri().query().is_some_and(|query| query.split('&').any(|pair| pair == "wa=wsignoutcleanup1.0"))
+            && request.uri().query().is_some_and(|query| {
+                query.as_bytes().split(|byte| *byte == b'&').any(|pair| pair == b"wa=wsignoutcleanup1.0")
+            })
     }
 
     /// Ends the session because the issuer asks; the answer is the same without one (SM-40, SM-41).

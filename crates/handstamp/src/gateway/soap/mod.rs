@@ -38,7 +38,6 @@ use std::time::Duration;
 use http::header::ALLOW;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use hyper::body::Incoming;
 
 use self::description::Secured;
 use self::head::{Beginning, MessageHead};
@@ -156,14 +155,14 @@ impl SoapRoute {
     ///
     /// # Errors
     /// What is no SOAP message.
-    pub(super) async fn answer(&self, request: Request<Incoming>, visit: Visit<'_>) -> Result<Response<Body>, Problem> {
+    pub(super) async fn answer(&self, request: Request<Body>, visit: Visit<'_>) -> Result<Response<Body>, Problem> {
         match *request.method() {
             Method::POST => {}
             Method::GET | Method::HEAD => return self.describe(&request, visit),
             _ => return Ok(not_allowed()),
         }
         let format = Format::of(request.headers()).ok_or_else(wire::unsupported_media)?;
-        let (head, body) = request.into_parts();
+        let (head, mut body) = request.into_parts();
         let length = wire::length(&head.headers);
         let streams = wire::is_plain_text(&head.headers) && length.is_none_or(|length| length > self.limit.min(HELD));
         let streamed_limit = self.streamed_limit.filter(|_| streams);
@@ -171,7 +170,7 @@ impl SoapRoute {
         if length.is_some_and(|length| length > limit) {
             return self.too_large(&head.headers, limit);
         }
-        let mut body = Body::request(body, limit, self.idle);
+        body.bound(limit, self.idle);
         if streamed_limit.is_some() {
             match MessageHead::read(body).await.map_err(broken)? {
                 Beginning::Head(message) => {
@@ -216,7 +215,7 @@ impl SoapRoute {
     }
 
     /// Serves the WSDL.
-    fn describe(&self, request: &Request<Incoming>, visit: Visit<'_>) -> Result<Response<Body>, Problem> {
+    fn describe(&self, request: &Request<Body>, visit: Visit<'_>) -> Result<Response<Body>, Problem> {
         let Some(wanted) = description::wanted(request.uri()) else { return Ok(not_allowed()) };
         let of_request = || description::address(visit.origin, request.uri());
         let address = self.address.clone().unwrap_or_else(of_request);

@@ -141,7 +141,7 @@ impl Way {
         if let Some(trace) = behalf.trace {
             request.extensions_mut().insert(trace);
         }
-        let answer = self.upstream.send(request, behalf.client, false).await?;
+        let answer = self.upstream.send(&mut request, behalf.client, false).await?;
         let lease = answer.lease;
         Ok(answer.response.map(|body| Body::response(body, self.idle, lease)))
     }

@@ -1,6 +1,7 @@
 //! Connections to one server: made when needed, kept while unused, in the protocol the server speaks.
 
 use std::io;
+use std::mem::take;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -65,7 +66,7 @@ struct Unused {
 #[derive(Debug)]
 pub(super) enum Failure {
     /// Nothing was sent. The request is as it was.
-    NotSent(Box<Request<Body>>, io::Error),
+    NotSent(io::Error),
     /// All or some of it was sent before the connection failed.
     Sent(hyper::Error),
 }
@@ -143,27 +144,26 @@ impl Connections {
     }
 
     /// Sends a request with an origin-form target and `Host`, and waits for the head of the answer. One that asks for an upgrade
-    /// goes by HTTP/1.1, whatever the server prefers.
-    pub(super) async fn send(self: &Arc<Self>, request: Request<Body>, upgrade: bool) -> Result<Answer, Failure> {
+    /// goes by HTTP/1.1, whatever the server prefers. Of what was sent nothing is left.
+    pub(super) async fn send(self: &Arc<Self>, request: &mut Request<Body>, upgrade: bool) -> Result<Answer, Failure> {
         if upgrade {
             return match Box::pin(self.connect(true)).await {
                 Ok(Sender::Http1(sender)) => self.by_http1(sender, request).await.map(Answer::spent),
-                Ok(Sender::Http2(_)) => Err(Failure::not_sent(request, io::Error::other("HTTP/1.1 was asked for"))),
-                Err(error) => Err(Failure::not_sent(request, error)),
+                Ok(Sender::Http2(_)) => Err(Failure::NotSent(io::Error::other("HTTP/1.1 was asked for"))),
+                Err(error) => Err(Failure::NotSent(error)),
             };
         }
-        let mut request = request;
-        // A kept connection may have been closed at this moment; then the request comes back, and the next one is tried.
+        // A kept connection may have been closed at this moment; then the next one is tried.
         while let Some(sender) = self.take() {
             match self.by(sender, request).await {
-                Err(Failure::NotSent(back, _)) => request = *back,
+                Err(Failure::NotSent(_)) => {}
                 other => return other,
             }
         }
         // A handshake of TLS is large, and seldom: it does not lie in the future of every request.
         match Box::pin(self.fresh()).await {
             Ok(sender) => self.by(sender, request).await,
-            Err(error) => Err(Failure::not_sent(request, error)),
+            Err(error) => Err(Failure::NotSent(error)),
         }
     }
 
@@ -252,7 +252,7 @@ impl Connections {
         Ok(Sender::Http2(sender))
     }
 
-    async fn by(self: &Arc<Self>, sender: Sender, request: Request<Body>) -> Result<Answer, Failure> {
+    async fn by(self: &Arc<Self>, sender: Sender, request: &mut Request<Body>) -> Result<Answer, Failure> {
         match sender {
             Sender::Http1(sender) => self.by_http1(sender, request).await,
             Sender::Http2(sender) => self.by_http2(sender, request).await,
@@ -262,14 +262,17 @@ impl Connections {
     async fn by_http1(
         self: &Arc<Self>,
         mut sender: http1::SendRequest<Body>,
-        mut request: Request<Body>,
+        request: &mut Request<Body>,
     ) -> Result<Answer, Failure> {
         // It would mean this connection only, and trailers do not come through HTTP/1.1 to everybody.
         request.headers_mut().remove(TE);
-        match sender.try_send_request(request).await {
+        match sender.try_send_request(take(request)).await {
             Ok(response) => Ok(Answer { response, connection: Some(Returnable { sender, home: Arc::clone(self) }) }),
             Err(mut error) => Err(match error.take_message() {
-                Some(request) => Failure::not_sent(request, io::Error::other(error.into_error())),
+                Some(back) => {
+                    *request = back;
+                    Failure::NotSent(io::Error::other(error.into_error()))
+                }
                 None => Failure::Sent(error.into_error()),
             }),
         }
@@ -278,7 +281,7 @@ impl Connections {
     async fn by_http2(
         &self,
         mut sender: http2::SendRequest<Body>,
-        mut request: Request<Body>,
+        request: &mut Request<Body>,
     ) -> Result<Answer, Failure> {
         let (target, host) = (request.uri().clone(), request.headers_mut().remove(HOST));
         let authority = host.as_ref().and_then(|host| Authority::try_from(host.as_bytes()).ok());
@@ -289,16 +292,17 @@ impl Connections {
         // A host was checked to be one when it came, or is that of the configuration.
         *request.uri_mut() = Uri::from_parts(parts).unwrap_or_default();
         *request.version_mut() = Version::HTTP_2;
-        match sender.try_send_request(request).await {
+        match sender.try_send_request(take(request)).await {
             Ok(response) => Ok(Answer { response, connection: None }),
             Err(mut error) => Err(match error.take_message() {
-                Some(mut request) => {
+                Some(back) => {
+                    *request = back;
                     *request.uri_mut() = target;
                     *request.version_mut() = Version::HTTP_11;
                     if let Some(host) = host {
                         request.headers_mut().insert(HOST, host);
                     }
-                    Failure::not_sent(request, io::Error::other(error.into_error()))
+                    Failure::NotSent(io::Error::other(error.into_error()))
                 }
                 None => Failure::Sent(error.into_error()),
             }),
@@ -333,12 +337,6 @@ impl Answer {
     /// The connection is not used for anything else.
     fn spent(self) -> Self {
         Self { connection: None, ..self }
-    }
-}
-
-impl Failure {
-    fn not_sent(request: Request<Body>, error: io::Error) -> Self {
-        Self::NotSent(Box::new(request), error)
     }
 }
 

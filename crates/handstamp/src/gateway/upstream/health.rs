@@ -64,7 +64,7 @@ impl Check {
         *request.uri_mut() = target;
         request.headers_mut().insert(HOST, self.server.host.clone());
         request.headers_mut().insert(USER_AGENT, HeaderValue::from_static("handstamp-health"));
-        match self.server.connections.send(request, false).await {
+        match self.server.connections.send(&mut request, false).await {
             Ok(answer) => answer.response.status().as_u16() < 400,
             Err(_) => false,
         }
