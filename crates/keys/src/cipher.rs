@@ -53,11 +53,40 @@ impl CbcAlgorithm {
     /// [`Error::Misuse`] for a key or IV of the wrong length, for [`Padding::None`] with an incomplete block, and for messages of
     /// 2 GiB and more.
     pub fn encrypt(self, key: &SymmetricKey, iv: &[u8], padding: Padding, message: &mut Vec<u8>) -> Result<(), Error> {
+        self.encrypt_from(0, key, iv, padding, message)
+    }
+
+    /// Encrypts a message, and puts its initialization vector before it: fresh random bytes.
+    ///
+    /// # Errors
+    /// As [`Self::encrypt`].
+    pub fn encrypt_message(
+        self,
+        key: &SymmetricKey,
+        iv: &[u8],
+        padding: Padding,
+        message: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        let mut sealed = Vec::with_capacity(iv.len() + message.len() + self.block_len());
+        sealed.extend_from_slice(iv);
+        sealed.extend_from_slice(message);
+        self.encrypt_from(iv.len(), key, iv, padding, &mut sealed)?;
+        Ok(sealed)
+    }
+
+    fn encrypt_from(
+        self,
+        start: usize,
+        key: &SymmetricKey,
+        iv: &[u8],
+        padding: Padding,
+        message: &mut Vec<u8>,
+    ) -> Result<(), Error> {
         if padding != Padding::None {
-            let count = self.block_len() - message.len() % self.block_len();
+            let count = self.block_len() - (message.len() - start) % self.block_len();
             message.resize(message.len() + count, count as u8);
         }
-        bridge::cbc(self.cipher(), Direction::Encrypt, key.as_bytes(), iv, message)
+        bridge::cbc(self.cipher(), Direction::Encrypt, key.as_bytes(), iv, message.get_mut(start..).unwrap_or_default())
             .map_err(|_| Error::Misuse("CBC takes the algorithm's key length, an IV of one block, and whole blocks"))
     }
 
@@ -137,11 +166,41 @@ impl GcmAlgorithm {
         aad: &[u8],
         message: &mut Vec<u8>,
     ) -> Result<(), Error> {
+        self.seal_from(0, key, nonce, aad, message)
+    }
+
+    /// Encrypts a message, and puts its nonce before it and the tag behind it.
+    ///
+    /// # Errors
+    /// As [`Self::seal`].
+    pub fn seal_message(
+        self,
+        key: &SymmetricKey,
+        nonce: &[u8; seal::NONCE_LEN],
+        aad: &[u8],
+        message: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        let mut sealed = Vec::with_capacity(nonce.len() + message.len() + TAG_LEN);
+        sealed.extend_from_slice(nonce);
+        sealed.extend_from_slice(message);
+        self.seal_from(nonce.len(), key, nonce, aad, &mut sealed)?;
+        Ok(sealed)
+    }
+
+    fn seal_from(
+        self,
+        start: usize,
+        key: &SymmetricKey,
+        nonce: &[u8; seal::NONCE_LEN],
+        aad: &[u8],
+        message: &mut Vec<u8>,
+    ) -> Result<(), Error> {
         const WRONG: Error = Error::Misuse("AES-GCM takes the algorithm's key length and at most 64 GiB");
+        let plaintext = message.get_mut(start..).unwrap_or_default();
         let tag = self
             .key(key)
             .ok_or(WRONG)?
-            .seal_in_place_separate_tag(Nonce::assume_unique_for_key(*nonce), Aad::from(aad), message)
+            .seal_in_place_separate_tag(Nonce::assume_unique_for_key(*nonce), Aad::from(aad), plaintext)
             .map_err(|_| WRONG)?;
         message.extend_from_slice(tag.as_ref());
         Ok(())
@@ -185,6 +244,9 @@ impl GcmAlgorithm {
         UnboundKey::new(algorithm, key.as_bytes()).ok().map(LessSafeKey::new)
     }
 }
+
+/// Length of the tag of AES-GCM in bytes.
+const TAG_LEN: usize = 16;
 
 /// What a message was decrypted to, in the memory that held the message: wiped on drop, never printed.
 pub struct Plaintext {

@@ -467,20 +467,21 @@ impl Told {
 
 /// The ids of what an answer holds, in the form of WCF: a GUID and a number (SC 8.12).
 pub(super) struct Ids {
-    guid: String,
+    /// All but the number.
+    unique: String,
 }
 
 impl Ids {
     pub(super) fn draw(random: &dyn SecureRandom) -> Result<Self, Error> {
-        let guid = UniqueId::generate(random)?.to_string();
-        Ok(Self { guid: guid.trim_start_matches("urn:uuid:").to_owned() })
+        let unique = |text: &str| ["uuid-", text.trim_start_matches("urn:uuid:"), "-"].concat();
+        Ok(Self { unique: UniqueId::generate(random)?.with_text(unique) })
     }
 
     pub(super) fn token(&self) -> String {
-        format!("uuid-{}-1", self.guid)
+        [&self.unique, "1"].concat()
     }
 
     fn entropy(&self) -> String {
-        format!("uuid-{}-2", self.guid)
+        [&self.unique, "2"].concat()
     }
 }

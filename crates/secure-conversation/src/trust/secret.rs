@@ -50,7 +50,7 @@ impl Entropy {
         if let Some(id) = &self.id {
             writer.wsu_id(id);
         }
-        writer.attribute("Type", &format!("{}/{kind}", generation.trust()));
+        writer.attribute("Type", &[generation.trust(), "/", kind].concat());
         let text = Zeroizing::new(base64_simd::STANDARD.encode_to_string(self.secret.as_bytes()));
         writer.text(&text).end();
     }

@@ -2,7 +2,6 @@
 
 use crate::error::Error;
 use handstamp_keys::{PooledRandom, SecureRandom};
-use std::fmt::Write as _;
 
 /// Random bytes of one message.
 pub(super) struct Entropy<'r>(PooledRandom<'r>);
@@ -40,17 +39,14 @@ pub(super) struct Ids {
 impl Ids {
     /// `avoid`: content of the message that may hold identifiers of its own; it then gets other numbers than WCF's.
     pub(super) fn new(avoid: bool, entropy: &Entropy<'_>) -> Result<Self, Error> {
-        let unique = format!("uuid-{}-", guid(entropy.draw()?));
+        let unique = ["uuid-", &guid(entropy.draw()?), "-"].concat();
         let prefix = if avoid { format!("_{unique}") } else { "_".to_owned() };
         Ok(Self { prefix, numbers: 0, unique, tokens: 0 })
     }
 
     /// `_0`, `_1`, …
     pub(super) fn number(&mut self) -> String {
-        let mut id = String::with_capacity(self.prefix.len() + 10);
-        id.push_str(&self.prefix);
-        // Writing to a string does not fail.
-        _ = write!(id, "{}", self.numbers);
+        let id = numbered(&self.prefix, self.numbers);
         self.numbers += 1;
         id
     }
@@ -58,8 +54,12 @@ impl Ids {
     /// `uuid-…-1`, `uuid-…-2`, …
     pub(super) fn token(&mut self) -> String {
         self.tokens += 1;
-        format!("{}{}", self.unique, self.tokens)
+        numbered(&self.unique, self.tokens)
     }
+}
+
+fn numbered(prefix: &str, number: u32) -> String {
+    [prefix, itoa::Buffer::new().format(number)].concat()
 }
 
 /// A random GUID (RFC 9562 version 4) in its usual spelling.

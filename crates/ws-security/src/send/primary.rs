@@ -6,7 +6,7 @@ use crate::receive::{IssuedKey, RequestContext, WrappedKey};
 use crate::send::credentials::{DerivedKey, assertion_reference};
 use crate::send::entropy::no_randomness;
 use crate::send::protecting::Protecting;
-use crate::send::tokens::{Included, Key, Source, inside_security, missing};
+use crate::send::tokens::{Included, Key, Source, inside_security, local_reference_xml, missing};
 use crate::token::{ReferenceTarget, SecurityTokenReference, append_derived_key, value_types};
 use handstamp_keys::{Certificate, SymmetricKey};
 use handstamp_xml_security as xml_security;
@@ -120,9 +120,9 @@ impl<'s> Protecting<'s> {
             signing_derivation: Some(self.derivation(&signing, &inside)),
             wrapped_key,
             encryption_derivation: encryption.as_ref().map(|key| self.derivation(key, &inside)),
-            signing_reference: self.derived_reference(&signing.id)?,
+            signing_reference: self.derived_reference(&signing.id),
             signing_key: Key::Shared(Cow::Owned(signing.key)),
-            encryption: encryption.map(|key| self.derived_encryption(key)).transpose()?,
+            encryption: encryption.map(|key| self.derived_encryption(key)),
         })
     }
 
@@ -207,7 +207,7 @@ impl<'s> Protecting<'s> {
                 let length = self.binding().suite.encryption_key_length();
                 let derived = DerivedKey::derive(ids.encryption.unwrap_or_default(), &key, length, &self.entropy)?;
                 primary.encryption_derivation = Some(self.derivation(&derived, &inside_security(&local)));
-                self.derived_encryption(derived)?
+                self.derived_encryption(derived)
             } else {
                 let reference = if holds_list { String::new() } else { local };
                 Encryption::new(Cow::Owned(key), reference)
@@ -245,13 +245,15 @@ impl<'s> Protecting<'s> {
         out
     }
 
-    pub(super) fn derived_reference(&self, id: &str) -> Result<String, Error> {
+    /// The reference to a derived key, whose identifier is one of ours.
+    pub(super) fn derived_reference(&self, id: &str) -> String {
         let value_type = self.binding().version.generation.derived_key_token_type();
-        self.reference_xml(&self.local_reference(id, value_type, None))
+        local_reference_xml(id, self.profile().then_some(value_type))
     }
 
-    fn derived_encryption(&self, key: DerivedKey) -> Result<Encryption<'s>, Error> {
-        Ok(Encryption::new(Cow::Owned(key.key), self.derived_reference(&key.id)?))
+    fn derived_encryption(&self, key: DerivedKey) -> Encryption<'s> {
+        let reference = self.derived_reference(&key.id);
+        Encryption::new(Cow::Owned(key.key), reference)
     }
 
     /// The key is of a length that the suite has (SC 5.4).

@@ -187,7 +187,7 @@ impl<'s> Protecting<'s> {
                 let derived = DerivedKey::derive(self.ids.number(), &secret, length, &self.entropy)?;
                 Endorsement {
                     derivation: Some(self.derivation(&derived, &inside_security(&reference))),
-                    reference: self.derived_reference(&derived.id)?,
+                    reference: self.derived_reference(&derived.id),
                     key: Key::Shared(Cow::Owned(derived.key)),
                 }
             }

@@ -242,6 +242,22 @@ pub(super) fn missing(what: &str, how: &str) -> Error {
     Error::Configuration(format!("the binding needs {what} to protect this message: give it to the sender ({how})"))
 }
 
+/// [`SecurityTokenReference::local`], with its `ValueType`, canonical. Every message has several, so it is put together by hand; the
+/// identifier needs no escaping.
+pub(super) fn local_reference_xml(id: &str, value_type: Option<&str>) -> String {
+    let value_type = value_type.map_or(["", ""], |value_type| ["\" ValueType=\"", value_type]);
+    [
+        "<o:SecurityTokenReference xmlns:o=\"",
+        names::WSSE,
+        "\"><o:Reference URI=\"#",
+        id,
+        value_type[0],
+        value_type[1],
+        "\"></o:Reference></o:SecurityTokenReference>",
+    ]
+    .concat()
+}
+
 /// A reference without the declaration of `o`, for places inside the security header.
 pub(super) fn inside_security(reference: &str) -> String {
     const DECLARATION: &str = " xmlns:o=\"";
@@ -252,6 +268,16 @@ pub(super) fn inside_security(reference: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_put_together_by_hand_is_what_the_writer_writes() {
+        for value_type in [None, Some("http://example.com/dk")] {
+            let target = ReferenceTarget::Local { id: "_1".to_owned(), value_type: value_type.map(str::to_owned) };
+            let mut writer = Writer::new();
+            SecurityTokenReference::new(target).write(&mut writer, false);
+            assert_eq!(local_reference_xml("_1", value_type), writer.finish().unwrap());
+        }
+    }
 
     #[test]
     fn references_inside_the_header_leave_its_declaration_out() {

@@ -144,7 +144,7 @@ impl SecurityTokenReference {
                 if let Some(value_type) = value_type {
                     writer.attribute("ValueType", value_type);
                 }
-                writer.attribute("URI", &format!("#{id}")).end();
+                writer.attribute("URI", &["#", id].concat()).end();
             }
             ReferenceTarget::SecurityContext { identifier, instance, generation } => {
                 writer.start("o", names::WSSE, "Reference").attribute("URI", identifier);

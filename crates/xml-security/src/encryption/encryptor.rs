@@ -50,18 +50,14 @@ impl<'k> Encryptor<'k> {
     /// # Errors
     /// [`Error::Keys`] when it is not [`iv_length`](Self::iv_length) bytes.
     pub fn encrypt_with_iv(&self, plaintext: &[u8], iv: &[u8]) -> Result<Vec<u8>, Error> {
-        let mut body = Vec::with_capacity(MAX_IV_LENGTH + plaintext.len() + 32);
-        body.extend_from_slice(plaintext);
         match self.algorithm.mode() {
-            Mode::Cbc(cbc) => cbc.encrypt(self.key, iv, Padding::Iso10126, &mut body),
+            Mode::Cbc(cbc) => cbc.encrypt_message(self.key, iv, Padding::Iso10126, plaintext),
             Mode::Gcm(gcm) => match iv.try_into() {
-                Ok(nonce) => gcm.seal(self.key, nonce, &[], &mut body),
+                Ok(nonce) => gcm.seal_message(self.key, nonce, &[], plaintext),
                 Err(_) => Err(handstamp_keys::Error::Misuse("AES-GCM takes a nonce of 12 bytes")),
             },
         }
-        .map_err(Error::Keys)?;
-        body.splice(0..0, iv.iter().copied());
-        Ok(body)
+        .map_err(Error::Keys)
     }
 
     /// An `EncryptedData` element, canonical, with namespace prefix `e` as WCF writes it. `key_info` is the content of its
