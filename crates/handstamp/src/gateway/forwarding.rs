@@ -148,16 +148,8 @@ fn text_of(address: IpAddr) -> String {
     match address {
         IpAddr::V4(address) => {
             for (at, octet) in address.octets().into_iter().enumerate() {
-                let digits = [octet / 100, octet / 10 % 10, octet % 10];
-                let leading = if octet >= 100 {
-                    0
-                } else if octet >= 10 {
-                    1
-                } else {
-                    2
-                };
-                text.extend((at > 0).then_some('.'));
-                text.extend(digits[leading..].iter().map(|digit| char::from(b'0' + digit)));
+                text.push_str(if at > 0 { "." } else { "" });
+                text.push_str(itoa::Buffer::new().format(octet));
             }
         }
         IpAddr::V6(address) => drop(write!(text, "{address}")),
