@@ -86,7 +86,7 @@ impl CbcAlgorithm {
             let count = self.block_len() - (message.len() - start) % self.block_len();
             message.resize(message.len() + count, count as u8);
         }
-        bridge::cbc(self.cipher(), Direction::Encrypt, key.as_bytes(), iv, message.get_mut(start..).unwrap_or_default())
+        bridge::cbc(self.cipher(), Direction::Encrypt, key.as_bytes(), iv, &mut message[start..])
             .map_err(|_| Error::Misuse("CBC takes the algorithm's key length, an IV of one block, and whole blocks"))
     }
 
@@ -196,7 +196,7 @@ impl GcmAlgorithm {
         message: &mut Vec<u8>,
     ) -> Result<(), Error> {
         const WRONG: Error = Error::Misuse("AES-GCM takes the algorithm's key length and at most 64 GiB");
-        let plaintext = message.get_mut(start..).unwrap_or_default();
+        let plaintext = &mut message[start..];
         let tag = self
             .key(key)
             .ok_or(WRONG)?

@@ -65,7 +65,8 @@ impl Proxy {
         Ok(handshake)
     }
 
-    /// Passes a request on that was taken in, and leaves nothing of it. What lasts, a WebSocket or a stream of events, asks for its `life` and ends with it.
+    /// Passes a request on that was taken in, and leaves nothing of it. What lasts, a WebSocket or a stream of events, asks for its
+    /// `life` and ends with it.
     ///
     /// # Errors
     /// What to tell the client when there is no answer.
