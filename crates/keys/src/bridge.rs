@@ -367,18 +367,15 @@ pub(crate) fn cbc(
     if key.len() != cipher.key_len() || iv.len() != block || !data.len().is_multiple_of(block) {
         return Err(Refused);
     }
-    // Messages have many short parts: what the general way sets up for each would take longer than the cipher.
-    if let (BlockCipher::Aes128 | BlockCipher::Aes192 | BlockCipher::Aes256, Ok(iv)) = (cipher, iv.try_into()) {
-        return aes_cbc(direction, key, iv, data);
-    }
     let mut written = 0;
-    // SAFETY: key and IV have the lengths that the cipher reads (checked above). Input and output are the same slice, which
+    // SAFETY: the functions return pointers to static tables. Key and IV have the lengths that the cipher reads (checked above). Input and output are the same slice, which
     // the library allows; without padding, an update over whole blocks writes exactly as many bytes as it reads.
     unsafe {
         let evp = match cipher {
-            BlockCipher::Aes128 => ffi::EVP_aes_128_cbc(),
-            BlockCipher::Aes192 => ffi::EVP_aes_192_cbc(),
-            BlockCipher::Aes256 => ffi::EVP_aes_256_cbc(),
+            // Messages have many short parts: what the general way sets up for each would take longer than the cipher.
+            BlockCipher::Aes128 | BlockCipher::Aes192 | BlockCipher::Aes256 => {
+                return aes_cbc(direction, key, iv.try_into().map_err(|_| Refused)?, data);
+            }
             BlockCipher::TripleDes => ffi::EVP_des_ede3_cbc(),
             BlockCipher::Rc2With40Bits => ffi::EVP_rc2_40_cbc(),
             BlockCipher::Rc2With128Bits => ffi::EVP_rc2_cbc(),

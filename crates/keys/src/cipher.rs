@@ -155,24 +155,10 @@ impl GcmAlgorithm {
         }
     }
 
-    /// Encrypts `message` and appends the tag.
-    ///
-    /// # Errors
-    /// [`Error::Misuse`] for a key of the wrong length and for messages above 64 GiB.
-    pub fn seal(
-        self,
-        key: &SymmetricKey,
-        nonce: &[u8; seal::NONCE_LEN],
-        aad: &[u8],
-        message: &mut Vec<u8>,
-    ) -> Result<(), Error> {
-        self.seal_from(0, key, nonce, aad, message)
-    }
-
     /// Encrypts a message, and puts its nonce before it and the tag behind it.
     ///
     /// # Errors
-    /// As [`Self::seal`].
+    /// [`Error::Misuse`] for a key of the wrong length and for messages above 64 GiB.
     pub fn seal_message(
         self,
         key: &SymmetricKey,
@@ -180,30 +166,21 @@ impl GcmAlgorithm {
         aad: &[u8],
         message: &[u8],
     ) -> Result<Vec<u8>, Error> {
+        const WRONG: Error = Error::Misuse("AES-GCM takes the algorithm's key length and at most 64 GiB");
         let mut sealed = Vec::with_capacity(nonce.len() + message.len() + TAG_LEN);
         sealed.extend_from_slice(nonce);
         sealed.extend_from_slice(message);
-        self.seal_from(nonce.len(), key, nonce, aad, &mut sealed)?;
-        Ok(sealed)
-    }
-
-    fn seal_from(
-        self,
-        start: usize,
-        key: &SymmetricKey,
-        nonce: &[u8; seal::NONCE_LEN],
-        aad: &[u8],
-        message: &mut Vec<u8>,
-    ) -> Result<(), Error> {
-        const WRONG: Error = Error::Misuse("AES-GCM takes the algorithm's key length and at most 64 GiB");
-        let plaintext = &mut message[start..];
         let tag = self
             .key(key)
             .ok_or(WRONG)?
-            .seal_in_place_separate_tag(Nonce::assume_unique_for_key(*nonce), Aad::from(aad), plaintext)
+            .seal_in_place_separate_tag(
+                Nonce::assume_unique_for_key(*nonce),
+                Aad::from(aad),
+                &mut sealed[nonce.len()..],
+            )
             .map_err(|_| WRONG)?;
-        message.extend_from_slice(tag.as_ref());
-        Ok(())
+        sealed.extend_from_slice(tag.as_ref());
+        Ok(sealed)
     }
 
     /// Checks and decrypts `sealed` (ciphertext and tag) in place and returns the plaintext.
@@ -336,8 +313,8 @@ mod tests {
             (GcmAlgorithm::Aes256, "76fc6ece0f4e1768cddf8853bb2d551b"),
         ] {
             let key = SymmetricKey::from_bytes(&key[..algorithm.key_len()]);
-            let mut message = plaintext.clone();
-            algorithm.seal(&key, &nonce, &aad, &mut message).expect("short");
+            let mut message =
+                algorithm.seal_message(&key, &nonce, &aad, &plaintext).expect("short").split_off(nonce.len());
             assert_eq!(message[plaintext.len()..], hex(tag));
             assert!(algorithm.open(&key, &nonce, b"", &mut message.clone()).is_err());
             assert_eq!(algorithm.open(&key, &nonce, &aad, &mut message).expect("authentic"), plaintext);
@@ -394,15 +371,16 @@ mod tests {
         let mut body = b"four and twenty".to_vec();
         CbcAlgorithm::Aes256.encrypt(&key, &[9; 16], Padding::Pkcs7, &mut body).expect("right lengths");
         let message = [&[9; 16][..], &body].concat();
+        let together = CbcAlgorithm::Aes256.encrypt_message(&key, &[9; 16], Padding::Pkcs7, b"four and twenty");
+        assert_eq!(together.expect("right lengths"), message);
         let plaintext = CbcAlgorithm::Aes256.decrypt_message(&key, Padding::Pkcs7, message.clone()).expect("ours");
         assert_eq!((&*plaintext, format!("{plaintext:?}").as_str()), (&b"four and twenty"[..], "Plaintext(15 bytes)"));
         for length in [0, 15, 16, 31] {
             let cut = message[..length].to_vec();
             assert!(CbcAlgorithm::Aes256.decrypt_message(&key, Padding::Pkcs7, cut).is_err());
         }
-        let mut body = b"four and twenty".to_vec();
-        GcmAlgorithm::Aes256.seal(&key, &[9; 12], b"", &mut body).expect("short");
-        let message = [&[9; 12][..], &body].concat();
+        let message = GcmAlgorithm::Aes256.seal_message(&key, &[9; 12], b"", b"four and twenty").expect("short");
+        assert_eq!(message[..12], [9; 12]);
         assert_eq!(&*GcmAlgorithm::Aes256.open_message(&key, b"", message.clone()).expect("ours"), b"four and twenty");
         for length in [0, 11, 12, message.len() - 1] {
             assert!(GcmAlgorithm::Aes256.open_message(&key, b"", message[..length].to_vec()).is_err());

@@ -17,7 +17,7 @@ mod soap_metrics;
 use std::sync::Arc;
 
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ORIGIN};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 
 pub use history::{History, Sample};
 pub use metrics::{
@@ -76,7 +76,7 @@ impl<P> Admin<P> {
 
 impl<P> Admin<P> {
     /// Reads the configuration file again. No page of another site may ask for that through somebody's browser.
-    async fn reload(&self, method: &Method, headers: &http::HeaderMap) -> Response<Body> {
+    async fn reload(&self, method: &Method, headers: &HeaderMap) -> Response<Body> {
         if *method != Method::POST {
             let mut refusal = text(StatusCode::METHOD_NOT_ALLOWED, "only POST\n");
             refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));

@@ -142,7 +142,7 @@ fn around(address: IpAddr) -> (&'static str, &'static str) {
     if address.is_ipv4() { ("for=", "") } else { ("for=\"[", "]\"") }
 }
 
-/// An address as text. Every request tells one, and the general way to write a number takes ten times as long.
+/// An address as text. Every request tells one, and the general way to write numbers takes four times as long.
 fn text_of(address: IpAddr) -> String {
     let mut text = String::with_capacity(45);
     match address {

@@ -216,3 +216,26 @@ impl AsyncWrite for Stream {
         either!(self.get_mut(), stream => Pin::new(stream).poll_shutdown(cx))
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::UnixStream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn slices_arrive_in_their_order_whether_they_are_copied_or_not() {
+        for length in [0, 1, WORTH_COPYING - 3, WORTH_COPYING - 2, WORTH_COPYING] {
+            let body: Vec<u8> = (0..length).map(|at| at as u8).collect();
+            let (near, mut far) = UnixStream::pair().expect("a pair of sockets");
+            let mut near = Stream::Unix(near);
+            let slices = [io::IoSlice::new(b"a"), io::IoSlice::new(&body), io::IoSlice::new(b"z")];
+            let written = near.write_vectored(&slices).await.expect("written");
+            drop(near);
+            let mut arrived = Vec::new();
+            far.read_to_end(&mut arrived).await.expect("read");
+            assert_eq!((written, arrived), (length + 2, [&b"a"[..], &body, b"z"].concat()), "{length}");
+        }
+    }
+}

@@ -179,12 +179,8 @@ impl Upstream {
                     Some(problem) => return Err(problem),
                     None => {
                         tracing::warn!(server = ?server.host, error = %chain(&error), "the application did not answer");
-                        let again = again.filter(|_| is_early_end(&error));
-                        let is_whole = again.is_some();
-                        if let Some(again) = again {
-                            *request = again.into_request();
-                        }
-                        (is_whole, Problem::upstream_broken())
+                        let again = again.filter(|_| is_early_end(&error)).map(Again::into_request);
+                        (again.map(|again| *request = again).is_some(), Problem::upstream_broken())
                     }
                 },
             };
